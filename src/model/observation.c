@@ -1,0 +1,155 @@
+#include "model/observation.h"
+
+#include "base/clock.h"
+#include "base/json_read.h"
+
+#include "base/banned.h"
+
+enum { TEXT_MAX = 2000, RECORD_MAX = 256 * 1024 };
+
+static const char *const kind_names[] = {"plex", "jellyfin", "emby"};
+static const char *const state_names[] = {"playing", "paused", "buffering", "stopped"};
+
+static bool find_name(const char *const *names, size_t count, struct str s, unsigned *ret)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (str_eq(s, str_of(names[i]))) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+const char *server_kind_name(enum server_kind k)
+{
+    return kind_names[k];
+}
+
+bool server_kind_parse(struct str s, enum server_kind *ret)
+{
+    unsigned i;
+    if (!find_name(kind_names, ARRAY_LEN(kind_names), s, &i))
+        return false;
+    *ret = (enum server_kind)i;
+    return true;
+}
+
+const char *play_state_name(enum play_state s)
+{
+    return state_names[s];
+}
+
+bool play_state_parse(struct str s, enum play_state *ret)
+{
+    unsigned i;
+    if (!find_name(state_names, ARRAY_LEN(state_names), s, &i))
+        return false;
+    *ret = (enum play_state)i;
+    return true;
+}
+
+void observation_init(struct observation *o)
+{
+    *o = (struct observation){.server = "", .session = ""};
+#define X(member) o->member = "";
+    OBSERVATION_TEXTS(X)
+#undef X
+#define X(member) o->member = -1;
+    OBSERVATION_INTS(X)
+#undef X
+}
+
+void observation_copy(struct arena *a, const struct observation *from, struct observation *ret)
+{
+    *ret = *from;
+    ret->server = arena_strdup(a, from->server);
+    ret->session = arena_strdup(a, from->session);
+#define X(member) ret->member = *from->member ? arena_strdup(a, from->member) : "";
+    OBSERVATION_TEXTS(X)
+#undef X
+}
+
+bool observation_same_but_progress(const struct observation *a, const struct observation *b)
+{
+    if (a->state != b->state || !streq(a->server, b->server) || !streq(a->session, b->session))
+        return false;
+#define X(member)                      \
+    if (!streq(a->member, b->member))  \
+        return false;
+    OBSERVATION_TEXTS(X)
+#undef X
+    struct observation c = *b;
+    c.position_ms = a->position_ms;
+    c.bandwidth_kbps = a->bandwidth_kbps;
+#define X(member)                \
+    if (a->member != c.member)   \
+        return false;
+    OBSERVATION_INTS(X)
+#undef X
+    return true;
+}
+
+void observation_write(struct json_writer *w, const struct observation *o)
+{
+    jw_object(w);
+    jw_kv_text(w, "server", o->server);
+    jw_kv_text(w, "session", o->session);
+    jw_kv_int(w, "observed_us", o->observed_us);
+    jw_kv_text(w, "state", play_state_name(o->state));
+    if (o->blind_ms)
+        jw_kv_int(w, "blind_ms", o->blind_ms);
+    if (o->is_interrupted)
+        jw_kv_bool(w, "interrupted", true);
+#define X(member)       \
+    if (*o->member)     \
+        jw_kv_text(w, #member, o->member);
+    OBSERVATION_TEXTS(X)
+#undef X
+#define X(member)            \
+    if (o->member != -1)     \
+        jw_kv_int(w, #member, o->member);
+    OBSERVATION_INTS(X)
+#undef X
+    jw_object_end(w);
+}
+
+static const char *take_text(const json_t *root, const char *key, struct arena *a)
+{
+    char scratch[32];
+    const char *s = jtext(root, key, scratch);
+    if (!s || !*s)
+        return "";
+    size_t len = strlen(s);
+    if (len > TEXT_MAX) {
+        len = TEXT_MAX;
+        while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
+            len--;
+    }
+    return arena_strndup(a, s, len);
+}
+
+enum status observation_read(const char *json, size_t len, struct arena *a,
+                             struct observation *ret, struct error *err)
+{
+    auto_json json_t *root = NULL;
+    TRY(json_parse((struct str){json, len}, RECORD_MAX, 4, &root, err));
+    struct observation o;
+    observation_init(&o);
+    o.server = take_text(root, "server", a);
+    o.session = take_text(root, "session", a);
+    o.observed_us = jint(root, "observed_us", TIME_NONE);
+    if (!*o.server || !*o.session || o.observed_us == TIME_NONE ||
+        !play_state_parse(str_of(jstr(root, "state")), &o.state))
+        return fail(err, STATUS_PROTOCOL,
+                    "an observation needs server, session, observed_us and state");
+    o.blind_ms = jint(root, "blind_ms", 0);
+    o.is_interrupted = jbool(root, "interrupted") == 1;
+#define X(member) o.member = take_text(root, #member, a);
+    OBSERVATION_TEXTS(X)
+#undef X
+#define X(member) o.member = jint(root, #member, -1);
+    OBSERVATION_INTS(X)
+#undef X
+    *ret = o;
+    return STATUS_OK;
+}
