@@ -7,3 +7,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #undef fail
+#undef fail_msg
+#define fail_msg(msg, ...)                                              \
+    do {                                                                \
+        print_error("ERROR: " msg "\n" __VA_OPT__(, ) __VA_ARGS__);     \
+        _fail(__FILE__, __LINE__);                                      \
+    } while (0)

@@ -1,0 +1,46 @@
+/*
+ * The log: durable, ordered hand-over from the sources to ingest. A record that log_append()
+ * accepted survives kill -9 and power loss. One interface, two homes: a SQLite file (here) and
+ * NATS JetStream (a later issue).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+enum log_kind {
+    LOG_OBSERVATION = 1, /* model/observation.h's wire form */
+    LOG_COVERAGE = 2,    /* {"server","at_us","state":"connected|polling|blind","why"} */
+    LOG_ACCOUNTS = 3,    /* {"server","accounts":[{"key","name","email","is_owner"}]} */
+    LOG_LIBRARIES = 4,   /* {"server","libraries":[{"key","name","kind"}]} */
+    LOG_VIEWS = 5,       /* backfill: {"server","views":[{"source_id","account_key","at_us",
+                            "ended_us" or absent, item members as in an observation}]} */
+    LOG_SERVER = 6,      /* {"server","kind","name","machine_id","version","latitude","longitude"} */
+};
+
+struct log_record {
+    int64_t seq; /* 1, 2, 3, ...; set by log_append */
+    enum log_kind kind;
+    int64_t appended_us;
+    struct str payload; /* JSON */
+};
+
+struct log;
+/* Opens or makes DATA/log.sqlite. */
+enum status log_open(const char *path, struct log **ret, struct error *err);
+void log_close(struct log *l);
+/* Appends all or nothing; sets seq of each. Any thread. */
+enum status log_append(struct log *l, struct log_record *records, size_t count, struct error *err);
+/* Calls `each` for records with seq > after, in order, at most `most`; stops when it does not
+ * return STATUS_OK and hands that on. Any thread. */
+enum status log_read(struct log *l, int64_t after, size_t most,
+                     enum status (*each)(void *ctx, const struct log_record *r, struct error *err),
+                     void *ctx, struct error *err);
+/* Waits until there is something after `after`, at most timeout_us; true if there is. */
+bool log_wait(struct log *l, int64_t after, int64_t timeout_us);
+int64_t log_last(struct log *l); /* highest seq ever given out, 0 when none */
+/* Forgets records up to and including seq (numbers are never given out again). */
+enum status log_trim(struct log *l, int64_t seq, struct error *err);
