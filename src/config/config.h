@@ -1,0 +1,76 @@
+/*
+ * Configuration: environment over YAML file over defaults, one table (options.def). Loaded once at
+ * start and never changed after it, so any thread may read it.
+ *
+ * More servers than one of a kind come as a list: YAML `plex_servers:` (url, token, name), or
+ * PLEX_SERVERS / JELLYFIN_SERVERS / EMBY_SERVERS in the environment, a JSON array of such objects.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/json_write.h"
+#include "base/str.h"
+#include "model/observation.h"
+
+/* One media server to watch. */
+struct server_config {
+    enum server_kind kind;
+    char *key; /* "plex-1": stable by kind and order */
+    char *name;
+    char *url; /* scheme://host[:port][/prefix], no trailing slash */
+    char *token;
+    bool is_realtime;
+    bool is_polling;
+    int64_t polling_interval_us;
+    bool is_tls_unverified;
+};
+
+struct config {
+#define TEXT char *
+#define LIST char *
+#define BOOL bool
+#define INT int64_t
+#define SIZE int64_t
+#define DURATION int64_t
+#define DOUBLE double
+#define OPTION(member, env, yaml, type, fallback, least, most, is_secret, help) type member;
+#include "config/options.def"
+#undef OPTION
+#undef TEXT
+#undef LIST
+#undef BOOL
+#undef INT
+#undef SIZE
+#undef DURATION
+#undef DOUBLE
+    struct server_config *servers;
+    unsigned server_count;
+    char *file; /* the YAML file that was read, or NULL */
+};
+
+/* A DOUBLE that was not given is NAN. */
+
+/* Where options come from; NULL members mean the real ones. For `overrides`: "NAME=value" texts
+ * of the command line, NULL-terminated, over the environment. */
+struct config_origin {
+    char **environment;
+    const char *file; /* NULL: CONFIG_PATH, else ./config.yaml, DATA_DIR/cartographus.yaml, ... */
+    const char *const *overrides;
+};
+
+/* Reads and checks everything. Every fault is told at once: one line each in *ret_faults (naming
+ * the option, what was found, what is right), which the caller frees; STATUS_INVALID then.
+ * With `is_serving`, what `serve` needs beyond that (secrets, administrator, a server or DEMO or
+ * SETUP) is checked too. Secrets are registered with the logger. */
+enum status config_load(const struct config_origin *origin, bool is_serving, struct config *ret,
+                        char **ret_faults);
+void config_done(struct config *c);
+/* All options with their values; secrets as "***". Lines "NAME=value". */
+void config_show(const struct config *c, struct buf *out);
+/* Help text: every option with default and meaning. */
+void config_help(struct buf *out);
+/* The Markdown page of options (docs/wiki/Configuration.md, and the sample file's rows). */
+void config_docs(struct buf *out);
