@@ -43,7 +43,7 @@ static inline void auto_file_fn(FILE **f)
 
 /* Hands a pointer on: returns it and leaves NULL behind. */
 #define steal_ptr(pp)                       \
-    ({                                      \
+    __extension__({                         \
         typeof(*(pp)) *steal_p_ = (pp);     \
         typeof(*(pp)) steal_v_ = *steal_p_; \
         *steal_p_ = NULL;                   \

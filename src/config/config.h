@@ -56,7 +56,7 @@ struct config {
 /* Where options come from; NULL members mean the real ones. For `overrides`: "NAME=value" texts
  * of the command line, NULL-terminated, over the environment. */
 struct config_origin {
-    char **environment;
+    const char *const *environment;
     const char *file; /* NULL: CONFIG_PATH, else ./config.yaml, DATA_DIR/cartographus.yaml, ... */
     const char *const *overrides;
 };

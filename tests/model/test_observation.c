@@ -1,0 +1,73 @@
+#include "../test.h"
+
+#include "model/observation.h"
+
+static void the_wire_form_round_trips(void **state)
+{
+    struct observation o, back;
+    observation_init(&o);
+    o.server = "plex-1";
+    o.session = "5@17";
+    o.observed_us = 17;
+    o.state = PLAY_PAUSED;
+    o.title = "Caf\xc3\xa9 \"noir\"";
+    o.position_ms = 0;
+    o.secure = 0;
+    o.blind_ms = 3;
+    o.is_interrupted = true;
+    auto_buf struct buf text = {0};
+    struct json_writer w;
+    jw_begin(&w, &text);
+    observation_write(&w, &o);
+    auto_arena struct arena a = {0};
+    struct error err;
+    if (observation_read(text.data, text.len, &a, &back, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    assert_true(observation_same_but_progress(&o, &back));
+    assert_int_equal(back.position_ms, 0);
+    assert_int_equal(back.secure, 0);
+    assert_int_equal(back.year, -1);
+    assert_int_equal(back.blind_ms, 3);
+    assert_true(back.is_interrupted);
+    assert_string_equal(back.title, o.title);
+}
+
+static void what_is_not_an_observation_is_refused(void **state)
+{
+    static const char *const rows[] = {
+        "{}", "[]", "null", "{\"server\":\"a\",\"session\":\"b\",\"observed_us\":1}",
+        "{\"server\":\"a\",\"session\":\"b\",\"observed_us\":1,\"state\":\"dancing\"}", "{\"a\"",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_arena struct arena a = {0};
+        struct observation o;
+        struct error err;
+        if (observation_read(rows[i], strlen(rows[i]), &a, &o, &err) != STATUS_PROTOCOL)
+            fail_msg("accepted %s", rows[i]);
+    }
+}
+
+static void progress_is_told_from_change(void **state)
+{
+    struct observation a, b;
+    observation_init(&a);
+    b = a;
+    b.position_ms = 5000;
+    b.observed_us = 9;
+    assert_true(observation_same_but_progress(&a, &b));
+    b.audio_codec = "aac";
+    assert_false(observation_same_but_progress(&a, &b));
+    b = a;
+    b.state = PLAY_PAUSED;
+    assert_false(observation_same_but_progress(&a, &b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_wire_form_round_trips),
+        cmocka_unit_test(what_is_not_an_observation_is_refused),
+        cmocka_unit_test(progress_is_told_from_change),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
