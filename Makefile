@@ -1,0 +1,49 @@
+# Cartographus. `make run` and `make test` need nothing but a Debian 12 machine: each installs what
+# is missing, says so, and goes on. The work itself is done by meson (C) and vite (the page).
+
+BUILD_DIR ?= build
+SHELL := /bin/bash
+
+.PHONY: all build page run demo test bench lint docs install clean help setup
+
+all: build
+
+help:
+	@echo "make run      install what is missing, build, serve on http://localhost:3857"
+	@echo "make test     install what is missing, run the whole test suite"
+	@echo "make build    build $(BUILD_DIR)/cartographus"
+	@echo "make bench    measure and print ratios"
+	@echo "make lint     static checks"
+	@echo "make install  install below PREFIX (default /usr/local)"
+
+setup:
+	@scripts/setup build
+
+page: setup
+	@scripts/build-page
+
+build: page
+	@scripts/build $(BUILD_DIR)
+
+run: build
+	@scripts/run $(BUILD_DIR)
+
+demo: build
+	@DEMO=true scripts/run $(BUILD_DIR)
+
+test:
+	@scripts/setup test
+	@scripts/build-page
+	@scripts/test
+
+bench: build
+	@scripts/bench $(BUILD_DIR)
+
+lint: setup
+	@scripts/lint $(BUILD_DIR)
+
+install: build
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD_DIR)
+
+clean:
+	rm -rf build build-* web/dist

@@ -1,0 +1,27 @@
+# Shared by the scripts: where we are, how we speak, which Node to use.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+
+say() { printf '==> %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# True if the given node is new enough to build the page (20.19 or later).
+node_is_new_enough() {
+    local version
+    version=$("$1" --version 2>/dev/null) || return 1
+    version=${version#v}
+    local major=${version%%.*} rest=${version#*.}
+    local minor=${rest%%.*}
+    ((major > 20 || (major == 20 && minor >= 19)))
+}
+
+# Puts a Node that is new enough first on PATH: the machine's, else the pinned one.
+use_node() {
+    local pinned
+    pinned=$(echo "$root"/deps/node/node_modules/node-linux-*/bin)
+    if [ -x "$pinned/node" ] && ! node_is_new_enough node; then
+        PATH=$pinned:$PATH
+    fi
+    node_is_new_enough node || die "no Node.js of version 20.19 or newer; run scripts/setup build"
+}
