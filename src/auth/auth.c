@@ -1,0 +1,507 @@
+#include "auth/auth.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <sqlite3.h>
+
+#include "auth/throttle.h"
+#include "base/clock.h"
+#include "base/logger.h"
+#include "base/mem.h"
+#include "base/queue.h"
+#include "base/str.h"
+
+#include "base/banned.h"
+
+/* argon2id, small on purpose: the machine is a home server and logins are throttled. */
+enum { HASH_PASSES = 2, HASH_BYTES = 16 * 1024 * 1024, QUEUE_MOST = 16, SESSIONS_MOST = 1000 };
+enum { ID_BYTES = 32, SHA_BYTES = crypto_hash_sha256_BYTES, MAC_BYTES = crypto_auth_hmacsha256_BYTES };
+
+/* A session's place in memory, so that a check never waits for the disk. */
+struct session {
+    unsigned char hash[SHA_BYTES];
+    int64_t expires_us;
+    struct auth_user user;
+};
+
+enum job_kind { JOB_LOGIN, JOB_LOGOUT };
+
+struct job {
+    enum job_kind kind;
+    char name[AUTH_NAME_MAX];
+    char password[AUTH_PASSWORD_MAX];
+    char address[64];
+    unsigned char hash[SHA_BYTES];
+    auth_login_done *login_done;
+    void (*logout_done)(void *ctx, enum status s);
+    void *ctx;
+};
+
+struct auth {
+    sqlite3 *db; /* auth_open(), then the worker only */
+    char *jwt_secret;
+    char *admin_username;
+    char *admin_password;
+    int64_t session_timeout_us;
+    char nobody_hash[crypto_pwhash_STRBYTES]; /* what an unknown name is checked against */
+    struct throttle *throttle;
+    struct queue *queue;
+    pthread_t worker;
+    pthread_mutex_t mutex; /* guards sessions */
+    struct session *sessions;
+    size_t session_count;
+};
+
+static void auto_stmt_fn(sqlite3_stmt **s)
+{
+    sqlite3_finalize(*s);
+}
+#define auto_stmt __attribute__((cleanup(auto_stmt_fn)))
+
+const char *role_name(enum role r)
+{
+    switch (r) {
+    case ROLE_NOBODY:
+        return "nobody";
+    case ROLE_VIEWER:
+        return "viewer";
+    case ROLE_ADMIN:
+        return "admin";
+    }
+    return "nobody";
+}
+
+static enum role role_parse(const char *text)
+{
+    if (streq(text, "admin"))
+        return ROLE_ADMIN;
+    return streq(text, "viewer") ? ROLE_VIEWER : ROLE_NOBODY;
+}
+
+static enum status db_fail(const struct auth *a, struct error *err, const char *doing)
+{
+    return fail(err, STATUS_IO, "%s: %s", doing, sqlite3_errmsg(a->db));
+}
+
+static enum status prepare(struct auth *a, const char *sql, sqlite3_stmt **ret, struct error *err)
+{
+    if (sqlite3_prepare_v2(a->db, sql, -1, ret, NULL) != SQLITE_OK)
+        return db_fail(a, err, "accounts");
+    return STATUS_OK;
+}
+
+static enum status run(struct auth *a, sqlite3_stmt *s, struct error *err)
+{
+    if (sqlite3_step(s) != SQLITE_DONE)
+        return db_fail(a, err, "accounts");
+    return STATUS_OK;
+}
+
+static const char SCHEMA[] =
+    "pragma journal_mode=wal; pragma synchronous=full; pragma busy_timeout=5000;"
+    "create table if not exists user (user_id integer primary key, name text not null unique,"
+    "  role text not null, password text not null, is_configured integer not null,"
+    "  created_us integer not null) strict;"
+    "create table if not exists session (hash blob primary key, user_id integer not null,"
+    "  created_us integer not null, expires_us integer not null) strict, without rowid;";
+
+static enum status hash_password(const char *password, char dst[static crypto_pwhash_STRBYTES],
+                                 struct error *err)
+{
+    if (crypto_pwhash_str_alg(dst, password, strlen(password), HASH_PASSES, HASH_BYTES,
+                              crypto_pwhash_ALG_ARGON2ID13) != 0)
+        return fail(err, STATUS_NOMEM, "no memory to hash a password");
+    return STATUS_OK;
+}
+
+static enum status drop_sessions_of(struct auth *a, const char *where, const char *name,
+                                    struct error *err)
+{
+    auto_free char *sql =
+        xasprintf("delete from session where user_id in (select user_id from user where %s)", where);
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a, sql, &s, err));
+    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+    return run(a, s, err);
+}
+
+/* The configuration is the truth: another name or password ends what was. */
+static enum status apply_configured(struct auth *a, struct error *err)
+{
+    const char *others = "is_configured = 1 and name <> ?1";
+    TRY(drop_sessions_of(a, others, a->admin_username, err));
+    {
+        auto_stmt sqlite3_stmt *s = NULL;
+        TRY(prepare(a, "delete from user where is_configured = 1 and name <> ?1", &s, err));
+        sqlite3_bind_text(s, 1, a->admin_username, -1, SQLITE_STATIC);
+        TRY(run(a, s, err));
+    }
+    {
+        auto_stmt sqlite3_stmt *s = NULL;
+        TRY(prepare(a, "select password from user where name = ?1 and role = 'admin'", &s, err));
+        sqlite3_bind_text(s, 1, a->admin_username, -1, SQLITE_STATIC);
+        if (sqlite3_step(s) == SQLITE_ROW) {
+            const char *stored = (const char *)sqlite3_column_text(s, 0);
+            if (stored != NULL && crypto_pwhash_str_verify(stored, a->admin_password,
+                                                           strlen(a->admin_password)) == 0)
+                return STATUS_OK;
+        }
+    }
+    TRY(drop_sessions_of(a, "name = ?1", a->admin_username, err));
+    char hash[crypto_pwhash_STRBYTES];
+    TRY(hash_password(a->admin_password, hash, err));
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a,
+                "insert into user (name, role, password, is_configured, created_us)"
+                " values (?1, 'admin', ?2, 1, ?3)"
+                " on conflict (name) do update set password = ?2, role = 'admin',"
+                " is_configured = 1",
+                &s, err));
+    sqlite3_bind_text(s, 1, a->admin_username, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, hash, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, clock_now_us());
+    return run(a, s, err);
+}
+
+static void keep_session(struct auth *a, const struct session *new_one)
+{
+    pthread_mutex_lock(&a->mutex);
+    if (a->session_count == SESSIONS_MOST) {
+        size_t soonest = 0;
+        for (size_t i = 1; i < a->session_count; i++) {
+            if (a->sessions[i].expires_us < a->sessions[soonest].expires_us)
+                soonest = i;
+        }
+        a->sessions[soonest] = *new_one;
+    } else {
+        a->sessions[a->session_count++] = *new_one;
+    }
+    pthread_mutex_unlock(&a->mutex);
+}
+
+static enum status load_sessions(struct auth *a, struct error *err)
+{
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a,
+                "select s.hash, s.expires_us, u.user_id, u.name, u.role from session s"
+                " join user u using (user_id) where s.expires_us > ?1",
+                &s, err));
+    sqlite3_bind_int64(s, 1, clock_now_us());
+    int step;
+    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+        struct session one = {.expires_us = sqlite3_column_int64(s, 1)};
+        const void *hash = sqlite3_column_blob(s, 0);
+        const char *name = (const char *)sqlite3_column_text(s, 3);
+        const char *role = (const char *)sqlite3_column_text(s, 4);
+        if (hash == NULL || sqlite3_column_bytes(s, 0) != SHA_BYTES || !name || !role)
+            continue;
+        memcpy(one.hash, hash, SHA_BYTES);
+        one.user.id = sqlite3_column_int64(s, 2);
+        snprintf(one.user.name, sizeof one.user.name, "%s", name);
+        one.user.role = role_parse(role);
+        keep_session(a, &one);
+    }
+    return step == SQLITE_DONE ? STATUS_OK : db_fail(a, err, "sessions");
+}
+
+/* --- the cookie's value: hex(id) "." hex(mac) ------------------------------------------------ */
+
+static void mac_of(const struct auth *a, const unsigned char id[static ID_BYTES],
+                   unsigned char mac[static MAC_BYTES])
+{
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)a->jwt_secret,
+                                strlen(a->jwt_secret));
+    crypto_auth_hmacsha256_update(&state, id, ID_BYTES);
+    crypto_auth_hmacsha256_final(&state, mac);
+}
+
+static bool read_token(const struct auth *a, const char *token, unsigned char hash[static SHA_BYTES])
+{
+    if (token == NULL || strlen(token) != 2 * (ID_BYTES + MAC_BYTES) + 1 ||
+        token[2 * ID_BYTES] != '.')
+        return false;
+    unsigned char id[ID_BYTES], mac[MAC_BYTES], right[MAC_BYTES];
+    size_t len = 0;
+    if (sodium_hex2bin(id, sizeof id, token, 2 * ID_BYTES, NULL, &len, NULL) != 0 ||
+        len != ID_BYTES)
+        return false;
+    if (sodium_hex2bin(mac, sizeof mac, token + 2 * ID_BYTES + 1, 2 * MAC_BYTES, NULL, &len,
+                       NULL) != 0 ||
+        len != MAC_BYTES)
+        return false;
+    mac_of(a, id, right);
+    if (sodium_memcmp(mac, right, MAC_BYTES) != 0)
+        return false;
+    crypto_hash_sha256(hash, id, ID_BYTES);
+    return true;
+}
+
+bool auth_session(struct auth *a, const char *token, struct auth_user *ret)
+{
+    unsigned char hash[SHA_BYTES];
+    if (!read_token(a, token, hash))
+        return false;
+    int64_t now = clock_now_us();
+    bool is_found = false;
+    pthread_mutex_lock(&a->mutex);
+    for (size_t i = 0; i < a->session_count; i++) {
+        const struct session *s = &a->sessions[i];
+        if (memcmp(s->hash, hash, SHA_BYTES) == 0 && s->expires_us > now) {
+            *ret = s->user;
+            is_found = true;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&a->mutex);
+    return is_found;
+}
+
+int64_t auth_session_seconds(const struct auth *a)
+{
+    return a->session_timeout_us / US_PER_S;
+}
+
+/* --- the worker ------------------------------------------------------------------------------ */
+
+static void job_free(struct job *j)
+{
+    secret_wipe(j->password, sizeof j->password);
+    free(j);
+}
+
+static enum status make_session(struct auth *a, struct auth_login_result *r, struct error *err)
+{
+    unsigned char id[ID_BYTES], mac[MAC_BYTES];
+    randombytes_buf(id, sizeof id);
+    mac_of(a, id, mac);
+    sodium_bin2hex(r->token, sizeof r->token, id, sizeof id);
+    r->token[2 * ID_BYTES] = '.';
+    sodium_bin2hex(r->token + 2 * ID_BYTES + 1, sizeof r->token - 2 * ID_BYTES - 1, mac,
+                   sizeof mac);
+    struct session one = {.user = r->user};
+    crypto_hash_sha256(one.hash, id, sizeof id);
+    int64_t now = clock_now_us();
+    one.expires_us = now + a->session_timeout_us;
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a, "insert into session values (?1, ?2, ?3, ?4)", &s, err));
+    sqlite3_bind_blob(s, 1, one.hash, SHA_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 2, r->user.id);
+    sqlite3_bind_int64(s, 3, now);
+    sqlite3_bind_int64(s, 4, one.expires_us);
+    TRY(run(a, s, err));
+    keep_session(a, &one);
+    return STATUS_OK;
+}
+
+static enum status check_login(struct auth *a, const struct job *j, struct auth_login_result *r,
+                               struct error *err)
+{
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a, "select user_id, role, password from user where name = ?1", &s, err));
+    sqlite3_bind_text(s, 1, j->name, -1, SQLITE_STATIC);
+    bool is_known = sqlite3_step(s) == SQLITE_ROW;
+    const char *stored = is_known ? (const char *)sqlite3_column_text(s, 2) : NULL;
+    /* An unknown name takes as long as a known one. */
+    bool is_right = crypto_pwhash_str_verify(stored ? stored : a->nobody_hash, j->password,
+                                             strlen(j->password)) == 0;
+    if (!is_right || stored == NULL)
+        return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
+    r->user.id = sqlite3_column_int64(s, 0);
+    const char *role = (const char *)sqlite3_column_text(s, 1);
+    r->user.role = role_parse(role ? role : "");
+    snprintf(r->user.name, sizeof r->user.name, "%s", j->name);
+    return make_session(a, r, err);
+}
+
+static void do_login(struct auth *a, const struct job *j)
+{
+    struct auth_login_result r = {0};
+    r.status = check_login(a, j, &r, &r.error);
+    if (r.status == STATUS_OK) {
+        throttle_succeeded(a->throttle, j->name, j->address);
+        log_info("auth", "logged in", LF_TEXT("user", r.user.name), LF_TEXT("address", j->address));
+    } else {
+        log_warn("auth", "login refused", LF_TEXT("address", j->address), LF_ERROR(&r.error));
+    }
+    j->login_done(j->ctx, &r);
+    secret_wipe(r.token, sizeof r.token);
+}
+
+static enum status delete_session(struct auth *a, const struct job *j, struct error *err)
+{
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a, "delete from session where hash = ?1", &s, err));
+    sqlite3_bind_blob(s, 1, j->hash, SHA_BYTES, SQLITE_STATIC);
+    return run(a, s, err);
+}
+
+static void forget_expired(struct auth *a)
+{
+    int64_t now = clock_now_us();
+    pthread_mutex_lock(&a->mutex);
+    for (size_t i = 0; i < a->session_count;) {
+        if (a->sessions[i].expires_us <= now)
+            a->sessions[i] = a->sessions[--a->session_count];
+        else
+            i++;
+    }
+    pthread_mutex_unlock(&a->mutex);
+    auto_stmt sqlite3_stmt *s = NULL;
+    struct error err = {0};
+    if (prepare(a, "delete from session where expires_us <= ?1", &s, &err) != STATUS_OK) {
+        log_warn("auth", "expired sessions stay in the file", LF_ERROR(&err));
+        return;
+    }
+    sqlite3_bind_int64(s, 1, now);
+    if (run(a, s, &err) != STATUS_OK)
+        log_warn("auth", "expired sessions stay in the file", LF_ERROR(&err));
+}
+
+static void *work(void *arg)
+{
+    struct auth *a = arg;
+    logger_set_thread("auth");
+    while (true) {
+        struct job *j = queue_pop(a->queue, 10 * US_PER_MIN);
+        if (j == NULL) {
+            if (queue_is_closed(a->queue))
+                return NULL;
+            forget_expired(a);
+            continue;
+        }
+        if (queue_is_closed(a->queue) && j->kind == JOB_LOGIN) {
+            struct auth_login_result r = {0};
+            r.status = fail(&r.error, STATUS_UNAVAILABLE, "the server is stopping");
+            j->login_done(j->ctx, &r);
+        } else if (j->kind == JOB_LOGIN) {
+            do_login(a, j);
+        } else {
+            struct error err = {0};
+            enum status s = delete_session(a, j, &err);
+            if (s != STATUS_OK)
+                log_error("auth", "logout not stored", LF_ERROR(&err));
+            j->logout_done(j->ctx, s);
+        }
+        job_free(j);
+    }
+}
+
+enum status auth_login(struct auth *a, const char *name, const char *password, const char *address,
+                       auth_login_done *done, void *ctx, int64_t *ret_retry_after_s,
+                       struct error *err)
+{
+    if (strlen(name) >= AUTH_NAME_MAX || strlen(password) >= AUTH_PASSWORD_MAX)
+        return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
+    int64_t wait_us = throttle_try(a->throttle, name, address, clock_monotonic_us());
+    if (wait_us > 0) {
+        *ret_retry_after_s = (wait_us + US_PER_S - 1) / US_PER_S;
+        return fail(err, STATUS_RATE_LIMITED, "too many failed logins: try again in %lld s",
+                    (long long)*ret_retry_after_s);
+    }
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_LOGIN;
+    snprintf(j->name, sizeof j->name, "%s", name);
+    snprintf(j->password, sizeof j->password, "%s", password);
+    snprintf(j->address, sizeof j->address, "%s", address);
+    j->login_done = done;
+    j->ctx = ctx;
+    if (queue_try_push(a->queue, j))
+        return STATUS_OK;
+    job_free(j);
+    *ret_retry_after_s = 1;
+    return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
+}
+
+enum status auth_logout(struct auth *a, const char *token, void (*done)(void *ctx, enum status s),
+                        void *ctx, struct error *err)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_LOGOUT;
+    j->logout_done = done;
+    j->ctx = ctx;
+    if (read_token(a, token, j->hash)) {
+        pthread_mutex_lock(&a->mutex);
+        for (size_t i = 0; i < a->session_count;) {
+            if (memcmp(a->sessions[i].hash, j->hash, SHA_BYTES) == 0)
+                a->sessions[i] = a->sessions[--a->session_count];
+            else
+                i++;
+        }
+        pthread_mutex_unlock(&a->mutex);
+    }
+    if (queue_try_push(a->queue, j))
+        return STATUS_OK;
+    job_free(j);
+    return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
+}
+
+/* --- start and stop -------------------------------------------------------------------------- */
+
+static void auth_free(struct auth *a)
+{
+    if (a->db != NULL)
+        sqlite3_close(a->db);
+    throttle_free(a->throttle);
+    queue_free(a->queue);
+    pthread_mutex_destroy(&a->mutex);
+    char *secrets[] = {a->jwt_secret, a->admin_password};
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        if (secrets[i] != NULL)
+            secret_wipe(secrets[i], strlen(secrets[i]));
+        free(secrets[i]);
+    }
+    free(a->admin_username);
+    secret_wipe(a->sessions, SESSIONS_MOST * sizeof *a->sessions);
+    free(a->sessions);
+    free(a);
+}
+
+static enum status open_file(struct auth *a, const char *path, struct error *err)
+{
+    if (sqlite3_open(path, &a->db) != SQLITE_OK)
+        return fail(err, STATUS_IO, "open '%s': %s", path,
+                    a->db ? sqlite3_errmsg(a->db) : "no memory");
+    if (sqlite3_exec(a->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK)
+        return fail(err, STATUS_IO, "'%s': %s", path, sqlite3_errmsg(a->db));
+    char random[33];
+    unsigned char bytes[16];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(random, sizeof random, bytes, sizeof bytes);
+    TRY(hash_password(random, a->nobody_hash, err));
+    TRY(apply_configured(a, err));
+    return load_sessions(a, err);
+}
+
+enum status auth_open(const struct auth_config *c, struct auth **ret, struct error *err)
+{
+    if (sodium_init() < 0)
+        return fail(err, STATUS_INTERNAL, "libsodium has no source of random numbers");
+    struct auth *a = xcalloc(1, sizeof *a);
+    a->jwt_secret = xstrdup(c->jwt_secret);
+    a->admin_username = xstrdup(c->admin_username);
+    a->admin_password = xstrdup(c->admin_password);
+    a->session_timeout_us = c->session_timeout_us;
+    a->throttle = throttle_new();
+    a->queue = queue_new(QUEUE_MOST);
+    a->sessions = xcalloc(SESSIONS_MOST, sizeof *a->sessions);
+    pthread_mutex_init(&a->mutex, NULL);
+    enum status s = open_file(a, c->path, err);
+    if (s == STATUS_OK && pthread_create(&a->worker, NULL, work, a) != 0)
+        s = fail(err, STATUS_UNAVAILABLE, "no thread for logins");
+    if (s != STATUS_OK) {
+        auth_free(a);
+        return s;
+    }
+    *ret = a;
+    return STATUS_OK;
+}
+
+void auth_close(struct auth *a)
+{
+    if (a == NULL)
+        return;
+    queue_close(a->queue);
+    pthread_join(a->worker, NULL);
+    auth_free(a);
+}

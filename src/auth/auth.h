@@ -1,0 +1,68 @@
+/*
+ * Logins: accounts and sessions in DATA/cartographus.sqlite. The configured administrator is read
+ * at every start and is the truth: another password replaces the stored one and ends the account's
+ * sessions. A session is a random id in a cookie, signed with JWT_SECRET; only its hash is kept.
+ *
+ * Passwords are hashed (argon2id) in one worker thread behind a bounded queue; checking a session
+ * takes no lock that is held across I/O, so an http thread may do it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define AUTH_COOKIE "cartographus_session"
+
+/* In order: each may do what the one before may. */
+enum role { ROLE_NOBODY = 1, ROLE_VIEWER, ROLE_ADMIN };
+const char *role_name(enum role r); /* "admin" */
+
+enum {
+    AUTH_NAME_MAX = 65,
+    AUTH_PASSWORD_MAX = 1024,
+    AUTH_TOKEN_MAX = 160, /* cookie value with its NUL */
+};
+
+struct auth_user {
+    int64_t id;
+    char name[AUTH_NAME_MAX];
+    enum role role;
+};
+
+struct auth_config {
+    const char *path; /* DATA/cartographus.sqlite; ":memory:" in tests */
+    const char *jwt_secret;
+    const char *admin_username;
+    const char *admin_password;
+    int64_t session_timeout_us;
+};
+
+struct auth;
+/* Opens or makes the file, brings the configured account up to date, starts the worker. Texts of
+ * the configuration are copied. */
+enum status auth_open(const struct auth_config *c, struct auth **ret, struct error *err);
+/* Answers what waits with UNAVAILABLE, then frees. NULL is fine. */
+void auth_close(struct auth *a);
+
+struct auth_login_result {
+    enum status status; /* OK, UNAUTHORIZED, INTERNAL, UNAVAILABLE */
+    struct error error;
+    char token[AUTH_TOKEN_MAX];
+    struct auth_user user;
+};
+typedef void auth_login_done(void *ctx, const struct auth_login_result *r);
+
+/* Queues a login try. `done` runs in the worker, once, if OK is returned. RATE_LIMITED (with
+ * *ret_retry_after_s) after failures, UNAVAILABLE when the queue is full. Any thread. */
+enum status auth_login(struct auth *a, const char *name, const char *password, const char *address,
+                       auth_login_done *done, void *ctx, int64_t *ret_retry_after_s,
+                       struct error *err);
+/* Ends a session; `done` runs in the worker when that is on disk. Unknown tokens are fine. */
+enum status auth_logout(struct auth *a, const char *token, void (*done)(void *ctx, enum status s),
+                        void *ctx, struct error *err);
+/* Whose session a cookie's value is; false when none, expired, revoked or forged. Any thread. */
+bool auth_session(struct auth *a, const char *token, struct auth_user *ret);
+/* Seconds a new cookie may live. */
+int64_t auth_session_seconds(const struct auth *a);

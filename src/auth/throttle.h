@@ -1,0 +1,18 @@
+/*
+ * Delay after failed logins, by account and by address. Bounded memory: the entry that is free
+ * soonest makes room. Any thread.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct throttle;
+struct throttle *throttle_new(void);
+void throttle_free(struct throttle *t); /* NULL is fine */
+/*
+ * Asks whether a try may be made now. 0: yes, and it is counted as a failure until
+ * throttle_succeeded() says otherwise, so that tries in parallel count too. Else: microseconds to
+ * wait.
+ */
+int64_t throttle_try(struct throttle *t, const char *account, const char *address, int64_t now_us);
+void throttle_succeeded(struct throttle *t, const char *account, const char *address);
