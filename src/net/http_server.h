@@ -58,6 +58,9 @@ const char *http_header(const struct http_exchange *x, const char *name); /* NUL
 bool http_cookie(const struct http_exchange *x, const char *name, char *dst, size_t size);
 struct str http_body(const struct http_exchange *x);
 const char *http_body_file(const struct http_exchange *x); /* NULL when it was in memory */
+/* The file's path, now the caller's to free and the file the caller's to remove; NULL as above.
+ * A body file nobody steals is removed after the reply. */
+char *http_steal_body_file(struct http_exchange *x);
 const struct sockaddr *http_peer(const struct http_exchange *x);
 /* A short unique id, sent back as X-Request-Id and logged. */
 const char *http_request_id(const struct http_exchange *x);

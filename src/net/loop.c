@@ -534,6 +534,7 @@ void loop_run(struct loop *l)
         if (!atomic_load(&l->is_stopping))
             wait_for_events(l);
     }
+    atomic_store(&l->is_stopping, false);
 }
 
 void loop_free(struct loop *l)

@@ -15,7 +15,7 @@ struct loop;
 enum status loop_new(struct loop **ret, struct error *err);
 /* Cancels what is open (callbacks get STATUS_CANCELLED), frees. NULL is fine. */
 void loop_free(struct loop *l);
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), also one that came before; can be run again. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);                                  /* any thread */
 void loop_post(struct loop *l, void (*call)(void *), void *ctx); /* any thread */
