@@ -53,9 +53,9 @@ create table segment_in (segment_in_id bigint, import_id integer, source_row big
   stream_bitrate_kbps integer, is_live boolean);
 -- Backfilled: known account, title and instant (ended only where the source pairs start and stop).
 create table view_in (view_in_id bigint, server_id integer, source_id varchar, account_id integer,
-  title_id integer, library_id integer, at timestamp, ended timestamp);
+  title_id integer, library_id integer, viewed_at timestamp, ended timestamp);
 -- Every human act. kind: delete_play restore_play delete_import restore_import mark_watched ...
-create table decision (decision_id bigint, at timestamp, who varchar, kind varchar,
+create table decision (decision_id bigint, decided_at timestamp, who varchar, kind varchar,
   subject bigint, detail json);
 -- state: connected polling blind. ended NULL: still.
 create table coverage (server_id integer, started timestamp, ended timestamp, state varchar, why varchar);

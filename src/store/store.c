@@ -1,0 +1,281 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/logger.h"
+#include "store/migrations.h"
+
+#include "base/banned.h"
+
+struct store {
+    duckdb_database db;
+    atomic_int_least64_t data_version;
+};
+
+struct store_conn {
+    struct store *store;
+    duckdb_connection conn;
+};
+
+/* The first line of DuckDB's message: the rest quotes the statement. */
+static enum status fail_duckdb(const char *message, const char *doing, struct error *err)
+{
+    const char *text = message ? message : "unknown error";
+    size_t n = strcspn(text, "\n");
+    enum status s = STATUS_INTERNAL;
+    if (strstr(text, "INTERRUPT") || strstr(text, "Interrupted"))
+        s = STATUS_CANCELLED;
+    else if (strstr(text, "Out of Memory"))
+        s = STATUS_NOMEM;
+    else if (strstr(text, "IO Error") || strstr(text, "No space left"))
+        s = STATUS_IO;
+    return fail(err, s, "%s: %.*s", doing, (int)n, text);
+}
+
+static void auto_config_fn(duckdb_config *c)
+{
+    duckdb_destroy_config(c);
+}
+
+static enum status open_file(const struct store_config *c, duckdb_database *ret, struct error *err)
+{
+    auto_cleanup(auto_config_fn) duckdb_config config = NULL;
+    if (duckdb_create_config(&config) != DuckDBSuccess)
+        return fail(err, STATUS_NOMEM, "no memory for the store's settings");
+    char threads[16];
+    snprintf(threads, sizeof threads, "%u", c->threads);
+    const char *settings[][2] = {
+        {"memory_limit", c->max_memory},
+        {"threads", c->threads ? threads : NULL},
+        {"temp_directory", c->temp_path},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"preserve_insertion_order", "true"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (settings[i][1] &&
+            duckdb_set_config(config, settings[i][0], settings[i][1]) != DuckDBSuccess)
+            return fail(err, STATUS_INVALID, "the store does not take %s=%s", settings[i][0],
+                        settings[i][1]);
+    char *message = NULL;
+    if (duckdb_open_ext(c->path, ret, config, &message) == DuckDBSuccess)
+        return STATUS_OK;
+    enum status s = fail_duckdb(message, "open the store", err);
+    duckdb_free(message);
+    return s;
+}
+
+/* A WAL that does not replay is set aside; the log still has what was in it. */
+static enum status set_wal_aside(const char *path, struct error *err)
+{
+    auto_free char *wal = xasprintf("%s.wal", path);
+    auto_free char *aside = xasprintf("%s.damaged-%" PRId64, wal, clock_now_us() / US_PER_S);
+    if (rename(wal, aside) != 0)
+        return fail_errno(err, errno, "set the damaged '%s' aside", wal);
+    log_warn("store", "the write-ahead log was damaged and is set aside; replaying from the log",
+             LF_TEXT("file", aside));
+    return STATUS_OK;
+}
+
+static enum status migrate(struct store_conn *c, struct error *err)
+{
+    TRY(store_exec(c, "create table if not exists schema_version (number integer, name varchar, "
+                      "applied_at timestamp)", err));
+    int64_t have;
+    TRY(store_query_int(c, "select coalesce(max(number), 0) from schema_version", NULL, 0, 0, &have,
+                        err));
+    if (have > migration_count)
+        return fail(err, STATUS_CONFLICT,
+                    "the store has schema %" PRId64 ", this program knows up to %u; it was written "
+                    "by a newer version", have, migration_count);
+    for (unsigned i = (unsigned)have; i < migration_count; i++) {
+        auto_free char *sql =
+            xasprintf("begin; %s; insert into schema_version values (%u, '%s', now() at time zone "
+                      "'UTC'); commit", migrations[i].sql, migrations[i].number,
+                      migrations[i].name);
+        enum status s = store_exec(c, sql, err);
+        if (s != STATUS_OK) {
+            (void)store_exec(c, "rollback", NULL);
+            return fail_prefix(err, "schema step %u (%s)", migrations[i].number, migrations[i].name);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status store_open(const struct store_config *c, struct store **ret, bool *ret_wal_was_damaged,
+                       struct error *err)
+{
+    duckdb_database db = NULL;
+    bool was_damaged = false;
+    enum status s = open_file(c, &db, err);
+    if (s != STATUS_OK && err && strstr(err->text, "WAL")) {
+        TRY(set_wal_aside(c->path, err));
+        was_damaged = true;
+        s = open_file(c, &db, err);
+    }
+    if (s != STATUS_OK)
+        return s;
+    struct store *store = xcalloc(1, sizeof *store);
+    store->db = db;
+    store->data_version = clock_now_us();
+    struct store_conn *conn = NULL;
+    s = store_connect(store, &conn, err);
+    if (s == STATUS_OK)
+        s = migrate(conn, err);
+    store_disconnect(conn);
+    if (s != STATUS_OK) {
+        store_close(store);
+        return s;
+    }
+    if (ret_wal_was_damaged)
+        *ret_wal_was_damaged = was_damaged;
+    *ret = store;
+    return STATUS_OK;
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    duckdb_close(&s->db);
+    free(s);
+}
+
+enum status store_connect(struct store *s, struct store_conn **ret, struct error *err)
+{
+    duckdb_connection conn = NULL;
+    if (duckdb_connect(s->db, &conn) != DuckDBSuccess)
+        return fail(err, STATUS_UNAVAILABLE, "the store gives no connection");
+    struct store_conn *c = xcalloc(1, sizeof *c);
+    c->store = s;
+    c->conn = conn;
+    *ret = c;
+    return STATUS_OK;
+}
+
+void store_disconnect(struct store_conn *c)
+{
+    if (!c)
+        return;
+    duckdb_disconnect(&c->conn);
+    free(c);
+}
+
+void store_interrupt(struct store_conn *c)
+{
+    duckdb_interrupt(c->conn);
+}
+
+duckdb_connection store_duckdb(struct store_conn *c)
+{
+    return c->conn;
+}
+
+enum status store_exec(struct store_conn *c, const char *sql, struct error *err)
+{
+    auto_result duckdb_result r = {0};
+    if (duckdb_query(c->conn, sql, &r) == DuckDBSuccess)
+        return STATUS_OK;
+    return fail_duckdb(duckdb_result_error(&r), "the store", err);
+}
+
+static duckdb_state bind(duckdb_prepared_statement p, idx_t at, const struct store_value *v)
+{
+    switch (v->kind) {
+    case SV_NULL:
+        return duckdb_bind_null(p, at);
+    case SV_INT:
+        return duckdb_bind_int64(p, at, v->i);
+    case SV_DOUBLE:
+        return duckdb_bind_double(p, at, v->d);
+    case SV_TEXT:
+        return duckdb_bind_varchar_length(p, at, v->s.ptr ? v->s.ptr : "", v->s.len);
+    case SV_TIME:
+        return duckdb_bind_timestamp(p, at, (duckdb_timestamp){v->i});
+    case SV_BOOL:
+        return duckdb_bind_boolean(p, at, v->i != 0);
+    }
+    return DuckDBError;
+}
+
+enum status store_query(struct store_conn *c, const char *sql, const struct store_value *values,
+                        size_t count, duckdb_result *ret, struct error *err)
+{
+    *ret = (duckdb_result){0};
+    auto_cleanup(duckdb_destroy_prepare) duckdb_prepared_statement p = NULL;
+    if (duckdb_prepare(c->conn, sql, &p) != DuckDBSuccess)
+        return fail_duckdb(duckdb_prepare_error(p), "prepare", err);
+    for (size_t i = 0; i < count; i++)
+        if (bind(p, i + 1, &values[i]) != DuckDBSuccess)
+            return fail(err, STATUS_INTERNAL, "bind value %zu of %zu", i + 1, count);
+    if (duckdb_execute_prepared(p, ret) != DuckDBSuccess)
+        return fail_duckdb(duckdb_result_error(ret), "the store", err);
+    return STATUS_OK;
+}
+
+enum status store_query_int(struct store_conn *c, const char *sql, const struct store_value *values,
+                            size_t count, int64_t fallback, int64_t *ret, struct error *err)
+{
+    auto_result duckdb_result r = {0};
+    TRY(store_query(c, sql, values, count, &r, err));
+    *ret = fallback;
+    auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(r);
+    if (!chunk || !duckdb_data_chunk_get_size(chunk))
+        return STATUS_OK;
+    duckdb_vector v = duckdb_data_chunk_get_vector(chunk, 0);
+    uint64_t *validity = duckdb_vector_get_validity(v);
+    if (validity && !duckdb_validity_row_is_valid(validity, 0))
+        return STATUS_OK;
+    const void *data = duckdb_vector_get_data(v);
+    duckdb_type type = duckdb_column_type(&r, 0);
+    if (type == DUCKDB_TYPE_BIGINT || type == DUCKDB_TYPE_TIMESTAMP)
+        *ret = *(const int64_t *)data;
+    else if (type == DUCKDB_TYPE_INTEGER)
+        *ret = *(const int32_t *)data;
+    else if (type == DUCKDB_TYPE_BOOLEAN)
+        *ret = *(const bool *)data;
+    else if (type == DUCKDB_TYPE_HUGEINT)
+        *ret = (int64_t)((const duckdb_hugeint *)data)->lower;
+    else
+        return fail(err, STATUS_INTERNAL, "column 1 is no whole number");
+    return STATUS_OK;
+}
+
+enum status store_transaction(struct store_conn *c,
+                              enum status (*f)(void *ctx, struct store_conn *c, struct error *err),
+                              void *ctx, struct error *err)
+{
+    TRY(store_exec(c, "begin", err));
+    enum status s = f(ctx, c, err);
+    if (s == STATUS_OK)
+        s = store_exec(c, "commit", err);
+    if (s != STATUS_OK)
+        (void)store_exec(c, "rollback", NULL);
+    return s;
+}
+
+enum status store_checkpoint(struct store_conn *c, int64_t *ret_position, struct error *err)
+{
+    int64_t before;
+    TRY(store_query_int(c, "select position from applied", NULL, 0, 0, &before, err));
+    struct error why;
+    if (store_exec(c, "checkpoint", &why) != STATUS_OK)
+        return fail(err, STATUS_UNAVAILABLE, "checkpoint later: %s", why.text);
+    *ret_position = before;
+    return STATUS_OK;
+}
+
+int64_t store_data_version(struct store *s)
+{
+    return s->data_version;
+}
+
+void store_bump_data_version(struct store *s)
+{
+    s->data_version++;
+}

@@ -1,0 +1,106 @@
+#include "../test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "log/log.h"
+
+static char path[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/cartographus-log-%d.sqlite", getpid());
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        auto_free char *file = xasprintf("%s%s", path, ends[i]);
+        unlink(file);
+    }
+    return 0;
+}
+
+static struct log *open_log(void)
+{
+    struct log *l = NULL;
+    struct error err;
+    if (log_open(path, &l, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return l;
+}
+
+static enum status collect(void *ctx, const struct log_record *r, struct error *err)
+{
+    struct buf *out = ctx;
+    (void)err;
+    buf_printf(out, "%lld:%d:%.*s ", (long long)r->seq, (int)r->kind, (int)r->payload.len,
+               r->payload.ptr);
+    return STATUS_OK;
+}
+
+static void records_come_back_in_order_also_after_reopening(void **state)
+{
+    struct log *l = open_log();
+    struct error err;
+    struct log_record two[] = {{.kind = LOG_OBSERVATION, .payload = STR("{\"a\":1}")},
+                               {.kind = LOG_COVERAGE, .payload = STR("{}")}};
+    assert_int_equal(log_append(l, two, 2, &err), STATUS_OK);
+    assert_int_equal(two[1].seq, two[0].seq + 1);
+    assert_false(log_wait(l, two[1].seq, 1000));
+    log_close(l);
+
+    l = open_log();
+    assert_int_equal(log_last(l), two[1].seq);
+    auto_buf struct buf seen = {0};
+    assert_int_equal(log_read(l, 0, 10, collect, &seen, &err), STATUS_OK);
+    assert_string_equal(buf_text(&seen), "1:1:{\"a\":1} 2:2:{} ");
+    log_close(l);
+}
+
+static void numbers_are_never_given_out_again(void **state)
+{
+    struct log *l = open_log();
+    struct error err;
+    struct log_record one = {.kind = LOG_COVERAGE, .payload = STR("{}")};
+    assert_int_equal(log_append(l, &one, 1, &err), STATUS_OK);
+    int64_t last = one.seq;
+    assert_int_equal(log_trim(l, last, &err), STATUS_OK);
+    auto_buf struct buf seen = {0};
+    assert_int_equal(log_read(l, 0, 10, collect, &seen, &err), STATUS_OK);
+    assert_string_equal(buf_text(&seen), "");
+    log_close(l);
+
+    l = open_log();
+    assert_int_equal(log_append(l, &one, 1, &err), STATUS_OK);
+    assert_int_equal(one.seq, last + 1);
+    log_close(l);
+}
+
+static void a_file_that_is_no_log_is_named(void **state)
+{
+    auto_free char *other = xasprintf("%s.other", path);
+    auto_file FILE *f = fopen(other, "we");
+    fputs("this is not a database, it is a plain text of some length", f);
+    fflush(f);
+    struct log *l = NULL;
+    struct error err;
+    assert_int_equal(log_open(other, &l, &err), STATUS_IO);
+    assert_non_null(strstr(err.text, other));
+    assert_null(l);
+    unlink(other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_come_back_in_order_also_after_reopening),
+        cmocka_unit_test(numbers_are_never_given_out_again),
+        cmocka_unit_test(a_file_that_is_no_log_is_named),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
