@@ -1,0 +1,675 @@
+#include "sources/source.h"
+
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/json_read.h"
+#include "base/logger.h"
+
+#include "base/banned.h"
+
+#define POLL_GAP_US (200 * US_PER_MS) /* a flood of notifications makes no flood of requests */
+#define RECHECK_US (2 * US_PER_S)
+#define OPEN_POLL_US (15 * US_PER_S)
+#define IDLE_POLL_US (60 * US_PER_S) /* where the socket tells, and polling is off */
+#define BACKOFF_LEAST_US US_PER_S
+#define BACKOFF_MOST_US (60 * US_PER_S)
+#define WANTS_US (1500 * US_PER_MS)
+#define POLLING_DEFAULT_US (30 * US_PER_S)
+#define SYNC_DEFAULT_US (5 * US_PER_MIN)
+#define SYNC_RETRY_US US_PER_MIN
+#define IDENTITY_RETRY_US (30 * US_PER_S)
+
+enum {
+    POLL_TIMEOUT_MS = 10000,
+    WANT_TIMEOUT_MS = 2000,
+    SYNC_TIMEOUT_MS = 60000,
+    SNAPSHOT_BYTES_MAX = 16 * 1024 * 1024,
+    SYNC_BYTES_MAX = 64 * 1024 * 1024,
+    MESSAGE_BYTES_MAX = 4 * 1024 * 1024,
+    JSON_DEPTH = 48,
+    BLIND_AFTER_FAILURES = 3, /* with the socket open; without it at once */
+};
+
+static void poll_soon(struct source *s, int64_t delay_us);
+static void start_socket(struct source *s);
+static void start_sync(void *ctx);
+
+const char *source_state_name(enum source_state s)
+{
+    static const char *const names[SOURCE_STATES] = {
+        "connecting", "connected", "polling", "blind", "unauthorized", "unreachable",
+    };
+    return names[s];
+}
+
+void source_add_header(struct source_request *r, const char *fmt, ...)
+{
+    if (r->count == SOURCE_HEADERS_MAX)
+        return;
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    text[strcspn(text, "\r\n")] = '\0';
+    r->headers[r->count++] = xstrdup(text);
+    secret_wipe(text, sizeof(text));
+}
+
+static void request_done(struct source_request *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        secret_wipe(r->headers[i], strlen(r->headers[i]));
+        free(r->headers[i]);
+    }
+}
+#define auto_request __attribute__((cleanup(request_done)))
+
+/* Between half and the whole of 1, 2, 4, ... 60 s. */
+static int64_t backoff_us(unsigned failures)
+{
+    int64_t most = BACKOFF_LEAST_US << (failures < 6 ? failures : 6);
+    most = most < BACKOFF_MOST_US ? most : BACKOFF_MOST_US;
+    uint32_t random = 0;
+    (void)!getrandom(&random, sizeof(random), 0);
+    int64_t us = most / 2 + (int64_t)(random % (uint64_t)(most / 2 + 1));
+    return us > BACKOFF_LEAST_US ? us : BACKOFF_LEAST_US;
+}
+
+static struct http_call *fetch(struct source *s, const char *path, int64_t timeout_ms,
+                               size_t most_bytes,
+                               void (*done)(void *ctx, const struct http_answer *a))
+{
+    auto_free char *url = xasprintf("%s%s", s->base_url, path);
+    auto_request struct source_request r = {0};
+    s->ops->headers(s, &r);
+    return http_fetch(s->loop,
+                      &(struct http_request){.url = url,
+                                             .headers = (const char *const *)r.headers,
+                                             .timeout_ms = timeout_ms,
+                                             .most_bytes = most_bytes,
+                                             .tls = s->config->tls},
+                      done, s);
+}
+
+/* The answer as JSON, or why not: refused, another code, not JSON. */
+static enum status read_answer(const struct http_answer *a, size_t most_bytes, json_t **ret,
+                               struct error *err)
+{
+    if (a->status != STATUS_OK) {
+        *err = a->error;
+        return a->status;
+    }
+    if (a->code == 401 || a->code == 403)
+        return fail(err, STATUS_UNAUTHORIZED, "the server refuses the token (HTTP %d)", a->code);
+    if (a->code == 404)
+        return fail(err, STATUS_NOT_FOUND, "the server does not know the address (HTTP 404)");
+    if (a->code < 200 || a->code > 299)
+        return fail(err, STATUS_UNAVAILABLE, "the server answers HTTP %d", a->code);
+    struct str body = str_trim(a->body);
+    if (body.len && body.ptr[0] == '<')
+        return fail(err, STATUS_PROTOCOL, "the answer is a web page or XML, not JSON");
+    if (json_parse(a->body, most_bytes, JSON_DEPTH, ret, err) != STATUS_OK)
+        return fail(err, STATUS_PROTOCOL, "the answer is not JSON");
+    return STATUS_OK;
+}
+
+/* --- what is told ------------------------------------------------------------------------- */
+
+void source_append(struct source *s, enum log_kind kind, const struct buf *payload)
+{
+    if (payload->is_overflowed)
+        log_warn("sources", "a record was too large", LF_TEXT("server", s->config->key));
+    else
+        s->sink->append(s->sink->ctx, kind, buf_str(payload));
+}
+
+static void flush(struct source *s)
+{
+    s->sink->flush(s->sink->ctx);
+}
+
+static void emit(void *ctx, const struct observation *o)
+{
+    struct source *s = ctx;
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    observation_write(&w, o);
+    source_append(s, LOG_OBSERVATION, &b);
+    s->sink->observed(s->sink->ctx, o);
+}
+
+static void changed(struct source *s)
+{
+    s->status.open_sessions = (unsigned)tracker_open_count(s->tracker);
+    s->sink->changed(s->sink->ctx, s);
+}
+
+static void tell_coverage(struct source *s, enum source_state state, int64_t at_us,
+                          const char *why)
+{
+    if (s->coverage == state)
+        return;
+    s->coverage = state;
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_text(&w, "server", s->config->key);
+    jw_kv_int(&w, "at_us", at_us);
+    jw_kv_text(&w, "state", source_state_name(state));
+    jw_kv_text(&w, "why", why);
+    jw_object_end(&w);
+    source_append(s, LOG_COVERAGE, &b);
+}
+
+/* Works out the state from what is known; err is why the last attempt failed, or NULL. */
+static void update_state(struct source *s, const struct error *err)
+{
+    enum source_state old = s->status.state;
+    int64_t now_us = clock_now_us();
+    if (s->poll_failures == 0 && s->last_good_us != TIME_NONE) {
+        s->status.state = s->is_ws_open ? SOURCE_CONNECTED : SOURCE_POLLING;
+        tell_coverage(s, s->status.state, now_us, err ? err->text : "");
+    } else if (s->poll_failures && (!s->is_ws_open || s->poll_failures >= BLIND_AFTER_FAILURES)) {
+        s->status.state = s->is_unauthorized ? SOURCE_UNAUTHORIZED
+                          : s->was_reached   ? SOURCE_BLIND
+                                             : SOURCE_UNREACHABLE;
+        int64_t since_us = s->last_good_us != TIME_NONE ? s->last_good_us : s->started_us;
+        tracker_blind(s->tracker, since_us);
+        tell_coverage(s, SOURCE_BLIND, since_us, err ? err->text : "");
+    }
+    snprintf(s->status.error, sizeof(s->status.error), "%s", err ? err->text : "");
+    if (old != s->status.state) {
+        if (err && s->status.state != SOURCE_POLLING)
+            log_warn("sources", source_state_name(s->status.state),
+                     LF_TEXT("server", s->config->key), LF_ERROR(err));
+        else
+            log_info("sources", source_state_name(s->status.state),
+                     LF_TEXT("server", s->config->key));
+    }
+    changed(s);
+    flush(s);
+}
+
+void source_set_percent(struct source *s, int percent)
+{
+    s->status.percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+    changed(s);
+}
+
+void source_set_identity(struct source *s, const char *name, const char *machine_id,
+                         const char *version)
+{
+    if (s->machine_id && !streq(s->machine_id, machine_id))
+        log_warn("sources", "another server answers at this address",
+                 LF_TEXT("server", s->config->key), LF_TEXT("machine_id", machine_id));
+    free(s->machine_id);
+    s->machine_id = xstrdup(machine_id);
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_text(&w, "server", s->config->key);
+    jw_kv_text(&w, "kind", server_kind_name(s->config->kind));
+    jw_kv_text(&w, "name", s->config->name && *s->config->name ? s->config->name : name);
+    jw_kv_text(&w, "machine_id", machine_id);
+    jw_kv_text(&w, "version", version);
+    jw_object_end(&w);
+    source_append(s, LOG_SERVER, &b);
+}
+
+void source_write_view(struct json_writer *w, const char *source_id, const char *account_key,
+                       int64_t at_us, int64_t ended_us, const struct observation *item)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {
+        {"source_id", source_id},
+        {"account_key", account_key},
+        {"media_type", item->media_type},
+        {"item_key", item->item_key},
+        {"guid", item->guid},
+        {"provider_ids", item->provider_ids},
+        {"title", item->title},
+        {"parent_title", item->parent_title},
+        {"grandparent_title", item->grandparent_title},
+        {"grandparent_key", item->grandparent_key},
+        {"library_key", item->library_key},
+        {"library_name", item->library_name},
+        {"content_rating", item->content_rating},
+        {"genres", item->genres},
+    };
+    const struct {
+        const char *key;
+        int64_t value;
+    } ints[] = {
+        {"duration_ms", item->duration_ms},
+        {"year", item->year},
+        {"season", item->season},
+        {"episode", item->episode},
+    };
+    jw_object(w);
+    jw_kv_int(w, "at_us", at_us);
+    if (ended_us != TIME_NONE)
+        jw_kv_int(w, "ended_us", ended_us);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (*texts[i].text)
+            jw_kv_text(w, texts[i].key, texts[i].text);
+    for (size_t i = 0; i < ARRAY_LEN(ints); i++)
+        if (ints[i].value >= 0)
+            jw_kv_int(w, ints[i].key, ints[i].value);
+    jw_object_end(w);
+}
+
+/* --- identity ----------------------------------------------------------------------------- */
+
+static void ask_identity(void *ctx);
+
+static void took_identity(void *ctx, const struct http_answer *a)
+{
+    struct source *s = ctx;
+    auto_json json_t *root = NULL;
+    struct error err;
+    s->identity = NULL;
+    if (a->status == STATUS_CANCELLED)
+        return;
+    enum status status = read_answer(a, SNAPSHOT_BYTES_MAX, &root, &err);
+    if (status == STATUS_OK)
+        status = s->ops->identity(s, root, &err);
+    if (status == STATUS_OK) {
+        flush(s);
+        return;
+    }
+    log_warn("sources", "the server's identity is not known", LF_TEXT("server", s->config->key),
+             LF_ERROR(&err));
+    if (!s->identity_timer)
+        s->identity_timer = loop_timer_start(s->loop, IDENTITY_RETRY_US, ask_identity, s);
+}
+
+static void ask_identity(void *ctx)
+{
+    struct source *s = ctx;
+    s->identity_timer = NULL;
+    if (!s->identity)
+        s->identity =
+            fetch(s, s->ops->identity_path, POLL_TIMEOUT_MS, SNAPSHOT_BYTES_MAX, took_identity);
+}
+
+/* --- polling ------------------------------------------------------------------------------ */
+
+static void schedule_poll(struct source *s)
+{
+    int64_t every_us = s->config->polling_interval_us > 0 ? s->config->polling_interval_us
+                                                          : POLLING_DEFAULT_US;
+    int64_t delay_us = s->config->is_polling || !s->is_ws_open ? every_us : IDLE_POLL_US;
+    if (tracker_open_count(s->tracker) && delay_us > OPEN_POLL_US)
+        delay_us = OPEN_POLL_US;
+    if (s->is_recheck_due && tracker_open_count(s->tracker)) {
+        s->is_recheck_due = false;
+        delay_us = RECHECK_US < delay_us ? RECHECK_US : delay_us;
+    }
+    poll_soon(s, delay_us);
+}
+
+static void poll_over(struct source *s)
+{
+    if (s->is_poll_wanted) {
+        s->is_poll_wanted = false;
+        poll_soon(s, 0);
+    } else {
+        schedule_poll(s);
+    }
+}
+
+static void poll_failed(struct source *s, const struct error *err)
+{
+    s->is_unauthorized = err->status == STATUS_UNAUTHORIZED;
+    unsigned failures = s->poll_failures++;
+    s->is_poll_wanted = s->is_recheck_due = false;
+    update_state(s, err);
+    poll_soon(s, backoff_us(failures));
+}
+
+static void apply_snapshot(struct source *s)
+{
+    auto_arena struct arena a = {0};
+    auto_json json_t *root = s->snapshot;
+    s->snapshot = NULL;
+    struct observation *seen;
+    size_t count;
+    struct error err;
+    if (s->ops->snapshot(s, root, &a, &seen, &count, &err) != STATUS_OK) {
+        poll_failed(s, &err);
+        return;
+    }
+    bool was_blind = s->poll_failures || s->last_good_us == TIME_NONE;
+    s->poll_failures = 0;
+    s->is_unauthorized = false;
+    s->was_reached = true;
+    s->last_good_us = s->status.last_event_us = s->snapshot_us;
+    tracker_snapshot(s->tracker, seen, count, s->snapshot_us);
+    update_state(s, NULL);
+    if (was_blind) {
+        if (!s->identity)
+            ask_identity(s);
+        if (!s->is_sync_running && s->status.percent < 100) {
+            loop_timer_cancel(s->loop, s->sync_timer);
+            s->sync_timer = NULL;
+            start_sync(s);
+        }
+    }
+    poll_over(s);
+}
+
+static void next_want(struct source *s);
+
+static void took_wanted(void *ctx, const struct http_answer *a)
+{
+    struct source *s = ctx;
+    auto_json json_t *root = NULL;
+    struct error err;
+    s->want = NULL;
+    auto_free char *key = s->want_key;
+    s->want_key = NULL;
+    if (a->status == STATUS_CANCELLED)
+        return;
+    enum status status = read_answer(a, SNAPSHOT_BYTES_MAX, &root, &err);
+    if (a->status == STATUS_OK)
+        s->ops->wanted(s, key, status == STATUS_OK ? root : NULL);
+    else
+        s->wants_until_us = 0; /* slow or gone: asked for again with the next snapshot */
+    next_want(s);
+}
+
+static void next_want(struct source *s)
+{
+    auto_buf struct buf path = {0};
+    auto_buf struct buf key = {0};
+    if (s->ops->wants && clock_monotonic_us() < s->wants_until_us &&
+        s->ops->wants(s, s->snapshot, &path, &key)) {
+        s->want_key = buf_steal(&key);
+        s->want = fetch(s, buf_text(&path), WANT_TIMEOUT_MS, SNAPSHOT_BYTES_MAX, took_wanted);
+        return;
+    }
+    apply_snapshot(s);
+}
+
+static void took_sessions(void *ctx, const struct http_answer *a)
+{
+    struct source *s = ctx;
+    struct error err;
+    s->poll = NULL;
+    if (a->status == STATUS_CANCELLED)
+        return;
+    s->was_reached = a->status == STATUS_OK;
+    json_t *root = NULL;
+    if (read_answer(a, SNAPSHOT_BYTES_MAX, &root, &err) != STATUS_OK) {
+        poll_failed(s, &err);
+        return;
+    }
+    s->snapshot = root;
+    s->snapshot_us = clock_now_us();
+    s->wants_until_us = clock_monotonic_us() + WANTS_US;
+    next_want(s);
+}
+
+static void poll_now(void *ctx)
+{
+    struct source *s = ctx;
+    s->poll_timer = NULL;
+    s->polled_us = clock_monotonic_us();
+    s->poll =
+        fetch(s, s->ops->sessions_path, POLL_TIMEOUT_MS, SNAPSHOT_BYTES_MAX, took_sessions);
+}
+
+/* At most one poll is under way, and polls keep their distance. */
+static void poll_soon(struct source *s, int64_t delay_us)
+{
+    if (s->poll || s->snapshot) {
+        s->is_poll_wanted = true;
+        return;
+    }
+    int64_t gap_us = s->polled_us + POLL_GAP_US - clock_monotonic_us();
+    loop_timer_cancel(s->loop, s->poll_timer);
+    s->poll_timer =
+        loop_timer_start(s->loop, delay_us > gap_us ? delay_us : gap_us, poll_now, s);
+}
+
+/* --- the socket --------------------------------------------------------------------------- */
+
+static void reopen_socket(void *ctx)
+{
+    struct source *s = ctx;
+    s->ws_timer = NULL;
+    start_socket(s);
+}
+
+static void send_keep_alive(void *ctx)
+{
+    struct source *s = ctx;
+    s->keep_alive = loop_timer_start(s->loop, s->keep_alive_us, send_keep_alive, s);
+    if (s->is_ws_open)
+        (void)ws_send(s->ws, STR("{\"MessageType\":\"KeepAlive\"}"), NULL);
+}
+
+void source_keep_alive(struct source *s, int64_t interval_us)
+{
+    if (s->keep_alive && s->keep_alive_us == interval_us)
+        return;
+    loop_timer_cancel(s->loop, s->keep_alive);
+    s->keep_alive_us = interval_us;
+    send_keep_alive(s);
+}
+
+static void socket_opened(void *ctx)
+{
+    struct source *s = ctx;
+    s->is_ws_open = true;
+    s->ws_failures = 0;
+    if (s->ops->socket_opened)
+        s->ops->socket_opened(s);
+    update_state(s, NULL);
+    poll_soon(s, 0); /* what happened before is not told again */
+}
+
+static void socket_message(void *ctx, struct str text)
+{
+    struct source *s = ctx;
+    auto_json json_t *root = NULL;
+    enum source_hint hint = HINT_POLL;
+    if (json_parse(text, MESSAGE_BYTES_MAX, JSON_DEPTH, &root, NULL) == STATUS_OK)
+        hint = s->ops->message(s, root);
+    if (hint == HINT_POLL) {
+        s->is_recheck_due = true;
+        if (s->poll_failures == 0)
+            poll_soon(s, 0);
+    } else {
+        if (s->poll_failures == 0)
+            s->last_good_us = clock_now_us();
+        s->status.last_event_us = clock_now_us();
+        changed(s);
+        flush(s);
+    }
+}
+
+static void socket_closed(void *ctx, const struct error *why)
+{
+    struct source *s = ctx;
+    bool was_open = s->is_ws_open;
+    s->is_ws_open = false;
+    loop_timer_cancel(s->loop, s->keep_alive);
+    s->keep_alive = NULL;
+    ws_close(s->loop, s->ws);
+    s->ws = NULL;
+    if (why->status == STATUS_CANCELLED)
+        return;
+    /* Until it fell silent the socket was as good as a poll. */
+    if (was_open && why->status != STATUS_TIMEOUT && s->poll_failures == 0)
+        s->last_good_us = clock_now_us();
+    log_info("sources", "socket closed", LF_TEXT("server", s->config->key), LF_ERROR(why));
+    s->ws_timer = loop_timer_start(s->loop, backoff_us(s->ws_failures++), reopen_socket, s);
+    if (was_open) {
+        update_state(s, why);
+        if (s->poll_failures == 0)
+            poll_soon(s, 0);
+    }
+}
+
+static void start_socket(struct source *s)
+{
+    static const struct ws_client_events events = {socket_opened, socket_message, socket_closed};
+    auto_buf struct buf url = {0};
+    buf_puts(&url, s->base_url);
+    s->ops->socket(s, &url);
+    auto_request struct source_request r = {0};
+    s->ops->headers(s, &r);
+    s->ws = ws_open(s->loop,
+                    &(struct ws_client_options){.url = buf_text(&url),
+                                                .headers = (const char *const *)r.headers,
+                                                .most_bytes = MESSAGE_BYTES_MAX,
+                                                .tls = s->config->tls},
+                    &events, s);
+    secret_wipe(url.data, url.len);
+}
+
+/* --- backfill ----------------------------------------------------------------------------- */
+
+static void sync_over(struct source *s, bool is_well)
+{
+    s->is_sync_running = false;
+    int64_t every_us =
+        s->config->sync_interval_us > 0 ? s->config->sync_interval_us : SYNC_DEFAULT_US;
+    if (is_well)
+        source_set_percent(s, 100);
+    else if (every_us > SYNC_RETRY_US)
+        every_us = SYNC_RETRY_US;
+    s->sync_timer = loop_timer_start(s->loop, every_us, start_sync, s);
+    flush(s);
+}
+
+static void next_sync(struct source *s);
+
+static void took_sync(void *ctx, const struct http_answer *a)
+{
+    struct source *s = ctx;
+    auto_json json_t *root = NULL;
+    struct error err;
+    s->sync = NULL;
+    if (a->status == STATUS_CANCELLED)
+        return;
+    enum status status = read_answer(a, SYNC_BYTES_MAX, &root, &err);
+    if (status == STATUS_OK)
+        status = s->ops->sync_take(s, root, &err);
+    flush(s);
+    if (status != STATUS_OK) {
+        log_warn("sources", "backfill failed", LF_TEXT("server", s->config->key), LF_ERROR(&err));
+        sync_over(s, false);
+        return;
+    }
+    next_sync(s);
+}
+
+static void next_sync(struct source *s)
+{
+    auto_buf struct buf path = {0};
+    if (!s->ops->sync_next(s, &path)) {
+        log_debug("sources", "backfill done", LF_TEXT("server", s->config->key));
+        sync_over(s, true);
+        return;
+    }
+    s->sync = fetch(s, buf_text(&path), SYNC_TIMEOUT_MS, SYNC_BYTES_MAX, took_sync);
+}
+
+static void start_sync(void *ctx)
+{
+    struct source *s = ctx;
+    s->sync_timer = NULL;
+    if (s->is_sync_running)
+        return;
+    s->is_sync_running = true;
+    s->ops->sync_reset(s);
+    next_sync(s);
+}
+
+void source_sync_now(struct source *s)
+{
+    if (s->is_sync_running)
+        return;
+    loop_timer_cancel(s->loop, s->sync_timer);
+    source_set_percent(s, 0);
+    start_sync(s);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+struct source *source_new(const struct source_config *c, struct loop *l,
+                          const struct source_sink *sink)
+{
+    static const struct source_ops *const kinds[SERVER_KINDS] = {
+        [SERVER_PLEX] = &plex_source,
+        [SERVER_JELLYFIN] = &jellyfin_source,
+        [SERVER_EMBY] = &emby_source,
+    };
+    struct source *s = xcalloc(1, sizeof(*s));
+    s->config = c;
+    s->ops = kinds[c->kind];
+    s->loop = l;
+    s->sink = sink;
+    s->tracker = tracker_new(c->key, emit, s);
+    s->started_us = clock_now_us();
+    s->last_good_us = TIME_NONE;
+    s->polled_us = clock_monotonic_us() - POLL_GAP_US;
+    s->coverage = SOURCE_CONNECTING;
+    s->status = (struct source_status){
+        .state = SOURCE_CONNECTING, .percent = -1, .last_event_us = TIME_NONE};
+    snprintf(s->status.key, sizeof(s->status.key), "%s", c->key);
+    s->base_url = xstrdup(c->url);
+    size_t len = strlen(s->base_url);
+    while (len && s->base_url[len - 1] == '/')
+        s->base_url[--len] = '\0';
+    /* The prefix is part of every route of ours already. */
+    if (c->kind == SERVER_EMBY && len > 5 && strcasecmp(s->base_url + len - 5, "/emby") == 0)
+        s->base_url[len - 5] = '\0';
+    return s;
+}
+
+void source_seed(struct source *s, const struct observation *open)
+{
+    tracker_seed(s->tracker, open);
+}
+
+void source_start(struct source *s)
+{
+    changed(s);
+    poll_soon(s, 0);
+    if (s->config->is_realtime)
+        start_socket(s);
+}
+
+void source_free(struct source *s)
+{
+    if (!s)
+        return;
+    if (s->coverage == SOURCE_CONNECTED || s->coverage == SOURCE_POLLING) {
+        tell_coverage(s, SOURCE_BLIND, clock_now_us(), "stopped");
+        flush(s);
+    }
+    struct loop_timer *const timers[] = {s->ws_timer, s->keep_alive, s->poll_timer,
+                                         s->identity_timer, s->sync_timer};
+    for (size_t i = 0; i < ARRAY_LEN(timers); i++)
+        loop_timer_cancel(s->loop, timers[i]);
+    struct http_call *const calls[] = {s->poll, s->want, s->identity, s->sync};
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        http_call_cancel(s->loop, calls[i]);
+    ws_close(s->loop, s->ws);
+    json_decref(s->snapshot);
+    s->ops->free(s);
+    tracker_free(s->tracker);
+    free(s->want_key);
+    free(s->machine_id);
+    free(s->base_url);
+    free(s);
+}

@@ -1,0 +1,173 @@
+/*
+ * One watched media server: what a vendor has to provide (struct source_ops, one folder each), and
+ * the driver they all share (source.c): connecting, polling, coverage, backfill. Everything here
+ * runs in the collector's thread.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "log/log.h"
+#include "model/observation.h"
+#include "net/loop.h"
+#include "sources/tracker.h"
+
+/* Texts are borrowed for as long as the collector lives. */
+struct source_config {
+    const char *key; /* "plex-1" */
+    enum server_kind kind;
+    const char *name;
+    const char *url; /* scheme://host[:port][/prefix] */
+    const char *token;
+    const char *client_id; /* who we are, the same for good */
+    bool is_realtime;
+    bool is_polling;
+    int64_t polling_interval_us; /* 0: 30 s */
+    int64_t sync_interval_us;    /* 0: 5 min */
+    unsigned batch_size;         /* rows a page; 0: 500 */
+    struct tls_options tls;
+};
+
+enum source_state {
+    SOURCE_CONNECTING,
+    SOURCE_CONNECTED,
+    SOURCE_POLLING,
+    SOURCE_BLIND,
+    SOURCE_UNAUTHORIZED,
+    SOURCE_UNREACHABLE,
+    SOURCE_STATES,
+};
+/* "connecting", ... */
+const char *source_state_name(enum source_state s);
+
+struct source_status {
+    char key[64];
+    enum source_state state;
+    char error[ERROR_TEXT_MAX]; /* "" when well */
+    int percent;                /* of the running backfill; 100: done; -1: none yet */
+    int64_t last_event_us;      /* last good word from the server; TIME_NONE: none */
+    unsigned open_sessions;
+};
+
+struct source;
+
+enum source_hint {
+    HINT_NOTHING,
+    HINT_POLL,   /* something may have changed */
+    HINT_AGREES, /* was taken */
+};
+
+enum { SOURCE_HEADERS_MAX = 8, SOURCE_SESSIONS_MAX = 2000 };
+
+/* Headers of a request; the texts are freed after it. */
+struct source_request {
+    char *headers[SOURCE_HEADERS_MAX + 1];
+    size_t count;
+};
+void source_add_header(struct source_request *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct source_ops {
+    enum server_kind kind;
+    const void *data;
+    const char *sessions_path;
+    const char *identity_path;
+    void (*headers)(struct source *s, struct source_request *r);
+    /* The socket's address, without scheme and host. */
+    void (*socket)(struct source *s, struct buf *path);
+    void (*socket_opened)(struct source *s);
+    enum source_hint (*message)(struct source *s, const json_t *root);
+    /* Fills identity (source_set_identity). */
+    enum status (*identity)(struct source *s, const json_t *root, struct error *err);
+    /* Path of one more thing to fetch before `root` can be understood; false: none. `key` names it
+     * and comes back with the answer (NULL: it could not be had). NULL: never anything. */
+    bool (*wants)(struct source *s, const json_t *root, struct buf *path, struct buf *key);
+    void (*wanted)(struct source *s, const char *key, const json_t *root);
+    enum status (*snapshot)(struct source *s, const json_t *root, struct arena *a,
+                            struct observation **ret, size_t *ret_count, struct error *err);
+    /* Backfill: the next path to fetch, false when done; then its answer. */
+    void (*sync_reset)(struct source *s);
+    bool (*sync_next)(struct source *s, struct buf *path);
+    enum status (*sync_take)(struct source *s, const json_t *root, struct error *err);
+    void (*free)(struct source *s);
+};
+
+extern const struct source_ops plex_source, jellyfin_source, emby_source;
+
+/* What a source tells its owner. */
+struct source_sink {
+    void (*append)(void *ctx, enum log_kind kind, struct str payload);
+    /* After its record was handed to append. */
+    void (*observed)(void *ctx, const struct observation *o);
+    /* The owner puts appended records into the log: called at the end of every turn. */
+    void (*flush)(void *ctx);
+    void (*changed)(void *ctx, struct source *s); /* status */
+    void *ctx;
+};
+
+struct source {
+    const struct source_config *config;
+    const struct source_ops *ops;
+    struct loop *loop;
+    const struct source_sink *sink;
+    struct tracker *tracker;
+    void *vendor; /* the vendor's own state */
+    struct source_status status;
+
+    struct ws_client *ws;
+    bool is_ws_open;
+    unsigned ws_failures;
+    struct loop_timer *ws_timer;
+    struct loop_timer *keep_alive;
+    int64_t keep_alive_us;
+
+    struct http_call *poll;
+    struct loop_timer *poll_timer;
+    bool is_poll_wanted; /* once more, when the one in flight is done */
+    bool is_recheck_due; /* a change was announced: look once more a little later */
+    int64_t polled_us;   /* monotonic, when the last poll began */
+    unsigned poll_failures;
+    json_t *snapshot; /* waiting for what `wants` asked for */
+    struct http_call *want;
+    char *want_key;
+    int64_t snapshot_us; /* our clock, when its answer came */
+    int64_t wants_until_us; /* monotonic: later than this a snapshot waits for nothing more */
+
+    bool is_unauthorized, was_reached;
+    int64_t started_us;
+    int64_t last_good_us; /* TIME_NONE: never */
+    enum source_state coverage; /* last told: CONNECTED, POLLING, BLIND; CONNECTING: none */
+
+    char *base_url;
+    struct http_call *identity;
+    struct loop_timer *identity_timer;
+    char *machine_id; /* NULL until known */
+
+    struct http_call *sync;
+    struct loop_timer *sync_timer;
+    bool is_sync_running;
+};
+
+struct source *source_new(const struct source_config *c, struct loop *l,
+                          const struct source_sink *sink);
+/* Before source_start(). */
+void source_seed(struct source *s, const struct observation *open);
+void source_start(struct source *s);
+/* Says that nobody watches from now on, and frees. NULL is fine. */
+void source_free(struct source *s);
+void source_sync_now(struct source *s);
+
+/* --- for the vendors ---------------------------------------------------------------------- */
+
+void source_append(struct source *s, enum log_kind kind, const struct buf *payload);
+/* LOG_SERVER and the name it goes by. */
+void source_set_identity(struct source *s, const char *name, const char *machine_id,
+                         const char *version);
+void source_set_percent(struct source *s, int percent);
+void source_keep_alive(struct source *s, int64_t interval_us);
+/* Writes one view's members (item members of `item`). TIME_NONE: no end known. */
+void source_write_view(struct json_writer *w, const char *source_id, const char *account_key,
+                       int64_t at_us, int64_t ended_us, const struct observation *item);
