@@ -308,12 +308,12 @@ static void read_delivery(struct arena *a, const json_t *session, const json_t *
             o->hw_encode = fact_lower(a, fact_text(a, t, "transcodeHwEncoding"));
         }
     }
-    if (*o->stream_video_codec) {
+    if (*o->stream_video_codec || *video_word) {
         o->video_decision = kept(a, video_decision);
         o->stream_video_resolution = resolution(a, media);
         o->stream_video_dynamic_range = dynamic_range(video);
     }
-    if (*o->stream_audio_codec)
+    if (*o->stream_audio_codec || *audio_word)
         o->audio_decision = kept(a, audio_decision);
     if (subtitle || *subtitle_word)
         o->subtitle_decision = kept(a, decision(subtitle_word));
@@ -410,6 +410,10 @@ bool plex_session_read(struct arena *a, const json_t *session, const json_t *sou
         o.genres = *text ? text : o.genres;
         if (!streq(o.video_decision, "transcode") && *o.video_dynamic_range)
             o.stream_video_dynamic_range = o.video_dynamic_range;
+        if (!*o.stream_video_codec && !streq(o.video_decision, "transcode"))
+            o.stream_video_codec = o.video_codec;
+        if (!*o.stream_audio_codec && !streq(o.audio_decision, "transcode"))
+            o.stream_audio_codec = o.audio_codec;
     } else if (is_direct) {
         /* Sent as it lies there: both ends are the same. */
         read_source(a, media, part, part, &o);
