@@ -1,0 +1,227 @@
+/* The collector against a Plex server's wire, over real sockets. */
+#include "../test.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "net/ws_accept.h"
+#include "sources/collector.h"
+
+#define CONTAINER(rows) "{\"MediaContainer\":{\"size\":1,\"Metadata\":[" rows "]}}"
+#define SESSION(state)                                                                      \
+    CONTAINER("{\"sessionKey\":\"1\",\"ratingKey\":\"5\",\"type\":\"movie\",\"title\":\"Film\"," \
+              "\"viewOffset\":1000,\"User\":{\"id\":\"1\",\"title\":\"ann\"},"                   \
+              "\"Player\":{\"machineIdentifier\":\"m\",\"state\":\"" state "\"}}")
+
+enum phase { PHASE_EMPTY, PHASE_PLAYING, PHASE_PAUSED, PHASE_REFUSED, PHASE_PHASES };
+
+struct server {
+    int listener, port;
+    atomic_int phase, polls, ws_fd;
+    pthread_t thread;
+};
+
+static void reply(int fd, const char *code, const char *type, const char *body)
+{
+    auto_buf struct buf b = {0};
+    buf_printf(&b, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+               code, type, strlen(body), body);
+    (void)!send(fd, b.data, b.len, MSG_NOSIGNAL);
+}
+
+static void answer(struct server *s, int *fd, const char *request)
+{
+    static const char *const sessions[] = {"{\"MediaContainer\":{\"size\":0}}",
+                                           SESSION("playing"), SESSION("paused")};
+    int phase = atomic_load(&s->phase);
+    const char *key = strcasestr(request, "Sec-WebSocket-Key: ");
+    if (phase == PHASE_REFUSED || !strstr(request, "X-Plex-Token: secret-token")) {
+        reply(*fd, "401 Unauthorized", "text/html", "<h1>401 Unauthorized</h1>");
+    } else if (key) {
+        char accept[WS_ACCEPT_TEXT];
+        ws_accept_key((struct str){key + 19, 24}, accept);
+        auto_buf struct buf b = {0};
+        buf_printf(&b, "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
+        (void)!send(*fd, b.data, b.len, MSG_NOSIGNAL);
+        atomic_store(&s->ws_fd, steal_fd(fd));
+    } else if (strstr(request, "GET /status/sessions HTTP")) {
+        atomic_fetch_add(&s->polls, 1);
+        reply(*fd, "200 OK", "application/json", sessions[phase]);
+    } else if (strstr(request, "GET /status/sessions/history/all")) {
+        reply(*fd, "200 OK", "application/json",
+              CONTAINER("{\"historyKey\":\"/status/sessions/history/3\",\"ratingKey\":\"5\","
+                        "\"title\":\"Film\",\"type\":\"movie\",\"viewedAt\":1700000000,"
+                        "\"accountID\":1}"));
+    } else if (strstr(request, "GET / HTTP")) {
+        reply(*fd, "200 OK", "application/json",
+              "{\"MediaContainer\":{\"machineIdentifier\":\"abc\",\"friendlyName\":\"Den\"}}");
+    } else if (strstr(request, "GET /library/metadata/")) {
+        reply(*fd, "404 Not Found", "text/html", "<h1>404</h1>");
+    } else {
+        reply(*fd, "200 OK", "application/json", "{\"MediaContainer\":{\"size\":0}}");
+    }
+}
+
+static void *serve(void *ctx)
+{
+    struct server *s = ctx;
+    for (;;) {
+        auto_fd int fd = accept(s->listener, NULL, NULL);
+        if (fd < 0)
+            return NULL;
+        char request[4096];
+        size_t len = 0;
+        while (len + 1 < sizeof(request)) {
+            ssize_t n = recv(fd, request + len, sizeof(request) - 1 - len, 0);
+            if (n <= 0)
+                break;
+            len += (size_t)n;
+            request[len] = '\0';
+            if (strstr(request, "\r\n\r\n")) {
+                answer(s, &fd, request);
+                break;
+            }
+        }
+    }
+}
+
+struct seen {
+    pthread_mutex_t lock;
+    char text[2048];
+};
+
+static void heard(void *ctx, const struct observation *o)
+{
+    struct seen *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    size_t used = strlen(s->text);
+    snprintf(s->text + used, sizeof(s->text) - used, "%s%s;", play_state_name(o->state),
+             o->is_interrupted ? " interrupted" : "");
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void wait_until_heard(struct seen *s, const char *text, int64_t most_us)
+{
+    int64_t until_us = clock_monotonic_us() + most_us;
+    bool is_there = false;
+    while (!is_there && clock_monotonic_us() < until_us) {
+        pthread_mutex_lock(&s->lock);
+        is_there = streq(s->text, text);
+        pthread_mutex_unlock(&s->lock);
+        usleep(5000);
+    }
+    if (!is_there)
+        fail_msg("heard '%s', not '%s'", s->text, text);
+}
+
+static void wait_for_state(struct collector *c, enum source_state state)
+{
+    struct source_status status = {0};
+    int64_t until_us = clock_monotonic_us() + 5 * US_PER_S;
+    do {
+        usleep(5000);
+        assert_int_equal(collector_status(c, &status, 1), 1);
+    } while (status.state != state && clock_monotonic_us() < until_us);
+    assert_string_equal(source_state_name(status.state), source_state_name(state));
+    assert_null(strstr(status.error, "secret-token"));
+}
+
+static enum status count_kinds(void *ctx, const struct log_record *r, struct error *err)
+{
+    ((unsigned *)ctx)[r->kind]++;
+    return STATUS_OK;
+}
+
+static void notify(struct server *s)
+{
+    static const char frame[] = "\x81\x05hello"; /* garbage: a hint all the same */
+    (void)!send(atomic_load(&s->ws_fd), frame, sizeof(frame) - 1, MSG_NOSIGNAL);
+}
+
+static void sessions_are_followed_through_loss_and_refusal(void **state)
+{
+    struct server s = {.ws_fd = -1};
+    s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(s.listener, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(s.listener, 16), 0);
+    socklen_t len = sizeof(a);
+    getsockname(s.listener, (struct sockaddr *)&a, &len);
+    pthread_create(&s.thread, NULL, serve, &s);
+
+    char folder[] = "/tmp/collector-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    auto_free char *path = xasprintf("%s/log.sqlite", folder);
+    auto_free char *url = xasprintf("http://127.0.0.1:%d/", ntohs(a.sin_port));
+    struct log *log;
+    struct error err;
+    assert_int_equal(log_open(path, &log, &err), STATUS_OK);
+    struct seen seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct source_config source = {.key = "plex-1",
+                                   .kind = SERVER_PLEX,
+                                   .name = "",
+                                   .url = url,
+                                   .token = "secret-token",
+                                   .client_id = "client",
+                                   .is_realtime = true};
+    struct collector *c;
+    assert_int_equal(collector_start(&(struct collector_config){.sources = &source,
+                                                                .source_count = 1,
+                                                                .log = log,
+                                                                .live = heard,
+                                                                .ctx = &seen},
+                                     &c, &err),
+                     STATUS_OK);
+    wait_for_state(c, SOURCE_CONNECTED);
+    atomic_store(&s.phase, PHASE_PLAYING);
+    notify(&s);
+    wait_until_heard(&seen, "playing;", US_PER_S);
+    atomic_store(&s.phase, PHASE_PAUSED);
+    notify(&s);
+    wait_until_heard(&seen, "playing;paused;", US_PER_S);
+    /* A flood of hints is few requests and no news. */
+    int before = atomic_load(&s.polls);
+    for (int i = 0; i < 200; i++)
+        notify(&s);
+    usleep(300000);
+    assert_true(atomic_load(&s.polls) - before <= 4);
+    wait_until_heard(&seen, "playing;paused;", US_PER_S);
+
+    atomic_store(&s.phase, PHASE_REFUSED);
+    shutdown(atomic_load(&s.ws_fd), SHUT_RDWR);
+    wait_for_state(c, SOURCE_UNAUTHORIZED);
+    atomic_store(&s.phase, PHASE_EMPTY);
+    wait_until_heard(&seen, "playing;paused;stopped interrupted;", 8 * US_PER_S);
+    collector_stop(c);
+
+    unsigned kinds[8] = {0};
+    assert_int_equal(log_read(log, 0, 1000, count_kinds, kinds, &err), STATUS_OK);
+    assert_int_equal(kinds[LOG_OBSERVATION], 3);
+    assert_true(kinds[LOG_COVERAGE] >= 3);
+    assert_true(kinds[LOG_SERVER] >= 1);
+    assert_int_equal(kinds[LOG_VIEWS], 1);
+    assert_int_equal(kinds[LOG_ACCOUNTS], 1);
+    log_close(log);
+    shutdown(s.listener, SHUT_RDWR);
+    pthread_join(s.thread, NULL);
+    close(s.listener);
+    close(atomic_load(&s.ws_fd));
+    auto_free char *wal = xasprintf("%s-wal", path);
+    auto_free char *shm = xasprintf("%s-shm", path);
+    unlink(wal);
+    unlink(shm);
+    unlink(path);
+    rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sessions_are_followed_through_loss_and_refusal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
