@@ -36,10 +36,10 @@ create table place (place_id integer, country_code varchar, country varchar, reg
 create table address (address_id integer, address varchar, class varchar, place_id integer);
 
 -- Inputs. ------------------------------------------------------------------------------------
--- One row a state of a session: mere progress is folded into first/last. moved_at: when the
--- position last changed, so that a stalled stretch can be told from a running one.
+-- One row a state of a session: mere progress is folded into first/last. head_at: last seen at
+-- the first position; moved_at: when the position last changed, so that a stalled stretch can be told from a running one.
 create table observation (observation_id bigint, segment_id bigint, state varchar,
-  first_at timestamp, last_at timestamp, moved_at timestamp, first_position_ms bigint,
+  first_at timestamp, last_at timestamp, head_at timestamp, moved_at timestamp, first_position_ms bigint,
   last_position_ms bigint, blind_ms bigint, is_interrupted boolean, record json);
 -- One row an imported or backfilled segment. Facts as in segment.
 create table import (import_id integer, source varchar, file varchar, started_at timestamp,
