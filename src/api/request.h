@@ -1,0 +1,112 @@
+/* Inside of api: one request on its way, the route table's shape, and how to answer. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/api.h"
+#include "auth/auth.h"
+#include "base/error.h"
+#include "base/json_write.h"
+#include "base/str.h"
+#include "net/http_server.h"
+#include "store/store.h"
+
+struct pool;
+struct worker;
+struct names;
+
+struct api {
+    struct api_config config;
+    struct pool *pool;
+    struct names *names;
+    struct ws_hub *hub;
+    int64_t started_us; /* monotonic */
+    _Atomic int64_t anonymous_trigger_us;
+    _Atomic bool is_ready;
+};
+
+enum { REQUEST_PARAMS_MAX = 2, REQUEST_PARAM_MAX = 128 };
+
+/* Where a handler runs. */
+enum run_in {
+    RUN_AT_ONCE = 1, /* http thread: must not block */
+    RUN_QUERY,       /* a query worker: r->conn is its connection */
+};
+
+struct request;
+struct route {
+    const char *method;
+    const char *pattern; /* "/plays/{id}", below /api/v1 */
+    enum role role;
+    enum run_in run_in;
+    void (*handle)(struct request *r);
+    const char *summary;
+};
+
+/* All routes; the only place that says who may ask what. */
+extern const struct route api_routes[];
+extern const size_t api_route_count;
+
+struct request {
+    struct api *api;
+    struct http_exchange *x;
+    const struct route *route;
+    bool is_logged_in;
+    struct auth_user user;
+    char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
+    struct store_conn *conn;
+    int64_t started_us; /* monotonic */
+    bool is_timed_out;  /* set by the pool when it interrupted the query */
+    struct worker *watch; /* the pool's, while a worker has it */
+    char *cookie; /* value for Set-Cookie, or NULL */
+};
+
+/* Each ends the request: r must not be touched after it. Any thread. */
+void request_reply(struct request *r, int http_status, struct buf *json); /* takes json's memory */
+void request_fail(struct request *r, const struct error *err);
+void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void request_no_content(struct request *r);
+/* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
+ * handlers that answer by other means (http_reply_*, http_upgrade). */
+void request_release(struct request *r, int http_status);
+
+/* Whether the client has this version already; adds ETag. Then answer with request_not_modified. */
+bool request_is_known(struct request *r, const char *etag);
+void request_not_modified(struct request *r);
+
+/* Whole-number path parameter; answers 404 itself and returns false otherwise. */
+bool request_id(struct request *r, unsigned index, int64_t *ret);
+
+/* Runs sql and calls `row` for each row with its texts (NULL for SQL NULL), then cleans up. */
+enum status request_rows(struct request *r, const char *sql, const struct store_value *values,
+                         size_t count, void (*row)(void *ctx, struct str *columns, size_t count),
+                         void *ctx, struct error *err);
+
+/* The handlers. */
+#define HANDLER(name) void handle_##name(struct request *r)
+HANDLER(health);
+HANDLER(live);
+HANDLER(ready);
+HANDLER(app);
+HANDLER(login);
+HANDLER(logout);
+HANDLER(sync_status);
+HANDLER(sync_trigger);
+HANDLER(sessions);
+HANDLER(plays);
+HANDLER(play);
+HANDLER(play_delete);
+HANDLER(play_restore);
+HANDLER(filters);
+HANDLER(analytics_list);
+HANDLER(analytics);
+HANDLER(import_start);
+HANDLER(import_list);
+HANDLER(import_one);
+HANDLER(import_undo);
+HANDLER(import_cancel);
+HANDLER(openapi);
+HANDLER(ws);
+#undef HANDLER

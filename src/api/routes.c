@@ -1,0 +1,34 @@
+#include "api/request.h"
+
+#include "base/banned.h"
+
+/* A row without a role does not compile: ROUTE takes exactly these six. */
+#define ROUTE(method, pattern, role, run_in, name, summary) \
+    {method, pattern, ROLE_##role, RUN_##run_in, handle_##name, summary}
+
+const struct route api_routes[] = {
+    ROUTE("GET", "/health", NOBODY, QUERY, health, "Whether all is well, the version and for how long"),
+    ROUTE("GET", "/health/live", NOBODY, AT_ONCE, live, "Whether the process answers"),
+    ROUTE("GET", "/health/ready", NOBODY, QUERY, ready, "Whether requests can be served"),
+    ROUTE("GET", "/app", NOBODY, AT_ONCE, app, "What the page needs before a login"),
+    ROUTE("POST", "/auth/login", NOBODY, AT_ONCE, login, "Log in; sets the session cookie"),
+    ROUTE("POST", "/auth/logout", NOBODY, AT_ONCE, logout, "Log out; the session is revoked"),
+    ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
+    ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
+    ROUTE("GET", "/sessions", VIEWER, QUERY, sessions, "What plays now"),
+    ROUTE("GET", "/plays", VIEWER, QUERY, plays, "Plays, filtered, by pages"),
+    ROUTE("GET", "/plays/{id}", VIEWER, QUERY, play, "One play with every stream fact"),
+    ROUTE("DELETE", "/plays/{id}", ADMIN, QUERY, play_delete, "Delete a play for good"),
+    ROUTE("POST", "/plays/{id}/restore", ADMIN, QUERY, play_restore, "Bring a deleted play back"),
+    ROUTE("GET", "/filters", VIEWER, QUERY, filters, "What may be filtered on"),
+    ROUTE("GET", "/analytics", VIEWER, AT_ONCE, analytics_list, "All queries"),
+    ROUTE("GET", "/analytics/{name}", VIEWER, QUERY, analytics, "Answer of a query"),
+    ROUTE("POST", "/import", ADMIN, AT_ONCE, import_start, "Import a file"),
+    ROUTE("GET", "/import", ADMIN, QUERY, import_list, "All imports"),
+    ROUTE("GET", "/import/{id}", ADMIN, QUERY, import_one, "One import"),
+    ROUTE("DELETE", "/import/{id}", ADMIN, QUERY, import_undo, "Take an import's rows out again"),
+    ROUTE("POST", "/import/{id}/cancel", ADMIN, AT_ONCE, import_cancel, "Stop a running import"),
+    ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
+    ROUTE("GET", "/ws", VIEWER, AT_ONCE, ws, "Live updates (WebSocket)"),
+};
+const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];

@@ -1,0 +1,43 @@
+/*
+ * What plays now: a table in memory, fed by the collector, read by the API, told to browsers as
+ * frames. Nothing here touches a disk.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json_write.h"
+#include "model/observation.h"
+
+enum { LIVE_NAME_MAX = 256 };
+
+/* How names are found; each may be NULL. Called with the table locked, must be quick. */
+struct live_lookup {
+    void *ctx;
+    /* "Berlin, Germany" and the address's class ("public", "lan", ...); false: no place known. */
+    bool (*place)(void *ctx, const char *address, char ret_place[static LIVE_NAME_MAX],
+                  const char **ret_class);
+    /* The person an account belongs to. */
+    bool (*person)(void *ctx, const char *server, const char *account_key,
+                   char ret_name[static LIVE_NAME_MAX]);
+    /* Id and name of a configured server; 0 while it has no id yet. */
+    int64_t (*server)(void *ctx, const char *server, const char **ret_name,
+                      const char **ret_kind);
+};
+
+struct live_config {
+    struct live_lookup lookup;
+    /* Gets each frame's text, borrowed, in the thread that called live_observe(). */
+    void (*frame)(void *ctx, struct str text);
+    void *ctx;
+};
+
+struct live;
+struct live *live_new(const struct live_config *c);
+void live_free(struct live *l); /* NULL is fine */
+/* Any thread; one at a time for each server. */
+void live_observe(struct live *l, const struct observation *o);
+/* Writes the open sessions as a JSON array, longest playing first. Any thread. */
+void live_write(struct live *l, struct json_writer *w);
+size_t live_count(struct live *l);

@@ -1,0 +1,82 @@
+#include "../test.h"
+
+#include "base/json_read.h"
+#include "base/mem.h"
+#include "live/live.h"
+
+#include "base/banned.h"
+
+struct frames {
+    char type[8][32];
+    size_t count;
+    json_t *last;
+};
+
+static void take(void *ctx, struct str text)
+{
+    struct frames *f = ctx;
+    json_decref(f->last);
+    f->last = NULL;
+    struct error err;
+    assert_int_equal(json_parse(text, 1 << 20, 8, &f->last, &err), STATUS_OK);
+    snprintf(f->type[f->count++], sizeof f->type[0], "%s", jstr(f->last, "type"));
+}
+
+static int64_t server_of(void *ctx, const char *server, const char **ret_name,
+                         const char **ret_kind)
+{
+    *ret_name = "Den";
+    *ret_kind = "plex";
+    return 7;
+}
+
+static void a_session_starts_moves_and_stops(void **state)
+{
+    struct frames frames = {0};
+    struct live_config c = {.lookup = {.server = server_of}, .frame = take, .ctx = &frames};
+    struct live *l = live_new(&c);
+    struct observation o;
+    observation_init(&o);
+    o.server = "plex-1";
+    o.session = "12@1700000000000000";
+    o.observed_us = 1700000005000000;
+    o.state = PLAY_PLAYING;
+    o.title = "A \"quoted\" film";
+    o.account_name = "ann";
+    o.position_ms = 5000;
+    live_observe(l, &o);
+    json_t *data = json_object_get(frames.last, "data");
+    assert_string_equal(jstr(data, "started_at"), "2023-11-14T22:13:20.000Z");
+    assert_string_equal(jstr(data, "person"), "ann");
+    assert_int_equal(jint(data, "server_id", 0), 7);
+    assert_true(json_is_null(json_object_get(data, "year")));
+
+    o.state = PLAY_PAUSED;
+    live_observe(l, &o);
+    assert_string_equal(jstr(json_object_get(frames.last, "data"), "state"), "paused");
+
+    auto_buf struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    live_write(l, &w);
+    auto_json json_t *all = NULL;
+    assert_int_equal(json_parse(buf_str(&out), 1 << 20, 8, &all, NULL), STATUS_OK);
+    assert_int_equal(json_array_size(all), 1);
+
+    o.state = PLAY_STOPPED;
+    live_observe(l, &o);
+    live_observe(l, &o);
+    assert_int_equal(live_count(l), 0);
+    assert_int_equal(frames.count, 3);
+    assert_string_equal(frames.type[0], "session_start");
+    assert_string_equal(frames.type[1], "session_progress");
+    assert_string_equal(frames.type[2], "session_stop");
+    json_decref(frames.last);
+    live_free(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_session_starts_moves_and_stops)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
