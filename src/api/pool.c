@@ -152,9 +152,9 @@ enum status pool_start(const struct pool_config *c, struct pool **ret, struct er
     return STATUS_OK;
 }
 
-void pool_stop(struct pool *p)
+void pool_close(struct pool *p)
 {
-    if (p == NULL)
+    if (p == NULL || p->is_stopping)
         return;
     p->is_stopping = true;
     queue_close(p->queue);
@@ -167,8 +167,16 @@ void pool_stop(struct pool *p)
             store_interrupt(w->conn);
         pthread_mutex_unlock(&w->mutex);
     }
-    for (unsigned i = 0; i < p->worker_count; i++) {
+    for (unsigned i = 0; i < p->worker_count; i++)
         pthread_join(p->workers[i].thread, NULL);
+}
+
+void pool_stop(struct pool *p)
+{
+    if (p == NULL)
+        return;
+    pool_close(p);
+    for (unsigned i = 0; i < p->worker_count; i++) {
         store_disconnect(p->workers[i].conn);
         pthread_mutex_destroy(&p->workers[i].mutex);
     }

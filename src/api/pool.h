@@ -25,7 +25,9 @@ struct pool_config {
 };
 
 enum status pool_start(const struct pool_config *c, struct pool **ret, struct error *err);
-/* What waits is answered with 503. NULL is fine. */
+/* What waits is answered with 503; submitting fails from then on. NULL is fine. */
+void pool_close(struct pool *p);
+/* Closes and frees. NULL is fine. */
 void pool_stop(struct pool *p);
 /* Hands the request over; false when full or stopping: the caller keeps it. Any thread. */
 bool pool_submit(struct pool *p, struct request *r);

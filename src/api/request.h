@@ -1,6 +1,7 @@
 /* Inside of api: one request on its way, the route table's shape, and how to answer. */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,16 +15,16 @@
 
 struct pool;
 struct worker;
-struct names;
 
 struct api {
     struct api_config config;
     struct pool *pool;
-    struct names *names;
     struct ws_hub *hub;
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
-    _Atomic bool is_ready;
+    pthread_mutex_t mutex; /* guards collector */
+    struct collector *collector;
+    int64_t told_version; /* ticker: data version the browsers know */
 };
 
 enum { REQUEST_PARAMS_MAX = 2, REQUEST_PARAM_MAX = 128 };
@@ -59,7 +60,6 @@ struct request {
     int64_t started_us; /* monotonic */
     bool is_timed_out;  /* set by the pool when it interrupted the query */
     struct worker *watch; /* the pool's, while a worker has it */
-    char *cookie; /* value for Set-Cookie, or NULL */
 };
 
 /* Each ends the request: r must not be touched after it. Any thread. */
@@ -72,18 +72,6 @@ void request_no_content(struct request *r);
  * handlers that answer by other means (http_reply_*, http_upgrade). */
 void request_release(struct request *r, int http_status);
 
-/* Whether the client has this version already; adds ETag. Then answer with request_not_modified. */
-bool request_is_known(struct request *r, const char *etag);
-void request_not_modified(struct request *r);
-
-/* Whole-number path parameter; answers 404 itself and returns false otherwise. */
-bool request_id(struct request *r, unsigned index, int64_t *ret);
-
-/* Runs sql and calls `row` for each row with its texts (NULL for SQL NULL), then cleans up. */
-enum status request_rows(struct request *r, const char *sql, const struct store_value *values,
-                         size_t count, void (*row)(void *ctx, struct str *columns, size_t count),
-                         void *ctx, struct error *err);
-
 /* The handlers. */
 #define HANDLER(name) void handle_##name(struct request *r)
 HANDLER(health);
@@ -95,18 +83,6 @@ HANDLER(logout);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
-HANDLER(plays);
-HANDLER(play);
-HANDLER(play_delete);
-HANDLER(play_restore);
-HANDLER(filters);
-HANDLER(analytics_list);
-HANDLER(analytics);
-HANDLER(import_start);
-HANDLER(import_list);
-HANDLER(import_one);
-HANDLER(import_undo);
-HANDLER(import_cancel);
 HANDLER(openapi);
 HANDLER(ws);
 #undef HANDLER

@@ -1,0 +1,297 @@
+#include "api/api.h"
+
+#include <sodium.h>
+
+#include "api/assets.h"
+#include "api/pool.h"
+#include "api/request.h"
+#include "auth/origin.h"
+#include "base/clock.h"
+#include "base/logger.h"
+#include "base/mem.h"
+#include "net/ws_hub.h"
+
+#include "base/banned.h"
+
+static const char PREFIX[] = "/api/v1";
+enum { BODY_MOST = 64 * 1024 };
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+static void add_security_headers(struct http_exchange *x)
+{
+    http_add_header(x, "X-Content-Type-Options", "nosniff");
+    http_add_header(x, "Referrer-Policy", "same-origin");
+    http_add_header(x, "X-Frame-Options", "DENY");
+    http_add_header(x, "Cross-Origin-Opener-Policy", "same-origin");
+    http_add_header(x, "Content-Security-Policy",
+                    "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; "
+                    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
+                    "form-action 'self'; frame-ancestors 'none'");
+}
+
+void request_release(struct request *r, int http_status)
+{
+    pool_forget(r);
+    int64_t took_us = clock_monotonic_us() - r->started_us;
+    enum log_level level = http_status >= 500 ? LOG_WARN : LOG_DEBUG;
+    log_at(level, "http", "request", LF_TEXT("request_id", http_request_id(r->x)),
+           LF_TEXT("method", http_method(r->x)), LF_TEXT("path", http_path(r->x)),
+           LF_INT("status", http_status), LF_INT("took_us", took_us));
+    free(r);
+}
+
+static void release_no_store(struct request *r, int http_status)
+{
+    http_add_header(r->x, "Cache-Control", "no-store");
+    request_release(r, http_status);
+}
+
+void request_reply(struct request *r, int http_status, struct buf *json)
+{
+    struct http_exchange *x = r->x;
+    if (json->is_overflowed) {
+        buf_done(json);
+        request_failf(r, STATUS_TOO_LARGE, "", "the answer is too large");
+        return;
+    }
+    release_no_store(r, http_status);
+    size_t len = json->len;
+    http_reply_take(x, http_status, "application/json; charset=utf-8", buf_steal(json), len);
+}
+
+void request_no_content(struct request *r)
+{
+    struct http_exchange *x = r->x;
+    release_no_store(r, 204);
+    http_reply_static(x, 204, NULL, STR(""));
+}
+
+static void reply_error(struct request *r, int http_status, const char *code,
+                        const struct error *err)
+{
+    struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_kv_object(&w, "error");
+    jw_kv_text(&w, "code", code);
+    jw_kv_text(&w, "message", err->text);
+    jw_kv_text(&w, "field", err->field);
+    jw_kv_text(&w, "request_id", http_request_id(r->x));
+    jw_object_end(&w);
+    jw_object_end(&w);
+    request_reply(r, http_status, &out);
+}
+
+void request_fail(struct request *r, const struct error *err)
+{
+    struct error late;
+    if (r->is_timed_out) {
+        (void)fail(&late, STATUS_TIMEOUT, "the query took too long and was stopped");
+        err = &late;
+    }
+    if (status_http(err->status) >= 500)
+        log_warn("api", "failed", LF_TEXT("request_id", http_request_id(r->x)),
+                 LF_TEXT("path", http_path(r->x)), LF_ERROR(err));
+    reply_error(r, status_http(err->status), status_code(err->status), err);
+}
+
+void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    struct error err = {0};
+    (void)fail_field(&err, s, field, "%s", text);
+    request_fail(r, &err);
+}
+
+/* --- routing --------------------------------------------------------------------------------- */
+
+static bool match(const char *pattern, const char *path, struct request *r)
+{
+    struct str want = str_of(pattern), have = str_of(path), a, b;
+    unsigned params = 0;
+    while (true) {
+        bool has_a = str_next(&want, '/', &a);
+        bool has_b = str_next(&have, '/', &b);
+        if (!has_a || !has_b)
+            return has_a == has_b;
+        if (a.len > 0 && a.ptr[0] == '{') {
+            if (b.len == 0 || b.len >= REQUEST_PARAM_MAX || params == REQUEST_PARAMS_MAX)
+                return false;
+            memcpy(r->params[params], b.ptr, b.len);
+            r->params[params++][b.len] = '\0';
+        } else if (!str_eq(a, b)) {
+            return false;
+        }
+    }
+}
+
+static bool is_change(const char *method)
+{
+    return !streq(method, "GET") && !streq(method, "HEAD");
+}
+
+/* Finds the route; false after having answered. */
+static bool find_route(struct request *r)
+{
+    const char *path = http_path(r->x);
+    const char *method = http_method(r->x);
+    if (streq(method, "HEAD"))
+        method = "GET";
+    bool is_path_known = false;
+    if (str_has_prefix(str_of(path), STR("/api/v1/"))) {
+        for (size_t i = 0; i < api_route_count; i++) {
+            if (!match(api_routes[i].pattern, path + sizeof PREFIX - 1, r))
+                continue;
+            is_path_known = true;
+            if (streq(api_routes[i].method, method)) {
+                r->route = &api_routes[i];
+                return true;
+            }
+        }
+    }
+    struct error err = {0};
+    if (is_path_known) {
+        (void)fail(&err, STATUS_INVALID, "%s is not possible here", http_method(r->x));
+        reply_error(r, 405, "METHOD_NOT_ALLOWED", &err);
+    } else {
+        request_failf(r, STATUS_NOT_FOUND, "", "no such path");
+    }
+    return false;
+}
+
+static bool has_role(const struct request *r)
+{
+    if (r->route->role == ROLE_NOBODY)
+        return true;
+    return r->is_logged_in && r->user.role >= r->route->role;
+}
+
+static void handle_api(struct api *a, struct http_exchange *x)
+{
+    struct request *r = xcalloc(1, sizeof *r);
+    r->api = a;
+    r->x = x;
+    r->started_us = clock_monotonic_us();
+    if (!find_route(r))
+        return;
+    char token[AUTH_TOKEN_MAX];
+    if (http_cookie(x, AUTH_COOKIE, token, sizeof token))
+        r->is_logged_in = auth_session(a->config.auth, token, &r->user);
+    secret_wipe(token, sizeof token);
+    bool is_page_checked = is_change(http_method(x)) || r->route->handle == handle_ws;
+    if (is_page_checked && !auth_is_same_origin(http_header(x, "Origin"), http_header(x, "Host"),
+                                                http_header(x, "Sec-Fetch-Site"))) {
+        request_failf(r, STATUS_DENIED, "Origin", "this request comes from another site");
+    } else if (!has_role(r)) {
+        if (r->is_logged_in)
+            request_failf(r, STATUS_DENIED, "", "this needs an administrator");
+        else
+            request_failf(r, STATUS_UNAUTHORIZED, "",
+                          "login required: POST /api/v1/auth/login with username and password");
+    } else if (r->route->run_in == RUN_AT_ONCE) {
+        r->route->handle(r);
+    } else {
+        http_keep(x);
+        if (!pool_submit(a->pool, r)) {
+            http_add_header(x, "Retry-After", "1");
+            request_failf(r, STATUS_UNAVAILABLE, "", "too many requests wait: try again");
+        }
+    }
+}
+
+void api_handle(void *ctx, struct http_exchange *x)
+{
+    add_security_headers(x);
+    const char *path = http_path(x);
+    if (str_has_prefix(str_of(path), STR("/api/")) || streq(path, "/api")) {
+        handle_api(ctx, x);
+    } else if (is_change(http_method(x))) {
+        http_reply_static(x, 405, "text/plain; charset=utf-8", STR("only GET is possible here\n"));
+    } else {
+        assets_reply(x);
+    }
+}
+
+struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
+{
+    return (struct http_body_policy){.most_bytes = BODY_MOST};
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void tick(void *ctx)
+{
+    struct api *a = ctx;
+    int64_t version = store_data_version(a->config.store);
+    if (version == a->told_version)
+        return;
+    a->told_version = version;
+    char text[96];
+    int n = snprintf(text, sizeof text, "{\"type\":\"data_changed\",\"data\":{\"data_version\":%lld}}",
+                     (long long)version);
+    api_broadcast(a, (struct str){text, (size_t)n});
+}
+
+void api_broadcast(void *ctx, struct str frame)
+{
+    struct api *a = ctx;
+    ws_hub_broadcast(a->hub, frame, NULL);
+}
+
+static void ws_closed(void *ctx, uint64_t client, void *user)
+{
+    free(user);
+}
+
+enum status api_new(const struct api_config *c, struct api **ret, struct error *err)
+{
+    struct api *a = xcalloc(1, sizeof *a);
+    a->config = *c;
+    a->started_us = clock_monotonic_us();
+    pthread_mutex_init(&a->mutex, NULL);
+    a->told_version = store_data_version(c->store);
+    struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
+                                .resync_message = "{\"type\":\"resync\",\"data\":{}}",
+                                .ctx = a,
+                                .closed = ws_closed};
+    enum status s = ws_hub_start(&hub, &a->hub, err);
+    struct pool_config pool = {.store = c->store, .tick = tick, .ctx = a};
+    if (s == STATUS_OK)
+        s = pool_start(&pool, &a->pool, err);
+    if (s != STATUS_OK) {
+        api_free(a);
+        return s;
+    }
+    *ret = a;
+    return STATUS_OK;
+}
+
+void api_set_collector(struct api *a, struct collector *collector)
+{
+    pthread_mutex_lock(&a->mutex);
+    a->collector = collector;
+    pthread_mutex_unlock(&a->mutex);
+}
+
+void api_stop(struct api *a)
+{
+    if (a == NULL)
+        return;
+    pool_close(a->pool);
+}
+
+void api_free(struct api *a)
+{
+    if (a == NULL)
+        return;
+    pool_stop(a->pool);
+    ws_hub_stop(a->hub);
+    pthread_mutex_destroy(&a->mutex);
+    free(a);
+}

@@ -1,0 +1,41 @@
+/*
+ * The HTTP API and the page: route table, roles, query workers, WebSocket. What it says is in
+ * docs/internals/api.md.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "net/http_server.h"
+
+struct auth;
+struct collector;
+struct live;
+struct store;
+
+/* Everything is borrowed until api_free(). */
+struct api_config {
+    const struct config *config;
+    const char *version;
+    struct auth *auth;
+    struct store *store;
+    struct live *live;
+};
+
+struct api;
+/* Starts query workers and the WebSocket hub. */
+enum status api_new(const struct api_config *c, struct api **ret, struct error *err);
+/* From now on sync can be asked for; NULL again before the collector stops. */
+void api_set_collector(struct api *a, struct collector *collector);
+/* Answers what waits with 503, closes WebSockets. The HTTP server may still run. */
+void api_stop(struct api *a);
+void api_free(struct api *a); /* after the HTTP server has stopped; NULL is fine */
+
+/* For struct http_server_config; ctx is the struct api. http thread. */
+struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x);
+void api_handle(void *ctx, struct http_exchange *x);
+/* A frame to every browser. Any thread. */
+void api_broadcast(void *ctx, struct str frame);

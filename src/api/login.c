@@ -1,0 +1,104 @@
+/* Logging in and out. */
+#include "api/request.h"
+
+#include <arpa/inet.h>
+
+#include "base/json_read.h"
+#include "base/mem.h"
+
+#include "base/banned.h"
+
+static void address_of(const struct http_exchange *x, char dst[static INET6_ADDRSTRLEN])
+{
+    const struct sockaddr *peer = http_peer(x);
+    dst[0] = '\0';
+    if (peer != NULL && peer->sa_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, dst,
+                  INET6_ADDRSTRLEN);
+    else if (peer != NULL && peer->sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, dst,
+                  INET6_ADDRSTRLEN);
+}
+
+/* Behind TLS the cookie is for TLS only; a proxy says so. */
+static void set_cookie(struct request *r, const char *token, int64_t seconds)
+{
+    const char *scheme = http_header(r->x, "X-Forwarded-Proto");
+    char text[320];
+    snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
+             AUTH_COOKIE, token, (long long)seconds,
+             scheme != NULL && streq(scheme, "https") ? "; Secure" : "");
+    http_add_header(r->x, "Set-Cookie", text);
+    secret_wipe(text, sizeof text);
+}
+
+static void logged_in(void *ctx, const struct auth_login_result *result)
+{
+    struct request *r = ctx;
+    if (result->status != STATUS_OK) {
+        request_fail(r, &result->error);
+        return;
+    }
+    set_cookie(r, result->token, auth_session_seconds(r->api->config.auth));
+    struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_kv_object(&w, "user");
+    jw_kv_text(&w, "name", result->user.name);
+    jw_kv_text(&w, "role", role_name(result->user.role));
+    jw_object_end(&w);
+    jw_object_end(&w);
+    request_reply(r, 200, &out);
+}
+
+void handle_login(struct request *r)
+{
+    struct error err = {0};
+    auto_json json_t *body = NULL;
+    if (json_parse(http_body(r->x), 16 * 1024, 4, &body, &err) != STATUS_OK) {
+        request_failf(r, STATUS_INVALID, "", "the body must be JSON: %s", err.text);
+        return;
+    }
+    const char *name = jstr(body, "username");
+    const char *password = jstr(body, "password");
+    if (name[0] == '\0' || password[0] == '\0') {
+        request_failf(r, STATUS_INVALID, name[0] == '\0' ? "username" : "password", "is missing");
+        return;
+    }
+    char address[INET6_ADDRSTRLEN];
+    address_of(r->x, address);
+    int64_t retry_after_s = 0;
+    http_keep(r->x);
+    if (auth_login(r->api->config.auth, name, password, address, logged_in, r, &retry_after_s,
+                   &err) == STATUS_OK)
+        return;
+    if (retry_after_s > 0) {
+        char seconds[24];
+        snprintf(seconds, sizeof seconds, "%lld", (long long)retry_after_s);
+        http_add_header(r->x, "Retry-After", seconds);
+    }
+    request_fail(r, &err);
+}
+
+static void logged_out(void *ctx, enum status s)
+{
+    struct request *r = ctx;
+    set_cookie(r, "", 0);
+    if (s == STATUS_OK)
+        request_no_content(r);
+    else
+        request_failf(r, s, "", "the logout could not be stored");
+}
+
+void handle_logout(struct request *r)
+{
+    char token[AUTH_TOKEN_MAX];
+    if (!http_cookie(r->x, AUTH_COOKIE, token, sizeof token))
+        token[0] = '\0';
+    struct error err = {0};
+    http_keep(r->x);
+    if (auth_logout(r->api->config.auth, token, logged_out, r, &err) != STATUS_OK)
+        request_fail(r, &err);
+    secret_wipe(token, sizeof token);
+}

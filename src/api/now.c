@@ -1,0 +1,221 @@
+/* What happens now: sync, sessions, the WebSocket. */
+#include "api/request.h"
+
+#include <arpa/inet.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "live/live.h"
+#include "net/ws_hub.h"
+#include "sources/collector.h"
+
+#include "base/banned.h"
+
+enum { SERVERS_MOST = 64 };
+
+static size_t statuses(struct api *a, struct source_status *ret)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&a->mutex);
+    if (a->collector != NULL)
+        n = collector_status(a->collector, ret, SERVERS_MOST);
+    pthread_mutex_unlock(&a->mutex);
+    return n < SERVERS_MOST ? n : SERVERS_MOST;
+}
+
+/* Members every one may see; names, addresses and errors need a login. */
+static void write_servers(const struct request *r, struct json_writer *w,
+                          const struct source_status *all, size_t count)
+{
+    const struct config *c = r->api->config.config;
+    jw_kv_array(w, "servers");
+    for (size_t i = 0; i < count && i < c->server_count; i++) {
+        const struct server_config *server = &c->servers[i];
+        jw_object(w);
+        jw_kv_int(w, "ordinal", (int64_t)i + 1);
+        jw_kv_text(w, "kind", server_kind_name(server->kind));
+        jw_kv_text(w, "state", source_state_name(all[i].state));
+        if (all[i].percent < 0)
+            jw_kv_null(w, "percent");
+        else
+            jw_kv_int(w, "percent", all[i].percent);
+        if (r->is_logged_in) {
+            jw_kv_text(w, "key", server->key);
+            jw_kv_text(w, "name", server->name);
+            jw_kv_text(w, "url", server->url);
+            jw_kv_text(w, "error", all[i].error[0] != '\0' ? all[i].error : NULL);
+            jw_kv_time(w, "last_event_at", all[i].last_event_us);
+            struct store_value key = {.kind = SV_TEXT, .s = str_of(server->key)};
+            int64_t plays = 0;
+            struct error err = {0};
+            if (store_query_int(r->conn,
+                                "select count(*) from play join server using (server_id)"
+                                " where key = $1 and not is_hidden",
+                                &key, 1, 0, &plays, &err) == STATUS_OK)
+                jw_kv_int(w, "plays", plays);
+            else
+                jw_kv_null(w, "plays");
+        }
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+}
+
+static bool is_running(const struct source_status *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].percent >= 0 && all[i].percent < 100)
+            return true;
+    }
+    return false;
+}
+
+void handle_sync_status(struct request *r)
+{
+    struct source_status all[SERVERS_MOST];
+    size_t count = statuses(r->api, all);
+    struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_kv_text(&w, "state", is_running(all, count) ? "running" : "idle");
+    write_servers(r, &w, all, count);
+    jw_object_end(&w);
+    request_reply(r, 200, &out);
+}
+
+static bool is_loopback(const struct http_exchange *x)
+{
+    const struct sockaddr *peer = http_peer(x);
+    if (peer == NULL)
+        return false;
+    if (peer->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)peer;
+        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+    }
+    const struct sockaddr_in6 *v6 = (const void *)peer;
+    return peer->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/* Somebody at this very machine, by curl: no page, no proxy. */
+static bool is_local_hand(const struct http_exchange *x)
+{
+    static const char *const tells[] = {
+        "Origin",          "Referer",          "Cookie",           "Sec-Fetch-Site",
+        "Sec-Fetch-Mode",  "Sec-Fetch-Dest",   "Sec-Fetch-User",   "Forwarded",
+        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
+        "X-Forwarded-Server", "X-Real-IP",     "Via",
+    };
+    if (!is_loopback(x))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(tells); i++) {
+        if (http_header(x, tells[i]) != NULL)
+            return false;
+    }
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
+    const char *host = http_header(x, "Host");
+    for (size_t i = 0; host != NULL && i < ARRAY_LEN(hosts); i++) {
+        size_t n = strlen(hosts[i]);
+        if (strncmp(host, hosts[i], n) == 0 && (host[n] == '\0' || host[n] == ':'))
+            return true;
+    }
+    return false;
+}
+
+void handle_sync_trigger(struct request *r)
+{
+    struct api *a = r->api;
+    if (!r->is_logged_in) {
+        if (!is_local_hand(r->x)) {
+            request_failf(r, STATUS_UNAUTHORIZED, "",
+                          "login required: POST /api/v1/auth/login with username and password");
+            return;
+        }
+        int64_t now = clock_monotonic_us();
+        int64_t last = a->anonymous_trigger_us;
+        if ((last != 0 && now - last < 10 * US_PER_S) ||
+            !atomic_compare_exchange_strong(&a->anonymous_trigger_us, &last, now)) {
+            http_add_header(r->x, "Retry-After", "10");
+            request_failf(r, STATUS_RATE_LIMITED, "", "once in 10 seconds without a login");
+            return;
+        }
+    }
+    struct source_status all[SERVERS_MOST];
+    bool was_running = is_running(all, statuses(a, all));
+    struct error err = {0};
+    enum status s;
+    pthread_mutex_lock(&a->mutex);
+    if (a->collector == NULL)
+        s = fail(&err, STATUS_CONFLICT, "no media server is watched");
+    else
+        s = collector_sync_now(a->collector, NULL, &err);
+    pthread_mutex_unlock(&a->mutex);
+    if (s != STATUS_OK) {
+        request_fail(r, &err);
+        return;
+    }
+    struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_kv_text(&w, "state", was_running ? "running" : "started");
+    jw_object_end(&w);
+    request_reply(r, 202, &out);
+}
+
+void handle_sessions(struct request *r)
+{
+    static const char plays[] = "select count(*) from play where not is_hidden and kind = 'play'"
+                                " and started >= $1";
+    static const char watch[] = "select coalesce(sum(watch_ms), 0)::bigint from play"
+                                " where not is_hidden and kind = 'play' and started >= $1";
+    static const char people[] =
+        "select count(distinct person_id) from play join account using (account_id)"
+        " where not is_hidden and kind = 'play' and started >= $1";
+    static const char midnight[] =
+        "select epoch_us(date_trunc('day', now() at time zone $1) at time zone $1)";
+    struct error err = {0};
+    int64_t since_us = 0, counts[3] = {0};
+    struct store_value zone = {.kind = SV_TEXT, .s = str_of(r->api->config.config->time_zone)};
+    enum status s = store_query_int(r->conn, midnight, &zone, 1, 0, &since_us, &err);
+    struct store_value since = {.kind = SV_TIME, .i = since_us};
+    const char *const queries[] = {plays, watch, people};
+    for (size_t i = 0; i < ARRAY_LEN(queries) && s == STATUS_OK; i++)
+        s = store_query_int(r->conn, queries[i], &since, 1, 0, &counts[i], &err);
+    if (s != STATUS_OK) {
+        request_fail(r, &err);
+        return;
+    }
+    struct source_status all[SERVERS_MOST];
+    size_t count = statuses(r->api, all);
+    struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "sessions");
+    live_write(r->api->config.live, &w);
+    write_servers(r, &w, all, count);
+    jw_kv_object(&w, "today");
+    jw_kv_int(&w, "plays", counts[0]);
+    jw_kv_int(&w, "watch_ms", counts[1]);
+    jw_kv_int(&w, "people", counts[2]);
+    jw_object_end(&w);
+    jw_kv_time(&w, "at", clock_now_us());
+    jw_object_end(&w);
+    request_reply(r, 200, &out);
+}
+
+static void upgraded(void *ctx, int fd, char *leftover, size_t leftover_len)
+{
+    struct api *a = ctx;
+    (void)ws_hub_add(a->hub, fd, leftover, leftover_len, NULL);
+}
+
+void handle_ws(struct request *r)
+{
+    struct api *a = r->api;
+    struct http_exchange *x = r->x;
+    request_release(r, 101);
+    http_upgrade(x, upgraded, a);
+}

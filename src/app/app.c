@@ -1,0 +1,251 @@
+#include "app/app.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include "api/api.h"
+#include "app/lock.h"
+#include "auth/auth.h"
+#include "base/logger.h"
+#include "base/mem.h"
+#include "live/live.h"
+#include "log/log.h"
+#include "sources/collector.h"
+#include "store/store.h"
+
+#include "base/banned.h"
+
+struct app {
+    const struct config *config;
+    const char *version;
+    int lock_fd;
+    sigset_t signals;
+    struct auth *auth;
+    struct store *store;
+    struct log *log;
+    struct live *live;
+    struct api *api;
+    struct http_server *http;
+    struct source_config *sources;
+    struct collector *collector;
+};
+
+static char *in_data(const struct app *a, const char *name)
+{
+    return xasprintf("%s/%s", a->config->data_dir, name);
+}
+
+static enum status start_lock(struct app *a, struct error *err)
+{
+    TRY(data_folder_prepare(a->config->data_dir, err));
+    return data_lock(a->config->data_dir, &a->lock_fd, err);
+}
+
+static void stop_lock(struct app *a)
+{
+    if (a->lock_fd >= 0)
+        close(a->lock_fd);
+}
+
+static enum status start_auth(struct app *a, struct error *err)
+{
+    auto_free char *path = in_data(a, "cartographus.sqlite");
+    struct auth_config c = {.path = path,
+                            .jwt_secret = a->config->jwt_secret,
+                            .admin_username = a->config->admin_username,
+                            .admin_password = a->config->admin_password,
+                            .session_timeout_us = a->config->session_timeout};
+    return auth_open(&c, &a->auth, err);
+}
+
+static void stop_auth(struct app *a)
+{
+    auth_close(a->auth);
+}
+
+static enum status start_store(struct app *a, struct error *err)
+{
+    auto_free char *path = in_data(a, "cartographus.duckdb");
+    auto_free char *memory = xasprintf("%lldB", (long long)a->config->duckdb_max_memory);
+    struct store_config c = {.path = path,
+                             .max_memory = memory,
+                             .threads = (unsigned)a->config->duckdb_threads};
+    bool was_damaged = false;
+    TRY(store_open(&c, &a->store, &was_damaged, err));
+    if (was_damaged)
+        log_warn("app", "the store's WAL was damaged and is set aside");
+    return STATUS_OK;
+}
+
+static void stop_store(struct app *a)
+{
+    store_close(a->store);
+}
+
+static enum status start_log(struct app *a, struct error *err)
+{
+    auto_free char *path = in_data(a, "log.sqlite");
+    return log_open(path, &a->log, err);
+}
+
+static void stop_log(struct app *a)
+{
+    log_close(a->log);
+}
+
+static int64_t server_of(void *ctx, const char *key, const char **ret_name, const char **ret_kind)
+{
+    const struct app *a = ctx;
+    for (unsigned i = 0; i < a->config->server_count; i++) {
+        const struct server_config *s = &a->config->servers[i];
+        if (streq(s->key, key)) {
+            *ret_name = s->name;
+            *ret_kind = server_kind_name(s->kind);
+        }
+    }
+    return 0;
+}
+
+static void frame(void *ctx, struct str text)
+{
+    const struct app *a = ctx;
+    api_broadcast(a->api, text);
+}
+
+static enum status start_live(struct app *a, struct error *err)
+{
+    struct live_config c = {
+        .lookup = {.ctx = a, .server = server_of}, .frame = frame, .ctx = a};
+    a->live = live_new(&c);
+    return STATUS_OK;
+}
+
+static void stop_live(struct app *a)
+{
+    live_free(a->live);
+}
+
+static enum status start_api(struct app *a, struct error *err)
+{
+    struct api_config c = {.config = a->config,
+                           .version = a->version,
+                           .auth = a->auth,
+                           .store = a->store,
+                           .live = a->live};
+    return api_new(&c, &a->api, err);
+}
+
+static void stop_api(struct app *a)
+{
+    api_free(a->api);
+}
+
+static enum status start_http(struct app *a, struct error *err)
+{
+    struct http_server_config c = {.host = a->config->http_host,
+                                   .port = (uint16_t)a->config->http_port,
+                                   .ctx = a->api,
+                                   .body_policy = api_body_policy,
+                                   .handle = api_handle};
+    TRY(http_server_start(&c, &a->http, err));
+    log_info("app", "listening", LF_TEXT("host", a->config->http_host),
+             LF_INT("port", http_server_port(a->http)));
+    return STATUS_OK;
+}
+
+static void stop_http(struct app *a)
+{
+    api_stop(a->api);
+    http_server_stop(a->http);
+}
+
+static void observed(void *ctx, const struct observation *o)
+{
+    const struct app *a = ctx;
+    live_observe(a->live, o);
+}
+
+static enum status start_collector(struct app *a, struct error *err)
+{
+    const struct config *c = a->config;
+    if (c->server_count == 0)
+        return STATUS_OK;
+    a->sources = xcalloc(c->server_count, sizeof *a->sources);
+    for (unsigned i = 0; i < c->server_count; i++) {
+        const struct server_config *s = &c->servers[i];
+        a->sources[i] = (struct source_config){.key = s->key,
+                                               .kind = s->kind,
+                                               .name = s->name,
+                                               .url = s->url,
+                                               .token = s->token,
+                                               .client_id = "cartographus",
+                                               .is_realtime = s->is_realtime,
+                                               .is_polling = s->is_polling,
+                                               .polling_interval_us = s->polling_interval_us,
+                                               .sync_interval_us = c->sync_interval,
+                                               .batch_size = (unsigned)c->sync_batch_size,
+                                               .tls = {.is_unverified = s->is_tls_unverified}};
+    }
+    struct collector_config k = {.sources = a->sources,
+                                 .source_count = c->server_count,
+                                 .log = a->log,
+                                 .live = observed,
+                                 .ctx = a};
+    TRY(collector_start(&k, &a->collector, err));
+    api_set_collector(a->api, a->collector);
+    return STATUS_OK;
+}
+
+static void stop_collector(struct app *a)
+{
+    api_set_collector(a->api, NULL);
+    collector_stop(a->collector);
+    free(a->sources);
+}
+
+/* Started from top to bottom, stopped from bottom to top. */
+static const struct {
+    const char *name;
+    enum status (*start)(struct app *a, struct error *err);
+    void (*stop)(struct app *a);
+} parts[] = {
+    {"lock", start_lock, stop_lock},       {"auth", start_auth, stop_auth},
+    {"store", start_store, stop_store},    {"log", start_log, stop_log},
+    {"live", start_live, stop_live},       {"api", start_api, stop_api},
+    {"http", start_http, stop_http},       {"collector", start_collector, stop_collector},
+};
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    auto_fd int fd = signalfd(-1, signals, SFD_CLOEXEC);
+    struct signalfd_siginfo info;
+    if (fd < 0 || read(fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    log_info("app", "stopping", LF_INT("signal", info.ssi_signo));
+}
+
+enum status app_serve(const struct config *c, const char *version, struct error *err)
+{
+    struct app a = {.config = c, .version = version, .lock_fd = -1};
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&a.signals);
+    sigaddset(&a.signals, SIGINT);
+    sigaddset(&a.signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &a.signals, NULL);
+    size_t started = 0;
+    enum status s = STATUS_OK;
+    while (started < ARRAY_LEN(parts) && s == STATUS_OK) {
+        s = parts[started].start(&a, err);
+        if (s == STATUS_OK)
+            started++;
+    }
+    if (s == STATUS_OK)
+        wait_for_signal(&a.signals);
+    while (started > 0) {
+        log_debug("app", "stop", LF_TEXT("part", parts[started - 1].name));
+        parts[--started].stop(&a);
+    }
+    return s;
+}

@@ -1,0 +1,27 @@
+#include "cli/cli.h"
+
+#include "app/app.h"
+#include "base/logger.h"
+#include "base/mem.h"
+
+#include "base/banned.h"
+
+int cli_serve(struct cli *c, int argc, char **argv)
+{
+    struct config config;
+    auto_free char *faults = NULL;
+    if (config_load(&c->origin, true, &config, &faults) != STATUS_OK) {
+        fputs(faults, stderr);
+        config_done(&config);
+        return EXIT_FAILED;
+    }
+    struct error err = {0};
+    logger_setup(LOG_INFO, streq(config.log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+    enum status s = logger_set_levels(config.log_level, &err);
+    if (s == STATUS_OK)
+        s = app_serve(&config, c->version, &err);
+    if (s != STATUS_OK)
+        fprintf(stderr, "cartographus: %s\n", err.text);
+    config_done(&config);
+    return s == STATUS_OK ? EXIT_OK : EXIT_FAILED;
+}

@@ -1,0 +1,121 @@
+// The real binary on a free port: start, health, login, roles, origin, lock, stop.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+const binary = path.join(process.env.BUILD_DIR ?? 'build', 'cartographus');
+const password = 'correct horse battery';
+let port, folder, server;
+
+const freePort = () => new Promise((resolve) => {
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port: free } = probe.address();
+    probe.close(() => resolve(free));
+  });
+});
+const environment = (more) => ({
+  PATH: process.env.PATH, DATA_DIR: folder, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port),
+  JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password, SETUP: 'true',
+  ...more,
+});
+const start = (more) => {
+  const child = spawn(binary, ['serve'], { env: environment(more) });
+  child.text = '';
+  child.stderr.on('data', (chunk) => { child.text += chunk; });
+  child.ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
+  return child;
+};
+const url = (p) => `http://127.0.0.1:${port}${p}`;
+const login = (body, headers = {}) => fetch(url('/api/v1/auth/login'), {
+  method: 'POST', body: JSON.stringify(body), headers });
+
+before(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+  port = await freePort();
+  server = start();
+  for (let i = 0; i < 100; i++) {
+    if (await fetch(url('/api/v1/health')).then((r) => r.ok, () => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail(`the server did not start: ${server.text}`);
+});
+after(async () => {
+  server.kill('SIGTERM');
+  assert.equal(await server.ended, 0, server.text);
+  await rm(folder, { recursive: true });
+});
+
+test('health says what the guide shows', async () => {
+  const health = await (await fetch(url('/api/v1/health'))).json();
+  assert.equal(health.status, 'healthy');
+  assert.equal(health.database, 'connected');
+  assert.match(health.version, /^\d+\.\d+\.\d+\+\w+$/);
+  assert.equal(typeof health.uptime, 'string');
+});
+test('every route that needs a role refuses nobody, by the description of the API', async () => {
+  const api = await (await fetch(url('/api/v1/openapi.json'))).json();
+  let checked = 0;
+  for (const [route, methods] of Object.entries(api.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      if (operation['x-role'] === 'nobody') continue;
+      const answer = await fetch(url(route.replace(/\{\w+\}/g, '1')), { method });
+      assert.equal(answer.status, 401, `${method} ${route}`);
+      assert.equal((await answer.json()).error.code, 'UNAUTHORIZED');
+      checked++;
+    }
+  }
+  assert.ok(checked > 0);
+});
+test('login gives a cookie that logout revokes', async () => {
+  assert.equal((await login({ username: 'admin', password: 'wrong' })).status, 401);
+  const answer = await login({ username: 'admin', password });
+  assert.equal(answer.status, 200);
+  assert.deepEqual(await answer.json(), { user: { name: 'admin', role: 'admin' } });
+  const set = answer.headers.get('set-cookie');
+  assert.match(set, /HttpOnly/);
+  assert.match(set, /SameSite=Strict/);
+  const headers = { cookie: set.split(';')[0] };
+  const sessions = await fetch(url('/api/v1/sessions'), { headers });
+  assert.equal(sessions.status, 200);
+  assert.deepEqual((await sessions.json()).sessions, []);
+  assert.equal((await fetch(url('/api/v1/auth/logout'), { method: 'POST', headers })).status, 204);
+  assert.equal((await fetch(url('/api/v1/sessions'), { headers })).status, 401);
+});
+test('a change from another origin is refused', async () => {
+  const answer = await login({ username: 'admin', password }, { origin: 'http://evil.example' });
+  assert.equal(answer.status, 403);
+});
+test('unknown paths under /api are JSON with the error shape', async () => {
+  const answer = await fetch(url('/api/v1/nothing'));
+  assert.equal(answer.status, 404);
+  const { error } = await answer.json();
+  assert.equal(error.code, 'NOT_FOUND');
+  assert.equal(error.request_id, answer.headers.get('x-request-id'));
+});
+test('sync status answers without a login', async () => {
+  const status = await (await fetch(url('/api/v1/sync/status'))).json();
+  assert.deepEqual(status, { state: 'idle', servers: [] });
+});
+test('a second instance says who holds the folder', async () => {
+  const second = start({ HTTP_PORT: String(await freePort()) });
+  assert.equal(await second.ended, 1);
+  assert.match(second.text, new RegExp(`Database locked: process ${server.pid} \\(host .+, since .+\\)`));
+  assert.equal((await fetch(url('/api/v1/health'))).status, 200);
+});
+test('missing settings are told all at once', async () => {
+  const bare = start({ JWT_SECRET: 'short', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', SETUP: 'false' });
+  assert.equal(await bare.ended, 1);
+  for (const name of ['JWT secret too short', 'ADMIN_USERNAME', 'ADMIN_PASSWORD', 'media server'])
+    assert.match(bare.text, new RegExp(name));
+});
+test('a taken port is named', async () => {
+  const other = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+  const second = start({ DATA_DIR: other });
+  assert.equal(await second.ended, 1);
+  assert.match(second.text, new RegExp(String(port)));
+  await rm(other, { recursive: true });
+});
