@@ -1,0 +1,220 @@
+/* The control API: scripted sessions, faults, and the truth to compare with. */
+#include "sim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+
+#include "base/banned.h"
+
+static const char *const state_names[] = {"playing", "paused", "buffering", "stopped"};
+static const char *const fault_names[] = {"none", "drop", "restart", "duplicate", "reorder",
+                                          "stall", "skew", "unauthorized", "garbage"};
+
+static void write_session(const struct sim *m, const struct session *s, struct json_writer *w)
+{
+    const struct person *p = &m->world->people[s->person];
+    const struct item *i = &m->world->items[s->item];
+    const struct sim_server *server = &m->servers[s->server];
+    char id[ID_MAX];
+    jw_object(w);
+    jw_kv_int(w, "id", s->number);
+    jw_kv_int(w, "server", s->server);
+    jw_kv_int(w, "person", s->person);
+    jw_kv_text(w, "username", p->username);
+    jw_kv_text(w, "user_id", id_user(server, s->person, id));
+    jw_kv_text(w, "device_id", p->devices[s->device].id);
+    jw_kv_int(w, "item", s->item);
+    jw_kv_text(w, "item_id", id_item(server, s->item, id));
+    jw_kv_text(w, "title", i->title);
+    jw_kv_text(w, "session_id", s->id);
+    jw_kv_int(w, "session_key", s->plex_key);
+    jw_kv_text(w, "state", state_names[s->state]);
+    jw_kv_int(w, "position_ms", s->position_ms);
+    jw_kv_int(w, "duration_ms", i->duration_ms);
+    jw_kv_int(w, "playing_ms", s->playing_us / US_PER_MS);
+    jw_kv_int(w, "wall_playing_ms", s->wall_us / US_PER_MS);
+    jw_kv_time(w, "started", s->started_us);
+    jw_kv_time(w, "stopped", s->state == STATE_STOPPED ? s->stopped_us : TIME_NONE);
+    static const char *const methods[] = {"direct play", "copy", "transcode"};
+    jw_kv_text(w, "method", methods[s->decision.method]);
+    jw_kv_text(w, "address", s->route.address);
+    jw_object_end(w);
+}
+
+static void write_truth(struct sim *m, struct json_writer *w)
+{
+    jw_object(w);
+    jw_kv_array(w, "sessions");
+    for (unsigned i = 0; i < m->n_sessions; i++) {
+        session_settle(m, m->sessions[i]);
+        write_session(m, m->sessions[i], w);
+    }
+    jw_array_end(w);
+    jw_kv_array(w, "people");
+    for (unsigned p = 0; p < m->world->n_people; p++) {
+        int64_t playing = 0, wall = 0;
+        for (unsigned i = 0; i < m->n_sessions; i++)
+            if (m->sessions[i]->person == p) {
+                playing += m->sessions[i]->playing_us;
+                wall += m->sessions[i]->wall_us;
+            }
+        jw_object(w);
+        jw_kv_int(w, "person", p);
+        jw_kv_text(w, "username", m->world->people[p].username);
+        jw_kv_int(w, "playing_ms", playing / US_PER_MS);
+        jw_kv_int(w, "wall_playing_ms", wall / US_PER_MS);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
+    jw_object_end(w);
+}
+
+static void reply_error(struct http_exchange *x, int status, const char *text)
+{
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_text(&w, "error", text);
+    jw_object_end(&w);
+    http_reply(x, status, "application/json", buf_str(&b));
+}
+
+/* The item named by number, or by kind ("movie", "episode", "track"): the first of it. */
+static int item_of(const struct sim *m, const json_t *body)
+{
+    const char *kind = jstr(body, "kind");
+    if (streq(kind, "movie"))
+        return (int)m->world->movies[0];
+    if (streq(kind, "episode"))
+        return (int)m->world->episodes[0];
+    if (streq(kind, "track"))
+        return (int)m->world->tracks[0];
+    int64_t item = jint(body, "item", -1);
+    if (item < 0 || item >= (int64_t)m->world->n_items || !m->world->items[item].media)
+        return -1;
+    return (int)item;
+}
+
+static void start(struct sim *m, struct http_exchange *x, const json_t *body)
+{
+    int64_t server = jint(body, "server", 0), person = jint(body, "person", 0);
+    int64_t device = jint(body, "device", 0);
+    int item = item_of(m, body);
+    if (server < 0 || server >= m->n_servers || person < 0 || person >= m->world->n_people ||
+        device < 0 || device >= DEVICES_EACH || item < 0) {
+        reply_error(x, 400, "server, person, device and item or kind must exist");
+        return;
+    }
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    struct outbox *o = outbox_new();
+    pthread_mutex_lock(&m->lock);
+    struct session *s = session_start(m, (unsigned)server, (unsigned)person, (int)device, item, o);
+    if (s) {
+        s->is_scripted = true;
+        s->stop_at_ms = jint(body, "stop_at_ms", m->world->items[item].duration_ms);
+        s->pause_at_ms = jint(body, "pause_at_ms", -1);
+        write_session(m, s, &w);
+    }
+    pthread_mutex_unlock(&m->lock);
+    outbox_send(o);
+    if (s)
+        http_reply(x, 201, "application/json", buf_str(&b));
+    else
+        reply_error(x, 503, "no room for another session");
+}
+
+static void act(struct sim *m, struct http_exchange *x, const char *rest, const json_t *body)
+{
+    char *verb = NULL;
+    long number = strtol(rest, &verb, 10);
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    struct outbox *o = outbox_new();
+    bool is_done = false;
+    pthread_mutex_lock(&m->lock);
+    for (unsigned i = 0; i < m->n_sessions && !is_done; i++) {
+        struct session *s = m->sessions[i];
+        if (s->number != number)
+            continue;
+        is_done = true;
+        if (streq(verb, "/pause"))
+            session_pause(m, s, o);
+        else if (streq(verb, "/resume"))
+            session_resume(m, s, o);
+        else if (streq(verb, "/stop"))
+            session_stop(m, s, o);
+        else if (streq(verb, "/seek"))
+            session_seek(m, s, jint(body, "position_ms", 0), o);
+        else
+            is_done = false;
+        if (is_done)
+            write_session(m, s, &w);
+        break;
+    }
+    pthread_mutex_unlock(&m->lock);
+    outbox_send(o);
+    if (is_done)
+        http_reply(x, 200, "application/json", buf_str(&b));
+    else
+        reply_error(x, 404, "no such session or action");
+}
+
+static void fault(struct sim *m, struct http_exchange *x, const json_t *body)
+{
+    int64_t server = jint(body, "server", -1), ms = jint(body, "ms", 1000);
+    for (unsigned i = 0; i < ARRAY_LEN(fault_names); i++)
+        if (streq(fault_names[i], jstr(body, "kind")) && server >= 0 && server < m->n_servers) {
+            server_fault(&m->servers[server], (enum fault_kind)i, ms);
+            http_reply(x, 200, "application/json", STR("{}"));
+            return;
+        }
+    reply_error(x, 400, "server or kind is unknown");
+}
+
+void control_handle(void *sim, struct http_exchange *x)
+{
+    struct sim *m = sim;
+    const char *path = http_path(x);
+    bool is_post = streq(http_method(x), "POST");
+    auto_json json_t *body = NULL;
+    if (http_body(x).len && json_parse(http_body(x), 65536, 8, &body, NULL) != STATUS_OK) {
+        reply_error(x, 400, "the body is no JSON");
+        return;
+    }
+    if (is_post && streq(path, "/sessions")) {
+        start(m, x, body);
+    } else if (is_post && str_has_prefix(str_of(path), STR("/sessions/"))) {
+        act(m, x, path + 10, body);
+    } else if (is_post && streq(path, "/fault")) {
+        fault(m, x, body);
+    } else if (is_post && streq(path, "/quiet")) {
+        struct outbox *o = outbox_new();
+        pthread_mutex_lock(&m->lock);
+        m->is_quiet = true;
+        for (unsigned i = 0; i < m->n_sessions; i++)
+            if (!m->sessions[i]->is_scripted)
+                session_stop(m, m->sessions[i], o);
+        pthread_mutex_unlock(&m->lock);
+        outbox_send(o);
+        http_reply(x, 200, "application/json", STR("{}"));
+    } else if (!is_post && streq(path, "/truth")) {
+        auto_buf struct buf b = {0};
+        struct json_writer w;
+        jw_begin(&w, &b);
+        pthread_mutex_lock(&m->lock);
+        write_truth(m, &w);
+        pthread_mutex_unlock(&m->lock);
+        http_reply(x, 200, "application/json", buf_str(&b));
+    } else {
+        reply_error(x, 404, "no such address");
+    }
+}

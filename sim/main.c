@@ -1,0 +1,198 @@
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "base/logger.h"
+#include "base/mem.h"
+#include "sim.h"
+
+#include "base/banned.h"
+
+static volatile sig_atomic_t is_ended;
+
+static void on_signal(int number)
+{
+    is_ended = 1;
+}
+
+enum option_key { OPT_PLEX = 1, OPT_JELLYFIN, OPT_EMBY, OPT_SEED, OPT_SESSIONS, OPT_SPEED, OPT_DAYS,
+                  OPT_PORT_BASE, OPT_OUT, OPT_ROWS, OPT_LEGACY_OFF };
+
+struct settings {
+    int64_t count[3], seed, sessions, days, port_base, rows;
+    double speed;
+    const char *out;
+    bool is_legacy_auth_off;
+};
+
+static const char usage[] =
+    "usage: cartographus-sim serve [--plex N] [--jellyfin N] [--emby N] [--seed S] [--sessions M]\n"
+    "                              [--speed X] [--days D] [--port-base P] [--legacy-auth-off]\n"
+    "       cartographus-sim tautulli --out FILE [--seed S] [--days D] [--rows N]\n";
+
+static bool read_settings(int argc, char **argv, struct settings *t)
+{
+    static const struct option options[] = {
+        {"plex", required_argument, NULL, OPT_PLEX},
+        {"jellyfin", required_argument, NULL, OPT_JELLYFIN},
+        {"emby", required_argument, NULL, OPT_EMBY},
+        {"seed", required_argument, NULL, OPT_SEED},
+        {"sessions", required_argument, NULL, OPT_SESSIONS},
+        {"speed", required_argument, NULL, OPT_SPEED},
+        {"days", required_argument, NULL, OPT_DAYS},
+        {"port-base", required_argument, NULL, OPT_PORT_BASE},
+        {"out", required_argument, NULL, OPT_OUT},
+        {"rows", required_argument, NULL, OPT_ROWS},
+        {"legacy-auth-off", no_argument, NULL, OPT_LEGACY_OFF},
+        {0},
+    };
+    *t = (struct settings){.seed = 1, .sessions = 4, .days = 365, .speed = 1};
+    int64_t *const numbers[] = {
+        [OPT_PLEX] = &t->count[0], [OPT_JELLYFIN] = &t->count[1], [OPT_EMBY] = &t->count[2],
+        [OPT_SEED] = &t->seed, [OPT_SESSIONS] = &t->sessions, [OPT_DAYS] = &t->days,
+        [OPT_PORT_BASE] = &t->port_base, [OPT_ROWS] = &t->rows};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == '?')
+            return false;
+        if (c == OPT_OUT)
+            t->out = optarg;
+        else if (c == OPT_LEGACY_OFF)
+            t->is_legacy_auth_off = true;
+        else if (c == OPT_SPEED) {
+            if (!str_to_double(str_of(optarg), &t->speed) || t->speed <= 0)
+                return false;
+        } else if (!str_to_i64(str_of(optarg), numbers[c]) || *numbers[c] < 0)
+            return false;
+    }
+    return t->days <= 36500 && t->port_base <= 65000 && t->rows <= 20000000 &&
+           t->count[0] <= 16 && t->count[1] <= 16 && t->count[2] <= 16;
+}
+
+static enum status add_server(struct sim *m, enum server_kind kind, unsigned nth, int64_t port_base,
+                              struct error *err)
+{
+    static const char *const names[] = {"Plex", "Jellyfin", "Emby"};
+    static const char *const versions[] = {"1.43.3.10611-1e34174b1", "10.11.11", "4.8.11.0"};
+    struct sim_server *s = &m->servers[m->n_servers];
+    s->sim = m;
+    s->number = m->n_servers++;
+    s->kind = kind;
+    s->next_key = 1;
+    s->salt = mix(m->world->seed, 1000 + s->number);
+    pthread_mutex_init(&s->ws_lock, NULL);
+    snprintf(s->name, sizeof(s->name), "%s %u", names[kind], nth + 1);
+    snprintf(s->version, sizeof(s->version), "%s",
+             kind == KIND_JELLYFIN && m->is_legacy_auth_off ? "12.0.0" : versions[kind]);
+    snprintf(s->token, sizeof(s->token), "%016llx%016llx",
+             (unsigned long long)mix(s->salt, 1), (unsigned long long)mix(s->salt, 2));
+    snprintf(s->id, sizeof(s->id), kind == KIND_PLEX ? "%016llx%016llx%08x" : "%016llx%016llx",
+             (unsigned long long)mix(s->salt, 3), (unsigned long long)mix(s->salt, 4),
+             (unsigned)s->salt);
+    uint16_t port = port_base ? (uint16_t)(port_base + s->number) : 0;
+    return server_listen(s, port, err);
+}
+
+static void say_ready(const struct sim *m)
+{
+    static const char *const kinds[] = {"plex", "jellyfin", "emby"};
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    char url[64];
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_array(&w, "servers");
+    for (unsigned i = 0; i < m->n_servers; i++) {
+        snprintf(url, sizeof(url), "http://127.0.0.1:%u", m->servers[i].port);
+        jw_object(&w);
+        jw_kv_text(&w, "kind", kinds[m->servers[i].kind]);
+        jw_kv_text(&w, "url", url);
+        jw_kv_text(&w, "token", m->servers[i].token);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(m->control));
+    jw_kv_text(&w, "control", url);
+    jw_object_end(&w);
+    puts(buf_text(&b));
+    fflush(stdout);
+}
+
+/* Until standard input is closed or a signal comes: who started us takes us along. */
+static void wait_for_end(void)
+{
+    while (!is_ended) {
+        struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+        char drop[256];
+        if (poll(&in, 1, 500) > 0 && read(STDIN_FILENO, drop, sizeof(drop)) <= 0)
+            break;
+    }
+}
+
+static int serve(const struct settings *t)
+{
+    struct error err = {0};
+    struct sim *m = xcalloc(1, sizeof(*m));
+    pthread_mutex_init(&m->lock, NULL);
+    m->world = world_new((uint64_t)t->seed, 20);
+    m->rng.state = mix((uint64_t)t->seed, 9);
+    m->speed = t->speed;
+    m->most_sessions = (unsigned)t->sessions;
+    m->is_legacy_auth_off = t->is_legacy_auth_off;
+    m->born_us = clock_now_us();
+    unsigned all = (unsigned)(t->count[0] + t->count[1] + t->count[2]);
+    if (all == 0) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    m->n_past = world_history(m->world, all, m->born_us / US_PER_S, (unsigned)t->days, 0, &m->past);
+    enum status status = STATUS_OK;
+    for (unsigned kind = 0; kind < 3; kind++)
+        for (unsigned n = 0; n < t->count[kind] && status == STATUS_OK; n++)
+            status = add_server(m, (enum server_kind)kind, n, t->port_base, &err);
+    const struct http_server_config control = {
+        .host = "127.0.0.1", .port = t->port_base ? (uint16_t)(t->port_base + all) : 0,
+        .threads = 1, .ctx = m, .handle = control_handle};
+    if (status == STATUS_OK)
+        status = http_server_start(&control, &m->control, &err);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "cartographus-sim: %s\n", err.text);
+        return 1;
+    }
+    pthread_t engine;
+    if (pthread_create(&engine, NULL, engine_run, m) != 0)
+        return 1;
+    say_ready(m);
+    wait_for_end();
+    atomic_store(&m->is_over, true);
+    pthread_join(engine, NULL);
+    http_server_stop(m->control);
+    for (unsigned i = 0; i < m->n_servers; i++)
+        server_close(&m->servers[i]);
+    for (unsigned i = 0; i < m->n_sessions; i++)
+        free(m->sessions[i]);
+    free(m->past);
+    world_free(m->world);
+    free(m);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings t;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    logger_setup(LOG_WARN, LOG_FORMAT_LOGFMT);
+    if (argc >= 2 && read_settings(argc - 1, argv + 1, &t)) {
+        if (streq(argv[1], "serve"))
+            return serve(&t);
+        if (streq(argv[1], "tautulli") && t.out)
+            return tautulli_write(t.out, (uint64_t)t.seed, (unsigned)t.days, (size_t)t.rows);
+    }
+    fputs(usage, stderr);
+    return 2;
+}
