@@ -1,0 +1,534 @@
+#include "ingest/dims.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <strings.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/logger.h"
+
+#include "base/banned.h"
+
+enum { KEY_MAX = 8192 };
+#define SEPARATOR "\x1f"
+
+/* One key and the id it stands for. */
+struct entry {
+    UT_hash_handle hh;
+    int32_t id;
+    char key[];
+};
+
+enum table { T_SERVER, T_ACCOUNT, T_PERSON, T_LIBRARY, T_TITLE, T_DEVICE, T_QUALITY, T_PLACE,
+             T_ADDRESS, TABLES };
+
+/* How each table's ids and keys are read; the key is what the resolving function builds. */
+static const char *const loaders[TABLES] = {
+    [T_SERVER] = "select server_id, key from server",
+    [T_ACCOUNT] = "select account_id, server_id || chr(31) || key from account",
+    /* by e-mail, and by name where it is once on each server */
+    [T_PERSON] = "select person_id, 'id' || chr(31) || person_id from person",
+    [T_LIBRARY] = "select library_id, server_id || chr(31) || key from library",
+    [T_TITLE] = "select title_id, key from title_key",
+    [T_DEVICE] = "select device_id, concat_ws(chr(31), coalesce(machine_id,''), coalesce(player,''),"
+                 " coalesce(product,''), coalesce(product_version,''), coalesce(platform,''),"
+                 " coalesce(platform_version,'')) from device",
+    [T_QUALITY] =
+        "select quality_id, concat_ws(chr(31), coalesce(transcode_decision,''),"
+        " coalesce(video_decision,''), coalesce(audio_decision,''), coalesce(subtitle_decision,''),"
+        " coalesce(container,''), coalesce(video_codec,''), coalesce(video_resolution,''),"
+        " coalesce(video_dynamic_range,''), coalesce(video_framerate,''), coalesce(audio_codec,''),"
+        " coalesce(audio_language,''), coalesce(subtitle_codec,''), coalesce(subtitle_language,''),"
+        " coalesce(stream_container,''), coalesce(stream_video_codec,''),"
+        " coalesce(stream_video_resolution,''), coalesce(stream_video_dynamic_range,''),"
+        " coalesce(stream_audio_codec,''), coalesce(hw_decode,''), coalesce(hw_encode,''),"
+        " coalesce(transcode_reasons,''), coalesce(audio_channels, -1)::varchar,"
+        " coalesce(stream_audio_channels, -1)::varchar) from quality",
+    [T_PLACE] = "select place_id, concat_ws(chr(31), coalesce(country_code,''), coalesce(region,''),"
+                " coalesce(city,'')) from place",
+    [T_ADDRESS] = "select address_id, address from address",
+};
+static const char *const id_columns[TABLES] = {"server_id",  "account_id", "person_id",
+                                               "library_id", "title_id",   "device_id",
+                                               "quality_id", "place_id",   "address_id"};
+static const char *const table_names[TABLES] = {"server", "account", "person", "library", "title",
+                                                "device", "quality", "place",  "address"};
+
+/* What people are recognised by. */
+struct known_account {
+    int32_t id, server, person;
+    char *name, *email; /* lower case, trimmed */
+};
+
+struct dims {
+    place_lookup *lookup;
+    void *ctx;
+    struct entry *maps[TABLES];
+    int32_t last_id[TABLES];
+    struct known_account *accounts;
+    size_t account_count;
+};
+
+struct dims *dims_new(place_lookup *lookup, void *ctx)
+{
+    struct dims *d = xcalloc(1, sizeof *d);
+    d->lookup = lookup;
+    d->ctx = ctx;
+    return d;
+}
+
+static void forget(struct dims *d)
+{
+    for (int t = 0; t < TABLES; t++) {
+        struct entry *e, *next;
+        HASH_ITER(hh, d->maps[t], e, next) {
+            HASH_DEL(d->maps[t], e);
+            free(e);
+        }
+        d->last_id[t] = 0;
+    }
+    for (size_t i = 0; i < d->account_count; i++) {
+        free(d->accounts[i].name);
+        free(d->accounts[i].email);
+    }
+    free(d->accounts);
+    d->accounts = NULL;
+    d->account_count = 0;
+}
+
+void dims_free(struct dims *d)
+{
+    if (!d)
+        return;
+    forget(d);
+    free(d);
+}
+
+static int32_t find(const struct dims *d, enum table t, const char *key)
+{
+    struct entry *e = NULL;
+    HASH_FIND_STR(d->maps[t], key, e);
+    return e ? e->id : 0;
+}
+
+static void remember(struct dims *d, enum table t, const char *key, int32_t id)
+{
+    if (find(d, t, key))
+        return;
+    size_t len = strlen(key);
+    struct entry *e = xcalloc(1, sizeof *e + len + 1);
+    e->id = id;
+    memcpy(e->key, key, len + 1);
+    HASH_ADD_KEYPTR(hh, d->maps[t], e->key, len, e);
+    if (id > d->last_id[t])
+        d->last_id[t] = id;
+}
+
+/* Lower case (ASCII) without blanks around; the caller frees it. */
+static char *folded(const char *text)
+{
+    struct str s = str_trim(str_of(text));
+    char *copy = xstrndup(s.ptr, s.len);
+    for (char *p = copy; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    return copy;
+}
+
+static void know_account(struct dims *d, int32_t id, int32_t server, int32_t person,
+                         const char *name, const char *email)
+{
+    d->accounts = xreallocarray(d->accounts, d->account_count + 1, sizeof *d->accounts);
+    d->accounts[d->account_count++] =
+        (struct known_account){id, server, person, folded(name), folded(email)};
+}
+
+/* Calls `row` for each row of (INTEGER, VARCHAR, VARCHAR, INTEGER, INTEGER), as many as there are. */
+static enum status each_row(struct store_conn *c, const char *sql,
+                            void (*row)(struct dims *d, enum table t, const int32_t *ints,
+                                        const char *const *texts),
+                            struct dims *d, enum table t, struct error *err)
+{
+    auto_result duckdb_result r = {0};
+    TRY(store_query(c, sql, NULL, 0, &r, err));
+    idx_t columns = duckdb_column_count(&r);
+    for (;;) {
+        auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(r);
+        if (!chunk)
+            return STATUS_OK;
+        idx_t n = duckdb_data_chunk_get_size(chunk);
+        for (idx_t i = 0; i < n; i++) {
+            int32_t ints[4] = {0};
+            char *owned[4] = {0};
+            const char *texts[4] = {"", "", "", ""};
+            size_t int_count = 0, text_count = 0;
+            for (idx_t k = 0; k < columns; k++) {
+                duckdb_vector v = duckdb_data_chunk_get_vector(chunk, k);
+                uint64_t *valid = duckdb_vector_get_validity(v);
+                bool is_null = valid && !duckdb_validity_row_is_valid(valid, i);
+                void *data = duckdb_vector_get_data(v);
+                if (duckdb_column_type(&r, k) == DUCKDB_TYPE_VARCHAR) {
+                    if (!is_null) {
+                        duckdb_string_t *s = (duckdb_string_t *)data + i;
+                        owned[text_count] =
+                            xstrndup(duckdb_string_t_data(s), duckdb_string_t_length(*s));
+                        texts[text_count] = owned[text_count];
+                    }
+                    text_count++;
+                } else {
+                    ints[int_count++] = is_null ? 0 : ((int32_t *)data)[i];
+                }
+            }
+            row(d, t, ints, texts);
+            for (size_t k = 0; k < text_count; k++)
+                free(owned[k]);
+        }
+    }
+}
+
+static void load_entry(struct dims *d, enum table t, const int32_t *ints, const char *const *texts)
+{
+    remember(d, t, texts[0], ints[0]);
+    if (ints[0] > d->last_id[t])
+        d->last_id[t] = ints[0];
+}
+
+static void load_account(struct dims *d, enum table t, const int32_t *ints,
+                         const char *const *texts)
+{
+    (void)t;
+    know_account(d, ints[0], ints[1], ints[2], texts[0], texts[1]);
+}
+
+enum status dims_load(struct dims *d, struct store_conn *c, struct error *err)
+{
+    forget(d);
+    for (int t = 0; t < TABLES; t++)
+        TRY(each_row(c, loaders[t], load_entry, d, (enum table)t, err));
+    return each_row(c, "select account_id, server_id, person_id, name, email from account",
+                    load_account, d, T_ACCOUNT, err);
+}
+
+/* --- inserting ----------------------------------------------------------------------------- */
+
+static struct store_value text(const char *s)
+{
+    return *s ? (struct store_value){.kind = SV_TEXT, .s = str_of(s)}
+              : (struct store_value){.kind = SV_NULL};
+}
+
+static struct store_value number(int64_t n)
+{
+    return n == -1 ? (struct store_value){.kind = SV_NULL}
+                   : (struct store_value){.kind = SV_INT, .i = n};
+}
+
+static struct store_value real(double v)
+{
+    return (struct store_value){.kind = SV_DOUBLE, .d = v};
+}
+
+/* Inserts (new id, values...) into the named columns and remembers the key. */
+static enum status insert(struct dims *d, struct store_conn *c, enum table t, const char *key,
+                          const char *columns, const struct store_value *values, size_t count,
+                          int32_t *ret, struct error *err)
+{
+    int32_t id = d->last_id[t] + 1;
+    auto_buf struct buf sql = {0};
+    buf_printf(&sql, "insert into %s (%s, %s) values (%d", table_names[t], id_columns[t], columns,
+               id);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql, ", $%zu", i + 1);
+    buf_putc(&sql, ')');
+    auto_result duckdb_result r = {0};
+    TRY(store_query(c, buf_text(&sql), values, count, &r, err));
+    remember(d, t, key, id);
+    if (d->last_id[t] < id)
+        d->last_id[t] = id;
+    *ret = id;
+    return STATUS_OK;
+}
+
+enum status dims_server(struct dims *d, struct store_conn *c, const char *key, int32_t *ret,
+                        struct error *err)
+{
+    if ((*ret = find(d, T_SERVER, key)))
+        return STATUS_OK;
+    auto_free char *kind = xstrndup(key, strcspn(key, "-"));
+    struct store_value v[] = {text(key), text(kind), text(key)};
+    return insert(d, c, T_SERVER, key, "key, kind, name", v, ARRAY_LEN(v), ret, err);
+}
+
+/* Names that many unrelated people have; the one list of them. */
+static bool is_shared_name(const char *name)
+{
+    static const char *const shared[] = {"admin", "root", "user",   "guest",  "test",  "tv",
+                                         "kids",  "family", "local", "owner", "default"};
+    for (size_t i = 0; i < ARRAY_LEN(shared); i++)
+        if (streq(name, shared[i]))
+            return true;
+    return *name == '\0';
+}
+
+/* The person that an account of this name and e-mail belongs to, or 0: the same e-mail; else the
+ * same name, once on each server, with nothing that speaks against it. */
+static int32_t find_person(const struct dims *d, int32_t server, const char *name,
+                           const char *email)
+{
+    if (*email)
+        for (size_t i = 0; i < d->account_count; i++)
+            if (streq(d->accounts[i].email, email))
+                return d->accounts[i].person;
+    if (is_shared_name(name))
+        return 0;
+    int32_t person = 0;
+    for (size_t i = 0; i < d->account_count; i++) {
+        const struct known_account *a = &d->accounts[i];
+        if (!streq(a->name, name))
+            continue;
+        if (a->server == server || (*email && *a->email) || (person && person != a->person))
+            return 0;
+        person = a->person;
+    }
+    return person;
+}
+
+enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,
+                         const char *name, const char *email, int32_t *ret, struct error *err)
+{
+    char full[KEY_MAX];
+    snprintf(full, sizeof full, "%d" SEPARATOR "%s", server, key);
+    if ((*ret = find(d, T_ACCOUNT, full)))
+        return STATUS_OK;
+    auto_free char *low_name = folded(name), *low_email = folded(email);
+    int32_t person = find_person(d, server, low_name, low_email);
+    if (!person) {
+        struct store_value v[] = {text(*name ? name : key)};
+        char person_key[32];
+        snprintf(person_key, sizeof person_key, "id" SEPARATOR "%d", d->last_id[T_PERSON] + 1);
+        TRY(insert(d, c, T_PERSON, person_key, "name", v, 1, &person, err));
+    }
+    struct store_value v[] = {number(server), text(key), text(name), text(email), number(person)};
+    TRY(insert(d, c, T_ACCOUNT, full, "server_id, key, name, email, person_id", v, ARRAY_LEN(v), ret,
+               err));
+    know_account(d, *ret, server, person, name, email);
+    return STATUS_OK;
+}
+
+enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,
+                         const char *name, int32_t *ret, struct error *err)
+{
+    char full[KEY_MAX];
+    snprintf(full, sizeof full, "%d" SEPARATOR "%s", server, key);
+    if ((*ret = find(d, T_LIBRARY, full)))
+        return STATUS_OK;
+    struct store_value v[] = {number(server), text(key), text(*name ? name : key)};
+    return insert(d, c, T_LIBRARY, full, "server_id, key, name", v, ARRAY_LEN(v), ret, err);
+}
+
+/* --- titles -------------------------------------------------------------------------------- */
+
+/* The keys a title is known by, strongest first: the global id, provider ids, its item on this
+ * server, its names. */
+struct title_keys {
+    struct arena arena;
+    const char *key[16];
+    size_t count;
+    size_t weak_from; /* keys from here on are names */
+};
+
+static void title_keys_done(struct title_keys *k)
+{
+    arena_done(&k->arena);
+}
+
+static void build_title_keys(const struct observation *o, struct title_keys *k)
+{
+    if (str_has_prefix(str_of(o->guid), STR("plex://")))
+        k->key[k->count++] = arena_strdup(&k->arena, o->guid);
+    struct str rest = str_of(o->provider_ids), piece;
+    while (k->count < 8 && str_next(&rest, ' ', &piece)) {
+        const char *colon = piece.len ? memchr(piece.ptr, ':', piece.len) : NULL;
+        if (colon && colon + 1 < piece.ptr + piece.len)
+            k->key[k->count++] =
+                arena_printf(&k->arena, "%s:%.*s", o->media_type, (int)piece.len, piece.ptr);
+    }
+    if (*o->item_key)
+        k->key[k->count++] = arena_printf(&k->arena, "item:%s:%s", o->server, o->item_key);
+    k->weak_from = k->count;
+    auto_free char *title = folded(o->title), *parent = folded(o->parent_title),
+                   *grandparent = folded(o->grandparent_title);
+    if (streq(o->media_type, "movie") && *title && o->year > 0)
+        k->key[k->count++] = arena_printf(&k->arena, "text:movie:%s:%" PRId64, title, o->year);
+    else if (streq(o->media_type, "episode") && *grandparent && o->season >= 0 && o->episode >= 0)
+        k->key[k->count++] = arena_printf(&k->arena, "text:episode:%s:%" PRId64 ":%" PRId64,
+                                          grandparent, o->season, o->episode);
+    else if (streq(o->media_type, "track") && *grandparent && *title)
+        k->key[k->count++] =
+            arena_printf(&k->arena, "text:track:%s:%s:%s", grandparent, parent, title);
+    if (!k->count) /* deleted items and the like: the names are all there is */
+        k->key[k->count++] = arena_printf(&k->arena, "text:%s:%s:%s:%s", o->media_type, grandparent,
+                                          parent, title);
+}
+
+/* True if the title has another provider id where the observation has one of the same kind: then
+ * equal names are a coincidence (a remake). */
+static bool contradicts(const struct dims *d, int32_t title, const struct title_keys *k)
+{
+    for (size_t i = 0; i < k->weak_from; i++) {
+        const char *colon = strrchr(k->key[i], ':');
+        if (str_has_prefix(str_of(k->key[i]), STR("plex://")) ||
+            str_has_prefix(str_of(k->key[i]), STR("item:")) || !colon)
+            continue;
+        size_t kind = (size_t)(colon - k->key[i]) + 1;
+        struct entry *e, *next;
+        HASH_ITER(hh, d->maps[T_TITLE], e, next)
+            if (e->id == title && strncmp(e->key, k->key[i], kind) == 0 &&
+                !streq(e->key, k->key[i]))
+                return true;
+    }
+    return false;
+}
+
+static enum status add_title_keys(struct dims *d, struct store_conn *c, const struct title_keys *k,
+                                  int32_t title, struct error *err)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        if (find(d, T_TITLE, k->key[i]))
+            continue;
+        struct store_value v[] = {text(k->key[i]), number(title)};
+        auto_result duckdb_result r = {0};
+        TRY(store_query(c, "insert into title_key values ($1, $2)", v, 2, &r, err));
+        remember(d, T_TITLE, k->key[i], title);
+    }
+    return STATUS_OK;
+}
+
+static const char *full_title(struct arena *a, const struct observation *o)
+{
+    if (*o->grandparent_title)
+        return arena_printf(a, "%s - %s", o->grandparent_title, o->title);
+    return o->title;
+}
+
+static enum status resolve_title(struct dims *d, struct store_conn *c, const struct observation *o,
+                                 int32_t *ret, struct error *err)
+{
+    auto_cleanup(title_keys_done) struct title_keys k = {0};
+    build_title_keys(o, &k);
+    for (size_t i = 0; i < k.count; i++) {
+        int32_t id = find(d, T_TITLE, k.key[i]);
+        if (id && (i < k.weak_from || !contradicts(d, id, &k))) {
+            *ret = id;
+            return add_title_keys(d, c, &k, id, err);
+        }
+    }
+    int32_t id = d->last_id[T_TITLE] + 1;
+    struct store_value v[] = {number(id), text(o->media_type), text(o->title),
+                              text(o->parent_title), text(o->grandparent_title), number(o->season),
+                              number(o->episode), number(o->year), number(o->duration_ms),
+                              text(o->content_rating), text(o->genres),
+                              text(full_title(&k.arena, o))};
+    auto_result duckdb_result r = {0};
+    TRY(store_query(c, "insert into title values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+                       " string_split($11, ';'), $12)", v, ARRAY_LEN(v), &r, err));
+    d->last_id[T_TITLE] = id;
+    *ret = id;
+    return add_title_keys(d, c, &k, id, err);
+}
+
+/* --- devices, qualities, addresses ---------------------------------------------------------- */
+
+static enum status resolve_device(struct dims *d, struct store_conn *c, const struct observation *o,
+                                  int32_t *ret, struct error *err)
+{
+    const char *const f[] = {o->machine_id,      o->player,   o->product,
+                             o->product_version, o->platform, o->platform_version};
+    auto_buf struct buf key = {0};
+    struct store_value v[ARRAY_LEN(f)];
+    for (size_t i = 0; i < ARRAY_LEN(f); i++) {
+        buf_printf(&key, "%s%s", i ? SEPARATOR : "", f[i]);
+        v[i] = text(f[i]);
+    }
+    if ((*ret = find(d, T_DEVICE, buf_text(&key))))
+        return STATUS_OK;
+    return insert(d, c, T_DEVICE, buf_text(&key),
+                  "machine_id, player, product, product_version, platform, platform_version", v,
+                  ARRAY_LEN(v), ret, err);
+}
+
+static enum status resolve_quality(struct dims *d, struct store_conn *c,
+                                   const struct observation *o, int32_t *ret, struct error *err)
+{
+    const char *const f[] = {
+        o->transcode_decision, o->video_decision, o->audio_decision, o->subtitle_decision,
+        o->container, o->video_codec, o->video_resolution, o->video_dynamic_range,
+        o->video_framerate, o->audio_codec, o->audio_language, o->subtitle_codec,
+        o->subtitle_language, o->stream_container, o->stream_video_codec,
+        o->stream_video_resolution, o->stream_video_dynamic_range, o->stream_audio_codec,
+        o->hw_decode, o->hw_encode, o->transcode_reasons};
+    auto_buf struct buf key = {0};
+    struct store_value v[ARRAY_LEN(f) + 2];
+    for (size_t i = 0; i < ARRAY_LEN(f); i++) {
+        buf_printf(&key, "%s%s", i ? SEPARATOR : "", f[i]);
+        v[i] = text(f[i]);
+    }
+    buf_printf(&key, SEPARATOR "%" PRId64 SEPARATOR "%" PRId64, o->audio_channels,
+               o->stream_audio_channels);
+    v[ARRAY_LEN(f)] = number(o->audio_channels);
+    v[ARRAY_LEN(f) + 1] = number(o->stream_audio_channels);
+    if ((*ret = find(d, T_QUALITY, buf_text(&key))))
+        return STATUS_OK;
+    return insert(d, c, T_QUALITY, buf_text(&key),
+                  "transcode_decision, video_decision, audio_decision, subtitle_decision, container,"
+                  " video_codec, video_resolution, video_dynamic_range, video_framerate, audio_codec,"
+                  " audio_language, subtitle_codec, subtitle_language, stream_container,"
+                  " stream_video_codec, stream_video_resolution, stream_video_dynamic_range,"
+                  " stream_audio_codec, hw_decode, hw_encode, transcode_reasons, audio_channels,"
+                  " stream_audio_channels", v, ARRAY_LEN(v), ret, err);
+}
+
+static enum status resolve_address(struct dims *d, struct store_conn *c, const char *address,
+                                   int32_t *ret, struct error *err)
+{
+    *ret = 0;
+    if (!*address || (*ret = find(d, T_ADDRESS, address)))
+        return STATUS_OK;
+    struct place_found found = {.address_class = "unknown"};
+    if (d->lookup)
+        d->lookup(d->ctx, address, &found);
+    int32_t place = 0;
+    if (found.has_place) {
+        char key[512];
+        snprintf(key, sizeof key, "%s" SEPARATOR "%s" SEPARATOR "%s", found.country_code,
+                 found.region, found.city);
+        place = find(d, T_PLACE, key);
+        struct store_value v[] = {text(found.country_code), text(found.country), text(found.region),
+                                  text(found.city), real(found.latitude), real(found.longitude)};
+        if (!place)
+            TRY(insert(d, c, T_PLACE, key,
+                       "country_code, country, region, city, latitude, longitude", v, ARRAY_LEN(v),
+                       &place, err));
+    }
+    struct store_value v[] = {text(address), text(found.address_class), number(place ? place : -1)};
+    return insert(d, c, T_ADDRESS, address, "address, class, place_id", v, ARRAY_LEN(v), ret, err);
+}
+
+enum status dims_resolve(struct dims *d, struct store_conn *c, const struct observation *o,
+                         struct fact_ids *ret, struct error *err)
+{
+    struct fact_ids ids = {0};
+    TRY(dims_server(d, c, o->server, &ids.server, err));
+    if (*o->account_key)
+        TRY(dims_account(d, c, ids.server, o->account_key, o->account_name, o->account_email,
+                         &ids.account, err));
+    TRY(resolve_title(d, c, o, &ids.title, err));
+    if (*o->library_key)
+        TRY(dims_library(d, c, ids.server, o->library_key, o->library_name, &ids.library, err));
+    TRY(resolve_device(d, c, o, &ids.device, err));
+    TRY(resolve_quality(d, c, o, &ids.quality, err));
+    TRY(resolve_address(d, c, o->address, &ids.address, err));
+    *ret = ids;
+    return STATUS_OK;
+}

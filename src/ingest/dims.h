@@ -1,0 +1,46 @@
+/*
+ * The small tables facts point at: server, account, person, library, title, device, quality,
+ * address, place. Ids are looked up in memory; a new row is inserted by the caller's open
+ * transaction. Ids are given out in the order of processing, so the same log gives the same rows.
+ *
+ * Writer thread only. After a ROLLBACK call dims_load() again: what was given out is gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/observation.h"
+#include "store/store.h"
+
+/* Where an address is, as src/places says it. */
+struct place_found {
+    const char *address_class; /* "public", "lan", ...; never NULL */
+    bool has_place;
+    char country_code[8], country[96], region[96], city[96];
+    double latitude, longitude;
+};
+typedef void place_lookup(void *ctx, const char *address, struct place_found *ret);
+
+struct dims;
+struct dims *dims_new(place_lookup *lookup, void *ctx); /* lookup NULL: class "unknown", no place */
+void dims_free(struct dims *d);
+/* Reads all ids from the store. */
+enum status dims_load(struct dims *d, struct store_conn *c, struct error *err);
+
+/* What a session's facts point at. 0 is unknown (NULL in the store). */
+struct fact_ids {
+    int32_t server, account, title, library, device, quality, address;
+};
+enum status dims_resolve(struct dims *d, struct store_conn *c, const struct observation *o,
+                         struct fact_ids *ret, struct error *err);
+
+/* A server by its configured key; made with that key where it is new. */
+enum status dims_server(struct dims *d, struct store_conn *c, const char *key, int32_t *ret,
+                        struct error *err);
+/* An account; name and e-mail "" leave what is known. */
+enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,
+                         const char *name, const char *email, int32_t *ret, struct error *err);
+enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,
+                         const char *name, int32_t *ret, struct error *err);
