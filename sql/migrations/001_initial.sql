@@ -37,10 +37,20 @@ create table address (address_id integer, address varchar, class varchar, place_
 
 -- Inputs. ------------------------------------------------------------------------------------
 -- One row a state of a session: mere progress is folded into first/last. head_at: last seen at
--- the first position; moved_at: when the position last changed, so that a stalled stretch can be told from a running one.
+-- the first position; moved_at: when the position last changed, so that a stalled stretch can be
+-- told from a running one.
 create table observation (observation_id bigint, segment_id bigint, state varchar,
-  first_at timestamp, last_at timestamp, head_at timestamp, moved_at timestamp, first_position_ms bigint,
-  last_position_ms bigint, blind_ms bigint, is_interrupted boolean, record json);
+  first_at timestamp, last_at timestamp, head_at timestamp, moved_at timestamp,
+  first_position_ms bigint, last_position_ms bigint, blind_ms bigint, is_interrupted boolean,
+  record json);
+-- One row an observed segment: what its observations' facts point at. Who and what are those of
+-- its first observation, how it was delivered those of its last one before the stop. session: the
+-- source's own name of it.
+create table session_in (segment_id bigint, session varchar, server_id integer,
+  account_id integer, title_id integer, library_id integer, device_id integer,
+  quality_id integer, address_id integer, duration_ms bigint, credits_ms bigint,
+  location varchar, secure boolean, relayed boolean, bandwidth_kbps integer,
+  bitrate_kbps integer, stream_bitrate_kbps integer, is_live boolean, is_ended boolean);
 -- One row an imported or backfilled segment. Facts as in segment.
 create table import (import_id integer, source varchar, file varchar, started_at timestamp,
   ended_at timestamp, state varchar, rows_read bigint, rows_added bigint, rows_skipped bigint,

@@ -1,0 +1,30 @@
+/*
+ * From the store's inputs (session_in + observation, segment_in, view_in, decision) to its derived
+ * tables (segment, play): reads one account and title at a time, runs the pure functions of
+ * derive.h, writes the rows. The same inputs give the same rows, however often and in whatever
+ * portions they were added.
+ *
+ * Writer thread, in an open transaction.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ingest/derive.h"
+#include "store/store.h"
+
+/* What is derived together. 0: unknown (NULL in the store). */
+struct derive_key {
+    int32_t server, account, title;
+};
+/* Replaces the rows of these keys; a key may be there twice. */
+enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
+                        const struct knobs *k, struct error *err);
+/* Builds both tables anew and swaps them in; readers see the old ones until the commit. */
+enum status derive_all(struct store_conn *c, const struct knobs *k, struct error *err);
+
+/* The next free id of an input: live segments, segment_in and view_in share one sequence, because
+ * a play goes by the id of its first input. Count on from it within the transaction. */
+enum status input_next_id(struct store_conn *c, int64_t *ret, struct error *err);
