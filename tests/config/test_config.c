@@ -43,7 +43,7 @@ static void every_fault_names_its_option(void **state)
         {"JELLYFIN_SERVERS=[{\"url\":\"http://j:8096\",\"token\":\"abc\"}]", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const char *environment[] = {GOOD, xstrdup(rows[i].setting), NULL};
+        const char *environment[] = {GOOD, rows[i].setting, NULL};
         struct config c;
         auto_free char *faults = NULL;
         enum status s = load(environment, NULL, &c, &faults);

@@ -1,0 +1,322 @@
+#include "../test.h"
+
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+#include "ingest/ingest.h"
+
+static char folder[64];
+
+static char *in_folder(const char *name)
+{
+    return xasprintf("%s/%s", folder, name);
+}
+
+static void remove_store(const char *name)
+{
+    auto_free char *pattern = xasprintf("%s/%s*", folder, name);
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            unlink(found.gl_pathv[i]);
+        globfree(&found);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/cartographus-ingest-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_store("");
+    return rmdir(folder);
+}
+
+static struct log *open_log(const char *name)
+{
+    auto_free char *path = in_folder(name);
+    struct log *l = NULL;
+    struct error err;
+    if (log_open(path, &l, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return l;
+}
+
+static struct store *open_store(const char *name)
+{
+    auto_free char *path = in_folder(name);
+    struct store_config c = {.path = path, .max_memory = "512MB", .threads = 1};
+    struct store *s = NULL;
+    struct error err;
+    if (store_open(&c, &s, NULL, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static struct ingest *start(struct log *l, struct store *s)
+{
+    struct ingest_config c = {.log = l, .store = s, .knobs = knobs_default()};
+    struct ingest *in = NULL;
+    struct error err;
+    if (ingest_start(&c, &in, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    return in;
+}
+
+static int64_t ask(struct store *s, const char *sql)
+{
+    struct store_conn *c;
+    struct error err;
+    int64_t v = -1;
+    if (store_connect(s, &c, &err) != STATUS_OK ||
+        store_query_int(c, sql, NULL, 0, -1, &v, &err) != STATUS_OK)
+        fail_msg("%s: %s", sql, err.text);
+    store_disconnect(c);
+    return v;
+}
+
+static void append(struct log *l, enum log_kind kind, struct str payload)
+{
+    struct log_record r = {.kind = kind, .payload = payload};
+    struct error err;
+    if (log_append(l, &r, 1, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+}
+
+static void see(struct log *l, const char *session, int at_s, enum play_state state,
+                int position_s, const char *account, const char *title)
+{
+    struct observation o;
+    observation_init(&o);
+    o.server = "plex-1";
+    o.session = session;
+    o.observed_us = at_s * US_PER_S;
+    o.state = state;
+    o.position_ms = position_s * 1000;
+    o.duration_ms = 7200 * 1000;
+    o.account_key = account;
+    o.account_name = account;
+    o.media_type = "movie";
+    o.title = title;
+    o.item_key = title;
+    o.year = 1999;
+    o.player = "TV";
+    o.address = "192.168.0.9";
+    auto_buf struct buf text = {0};
+    struct json_writer w;
+    jw_begin(&w, &text);
+    observation_write(&w, &o);
+    append(l, LOG_OBSERVATION, buf_str(&text));
+}
+
+static void one_play_from_the_log_to_its_row(void **state)
+{
+    struct log *l = open_log("one.sqlite");
+    struct store *s = open_store("one.duckdb");
+    see(l, "1@0", 1000, PLAY_PLAYING, 0, "ada", "Heat");
+    see(l, "1@0", 1010, PLAY_PLAYING, 10, "ada", "Heat");
+    see(l, "1@0", 1600, PLAY_PAUSED, 600, "ada", "Heat");
+    struct ingest *in = start(l, s);
+    assert_int_equal(ask(s, "select count(*) from play where is_open"), 1);
+    see(l, "1@0", 4600, PLAY_PLAYING, 600, "ada", "Heat");
+    see(l, "1@0", 4700, PLAY_STOPPED, 700, "ada", "Heat");
+    /* taken up again an hour later on another device session: the same play */
+    see(l, "2@0", 8300, PLAY_PLAYING, 690, "ada", "Heat");
+    see(l, "2@0", 8350, PLAY_STOPPED, 740, "ada", "Heat");
+    /* and two records that make no sense */
+    append(l, LOG_OBSERVATION, STR("{\"server\":5"));
+    append(l, LOG_COVERAGE, STR("[]"));
+    assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
+    assert_int_equal(ask(s, "select count(*) from play"), 1);
+    assert_int_equal(ask(s, "select segments from play"), 2);
+    assert_int_equal(ask(s, "select count(*) from segment"), 2);
+    /* 10 s, then 590 s of silence count as 300, then 100 s, then 50 s */
+    assert_int_equal(ask(s, "select watch_ms from play"), (10 + 300 + 100 + 50) * 1000);
+    assert_int_equal(ask(s, "select paused_ms from play"), 3000 * 1000);
+    assert_int_equal(ask(s, "select count(*) from play where is_open"), 0);
+    assert_int_equal(ask(s, "select count(*) from title"), 1);
+    assert_int_equal(ask(s, "select count(*) from person"), 1);
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
+static void a_view_gives_way_to_the_play_that_holds_it(void **state)
+{
+    static const char views[] =
+        "{\"server\":\"plex-1\",\"views\":["
+        "{\"source_id\":\"h1\",\"account_key\":\"ada\",\"at_us\":1500000000,\"media_type\":\"movie\","
+        "\"item_key\":\"Heat\",\"title\":\"Heat\",\"year\":1999},"
+        "{\"source_id\":\"h2\",\"account_key\":\"ada\",\"at_us\":900000000000,\"media_type\":\"movie\","
+        "\"item_key\":\"Heat\",\"title\":\"Heat\",\"year\":1999}]}";
+    struct log *l = open_log("views.sqlite");
+    struct store *s = open_store("views.duckdb");
+    append(l, LOG_VIEWS, str_of(views));
+    append(l, LOG_VIEWS, str_of(views)); /* asked for twice, counted once */
+    struct ingest *in = start(l, s);
+    assert_int_equal(ask(s, "select count(*) from play where kind = 'view' and not is_hidden"), 2);
+    see(l, "1@0", 1000, PLAY_PLAYING, 0, "ada", "Heat");
+    see(l, "1@0", 1300, PLAY_PLAYING, 300, "ada", "Heat");
+    see(l, "1@0", 1600, PLAY_STOPPED, 600, "ada", "Heat");
+    assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
+    assert_int_equal(ask(s, "select count(*) from play where kind = 'view' and not is_hidden"), 1);
+    assert_int_equal(ask(s, "select count(*) from play where kind = 'view' and is_hidden"), 1);
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
+/* Everything that is derived, as one number. */
+static int64_t fingerprint(struct store *s)
+{
+    return ask(s, "select (hash((select string_agg(p::varchar, '|' order by play_id) from play p),"
+                  " (select string_agg(s::varchar, '|' order by segment_id) from segment s),"
+                  " (select string_agg(o::varchar, '|' order by observation_id) from observation o),"
+                  " (select string_agg(t::varchar, '|' order by title_id) from title t),"
+                  " (select string_agg(a::varchar, '|' order by account_id) from account a),"
+                  " (select position from applied)) // 2)::bigint");
+}
+
+/* A seeded feed of a few people who start, pause, resume and stop. */
+static void fill(struct log *l, unsigned seed, int records)
+{
+    static const char *const titles[] = {"Heat", "Alien", "Ran"};
+    static const char *const accounts[] = {"ada", "bob", "eve"};
+    static const char *const sessions[] = {"1@0", "2@0", "3@0"};
+    int at = 1000, position[3] = {0}, round[3] = {0};
+    for (int i = 0; i < records; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        unsigned dice = seed >> 12, who = dice % 3;
+        at += 1 + (int)(dice >> 3) % 70;
+        position[who] += (int)(dice >> 5) % 40;
+        enum play_state state = (dice >> 9) % 9 == 0 ? PLAY_PAUSED : PLAY_PLAYING;
+        if ((dice >> 13) % 17 == 0)
+            state = PLAY_STOPPED;
+        auto_free char *session = xasprintf("%s-%d", sessions[who], round[who]);
+        see(l, session, at, state, position[who], accounts[who],
+            titles[(unsigned)round[who] / 3 % 3]);
+        if (state == PLAY_STOPPED)
+            round[who]++;
+    }
+}
+
+struct copying {
+    struct log *to;
+};
+
+static enum status copy_record(void *ctx, const struct log_record *r, struct error *err)
+{
+    struct copying *c = ctx;
+    (void)err;
+    append(c->to, r->kind, r->payload);
+    return STATUS_OK;
+}
+
+static void restarts_change_nothing(void **state)
+{
+    enum { RECORDS = 400, PIECE = 57 };
+    struct log *whole = open_log("whole.sqlite"), *pieces = open_log("pieces.sqlite");
+    struct log *source = open_log("source.sqlite");
+    fill(whole, 5, RECORDS);
+    fill(source, 5, RECORDS);
+    struct store *a = open_store("whole.duckdb");
+    ingest_stop(start(whole, a));
+    int64_t expected = fingerprint(a);
+    assert_true(ask(a, "select count(*) from play") > 5);
+    store_close(a);
+
+    /* The same records, applied by a program that is stopped and started after each few. */
+    for (int done = 0; done < RECORDS; done += PIECE) {
+        struct copying c = {pieces};
+        struct error err;
+        assert_int_equal(log_read(source, done, PIECE, copy_record, &c, &err), STATUS_OK);
+        struct store *b = open_store("pieces.duckdb");
+        ingest_stop(start(pieces, b));
+        if (done + PIECE >= RECORDS)
+            assert_int_equal(fingerprint(b), expected);
+        store_close(b);
+    }
+    log_close(source);
+    log_close(pieces);
+    log_close(whole);
+}
+
+static void kill_nine_loses_and_doubles_nothing(void **state)
+{
+    struct log *l = open_log("kill.sqlite");
+    fill(l, 9, 1500);
+    log_close(l);
+
+    struct log *quiet = open_log("quiet.sqlite");
+    fill(quiet, 9, 1500);
+    pid_t child = fork();
+    if (child == 0) { /* the undisturbed run: keeps its log untrimmed by never stopping cleanly */
+        struct store *s = open_store("quiet.duckdb");
+        (void)start(quiet, s);
+        int64_t f = fingerprint(s);
+        auto_free char *path = in_folder("quiet.result");
+        FILE *out = fopen(path, "we");
+        fprintf(out, "%lld", (long long)f);
+        fclose(out);
+        _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    log_close(quiet);
+    assert_int_equal(status, 0);
+    auto_free char *path = in_folder("quiet.result");
+    auto_file FILE *in = fopen(path, "re");
+    long long expected = 0;
+    assert_non_null(in);
+    assert_int_equal(fscanf(in, "%lld", &expected), 1);
+
+    unsigned seed = 3;
+    int kills = 0;
+    for (int round = 0; round < 20; round++) {
+        seed = seed * 1664525u + 1013904223u;
+        child = fork();
+        if (child == 0) {
+            struct log *log = open_log("kill.sqlite");
+            struct store *s = open_store("kill.duckdb");
+            (void)start(log, s);
+            _exit(0);
+        }
+        usleep(20000 + (seed >> 10) % 160000);
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        kills += WIFSIGNALED(status);
+    }
+    assert_true(kills > 3);
+    child = fork();
+    if (child == 0) {
+        struct log *log = open_log("kill.sqlite");
+        struct store *s = open_store("kill.duckdb");
+        (void)start(log, s);
+        _exit(fingerprint(s) == expected ? 0 : 7);
+    }
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        /* first: it forks, and DuckDB's threads do not survive that */
+        cmocka_unit_test(kill_nine_loses_and_doubles_nothing),
+        cmocka_unit_test(one_play_from_the_log_to_its_row),
+        cmocka_unit_test(a_view_gives_way_to_the_play_that_holds_it),
+        cmocka_unit_test(restarts_change_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
