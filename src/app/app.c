@@ -9,6 +9,7 @@
 #include "auth/auth.h"
 #include "base/logger.h"
 #include "base/mem.h"
+#include "ingest/ingest.h"
 #include "live/live.h"
 #include "log/log.h"
 #include "sources/collector.h"
@@ -24,6 +25,7 @@ struct app {
     struct auth *auth;
     struct store *store;
     struct log *log;
+    struct ingest *ingest;
     struct live *live;
     struct api *api;
     struct http_server *http;
@@ -92,6 +94,17 @@ static enum status start_log(struct app *a, struct error *err)
 static void stop_log(struct app *a)
 {
     log_close(a->log);
+}
+
+static enum status start_ingest(struct app *a, struct error *err)
+{
+    struct ingest_config c = {.log = a->log, .store = a->store, .knobs = knobs_default()};
+    return ingest_start(&c, &a->ingest, err);
+}
+
+static void stop_ingest(struct app *a)
+{
+    ingest_stop(a->ingest);
 }
 
 static int64_t server_of(void *ctx, const char *key, const char **ret_name, const char **ret_kind)
@@ -187,9 +200,14 @@ static enum status start_collector(struct app *a, struct error *err)
                                                .batch_size = (unsigned)c->sync_batch_size,
                                                .tls = {.is_unverified = s->is_tls_unverified}};
     }
+    auto_arena struct arena texts = {0};
+    size_t open_count = 0;
+    const struct observation *open = ingest_open_sessions(a->ingest, &texts, &open_count);
     struct collector_config k = {.sources = a->sources,
                                  .source_count = c->server_count,
                                  .log = a->log,
+                                 .open = open,
+                                 .open_count = open_count,
                                  .live = observed,
                                  .ctx = a};
     TRY(collector_start(&k, &a->collector, err));
@@ -212,8 +230,9 @@ static const struct {
 } parts[] = {
     {"lock", start_lock, stop_lock},       {"auth", start_auth, stop_auth},
     {"store", start_store, stop_store},    {"log", start_log, stop_log},
-    {"live", start_live, stop_live},       {"api", start_api, stop_api},
-    {"http", start_http, stop_http},       {"collector", start_collector, stop_collector},
+    {"ingest", start_ingest, stop_ingest}, {"live", start_live, stop_live},
+    {"api", start_api, stop_api},          {"http", start_http, stop_http},
+    {"collector", start_collector, stop_collector},
 };
 
 static void wait_for_signal(const sigset_t *signals)

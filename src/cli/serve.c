@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "app/app.h"
+#include "app/demo.h"
 #include "base/logger.h"
 #include "base/mem.h"
 
@@ -18,8 +19,12 @@ int cli_serve(struct cli *c, int argc, char **argv)
     struct error err = {0};
     logger_setup(LOG_INFO, streq(config.log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
     enum status s = logger_set_levels(config.log_level, &err);
+    struct demo demo = {.child = -1};
+    if (s == STATUS_OK && config.is_demo)
+        s = demo_start(&config, &demo, &err);
     if (s == STATUS_OK)
         s = app_serve(&config, c->version, &err);
+    demo_stop(&demo);
     if (s != STATUS_OK)
         fprintf(stderr, "cartographus: %s\n", err.text);
     config_done(&config);

@@ -1,0 +1,159 @@
+#include "app/demo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/json_read.h"
+#include "base/logger.h"
+#include "base/mem.h"
+
+#include "base/banned.h"
+
+extern char **environ;
+
+enum { READY_MAX = 8192, READY_TIMEOUT_MS = 20000 };
+
+/* The simulator lies beside the program (installed) or in the build folder's sim/. */
+static enum status find_simulator(char **ret, struct error *err)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return fail_errno(err, errno, "find the program's own folder");
+    self[n] = '\0';
+    char *slash = strrchr(self, '/');
+    *slash = '\0';
+    static const char *const places[] = {"cartographus-sim", "sim/cartographus-sim"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        auto_free char *path = xasprintf("%s/%s", self, places[i]);
+        if (access(path, X_OK) == 0) {
+            *ret = steal_ptr(&path);
+            return STATUS_OK;
+        }
+    }
+    return fail_field(err, STATUS_NOT_FOUND, "DEMO",
+                      "DEMO=true needs cartographus-sim, which is not beside '%s/cartographus'", self);
+}
+
+static enum status start_child(struct demo *d, int *ret_output, struct error *err)
+{
+    auto_free char *path = NULL;
+    TRY(find_simulator(&path, err));
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) != 0)
+        return fail_errno(err, errno, "a pipe to the simulated servers");
+    if (pipe2(out, O_CLOEXEC) != 0) {
+        int why = errno;
+        close(in[0]);
+        close(in[1]);
+        return fail_errno(err, why, "a pipe from the simulated servers");
+    }
+    char *argv[] = {path,         xstrdup("serve"),     xstrdup("--plex"), xstrdup("1"),
+                    xstrdup("--jellyfin"), xstrdup("1"), xstrdup("--emby"), xstrdup("1"),
+                    xstrdup("--sessions"), xstrdup("6"), NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    int rc = posix_spawn(&d->child, path, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    for (size_t i = 1; argv[i]; i++)
+        free(argv[i]);
+    close(in[0]);
+    close(out[1]);
+    if (rc != 0) {
+        close(in[1]);
+        close(out[0]);
+        return fail_errno(err, rc, "start '%s'", path);
+    }
+    d->keep_alive = in[1];
+    *ret_output = out[0];
+    return STATUS_OK;
+}
+
+/* The child's first line, which comes when all servers listen. */
+static enum status read_ready(int fd, json_t **ret, struct error *err)
+{
+    auto_buf struct buf line = BUF_INIT(READY_MAX);
+    while (!line.len || !memchr(line.data, '\n', line.len)) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        char chunk[1024];
+        ssize_t n = poll(&p, 1, READY_TIMEOUT_MS) > 0 ? read(fd, chunk, sizeof chunk) : -1;
+        if (n <= 0)
+            return fail(err, STATUS_UNAVAILABLE, "the simulated servers did not start");
+        buf_add(&line, chunk, (size_t)n);
+        if (line.is_overflowed)
+            return fail(err, STATUS_PROTOCOL, "the simulated servers said too much");
+    }
+    return json_parse(buf_str(&line), READY_MAX, 6, ret, err);
+}
+
+static enum status use_servers(struct config *c, const json_t *ready, struct error *err)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(jget(ready, "servers"), i, one) {
+        enum server_kind kind;
+        if (!server_kind_parse(str_of(jstr(one, "kind")), &kind) || !*jstr(one, "url"))
+            return fail(err, STATUS_PROTOCOL, "the simulated servers said nothing of use");
+        c->servers = xreallocarray(c->servers, c->server_count + 1, sizeof *c->servers);
+        const int64_t intervals[SERVER_KINDS] = {
+            c->plex_polling_interval, c->jellyfin_polling_interval, c->emby_polling_interval};
+        c->servers[c->server_count++] =
+            (struct server_config){.kind = kind,
+                                   .key = xasprintf("%s-1", server_kind_name(kind)),
+                                   .name = xasprintf("Demo %s", server_kind_name(kind)),
+                                   .url = xstrdup(jstr(one, "url")),
+                                   .token = xstrdup(jstr(one, "token")),
+                                   .is_realtime = true,
+                                   .is_polling = true,
+                                   .polling_interval_us = intervals[kind]};
+        logger_add_secret(jstr(one, "token"));
+    }
+    return STATUS_OK;
+}
+
+enum status demo_start(struct config *c, struct demo *ret, struct error *err)
+{
+    struct demo d = {.child = -1, .keep_alive = -1};
+    if (c->server_count)
+        return fail_field(err, STATUS_INVALID, "DEMO",
+                          "DEMO=true does not go together with media servers of your own; "
+                          "take one of them out");
+    if (mkdir(c->data_dir, 0700) != 0 && errno != EEXIST)
+        return fail_errno(err, errno, "make '%s'", c->data_dir);
+    char *folder = xasprintf("%s/demo", c->data_dir);
+    free(c->data_dir);
+    c->data_dir = folder;
+    auto_fd int output = -1;
+    TRY(start_child(&d, &output, err));
+    auto_json json_t *ready = NULL;
+    enum status s = read_ready(output, &ready, err);
+    if (s == STATUS_OK)
+        s = use_servers(c, ready, err);
+    if (s != STATUS_OK) {
+        demo_stop(&d);
+        return s;
+    }
+    log_info("demo", "simulated media servers run; what is shown is invented",
+             LF_TEXT("folder", folder));
+    *ret = d;
+    return STATUS_OK;
+}
+
+void demo_stop(struct demo *d)
+{
+    if (d->child <= 0)
+        return;
+    close(d->keep_alive);
+    kill(d->child, SIGTERM);
+    while (waitpid(d->child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    d->child = -1;
+}
