@@ -542,6 +542,21 @@ static bool is_in_window(struct sim_server *s, const struct window *w, unsigned 
     return w->item < 0 || w->item == key;
 }
 
+/* What makes one row of the history. */
+struct viewing {
+    size_t number;
+    unsigned person, device, item;
+    int64_t viewed_s;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct viewing *x = a, *y = b;
+    if (x->viewed_s != y->viewed_s)
+        return x->viewed_s < y->viewed_s ? 1 : -1;
+    return (x->number < y->number) - (x->number > y->number);
+}
+
 static void add_history(struct sim_server *s, struct http_exchange *x, json_t *box,
                         struct answer *a)
 {
@@ -552,28 +567,28 @@ static void add_history(struct sim_server *s, struct http_exchange *x, json_t *b
                        .since = viewed_since(x)};
     const struct world *world = s->sim->world;
     int64_t count = 0;
-    /* Newest first: today's, then the past. */
-    for (unsigned i = s->sim->n_sessions; i-- > 0;) {
+    auto_free struct viewing *all = xcalloc(s->sim->n_sessions + s->sim->n_past + 1, sizeof(*all));
+    size_t n_all = 0;
+    for (unsigned i = 0; i < s->sim->n_sessions; i++) {
         const struct session *n = s->sim->sessions[i];
         if (&s->sim->servers[n->server] != s || n->state != STATE_STOPPED ||
             n->position_ms * 10 < world->items[n->item].duration_ms * 9)
             continue;
-        int64_t at = n->stopped_us / US_PER_S;
-        if (is_in_window(s, &w, n->person, n->item, at) && window_takes(&w)) {
-            add_history_row(s, box, s->sim->n_past + (size_t)n->number, n->person, n->device,
-                            n->item, at);
-            count++;
-        }
+        all[n_all++] = (struct viewing){s->sim->n_past + (size_t)n->number, n->person, n->device,
+                                        n->item, n->stopped_us / US_PER_S};
     }
-    for (size_t i = s->sim->n_past; i-- > 0;) {
+    for (size_t i = 0; i < s->sim->n_past; i++) {
         const struct past_play *p = &s->sim->past[i];
         if (p->server != s->number || p->end_ms * 10 < world->items[p->item].duration_ms * 9)
             continue;
-        if (is_in_window(s, &w, p->person, p->item, p->stopped_s) && window_takes(&w)) {
-            add_history_row(s, box, i + 1, p->person, p->device, p->item, p->stopped_s);
+        all[n_all++] = (struct viewing){i + 1, p->person, p->device, p->item, p->stopped_s};
+    }
+    qsort(all, n_all, sizeof(*all), newest_first);
+    for (const struct viewing *v = all; v < all + n_all; v++)
+        if (is_in_window(s, &w, v->person, v->item, v->viewed_s) && window_takes(&w)) {
+            add_history_row(s, box, v->number, v->person, v->device, v->item, v->viewed_s);
             count++;
         }
-    }
     set_int(box, "size", count);
     set_int(box, "totalSize", w.total);
     set_int(box, "offset", w.start);
@@ -795,10 +810,14 @@ static int terminate(struct sim_server *s, struct http_exchange *x, struct outbo
 void plex_answer(struct sim_server *s, struct http_exchange *x, struct answer *a,
                  struct outbox *o)
 {
-    const char *path = http_path(x);
+    /* Clients write some addresses with a slash at the end; a real server takes both. */
+    struct str p = str_of(http_path(x));
+    if (p.len > 1 && p.ptr[p.len - 1] == '/')
+        p.len--;
+    auto_free char *path = xstrndup(p.ptr, p.len);
+    p.ptr = path;
     auto_json json_t *root = json_object();
     json_t *box = add_object(root, "MediaContainer");
-    struct str p = str_of(path);
     bool is_found = true;
     if (streq(path, "/identity")) {
         set_int(box, "size", 0);
