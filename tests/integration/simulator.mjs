@@ -1,0 +1,64 @@
+// What the tests with simulated servers share: starting, the control API, waiting.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+export const build = process.env.BUILD_DIR ?? 'build';
+export const binary = path.join(build, 'sim', 'cartographus-sim');
+
+const kill = (child) => new Promise((resolve) => {
+  if (child.exitCode !== null || child.signalCode !== null) return resolve();
+  child.once('exit', () => { clearTimeout(patience); resolve(); });
+  const patience = setTimeout(() => child.kill('SIGKILL'), 5000);
+  child.kill('SIGTERM');
+});
+
+// Starts child processes and takes them along at the end.
+export class Children {
+  #all = [];
+  spawn(...args) {
+    const child = spawn(...args);
+    child.text = '';
+    child.stderr.on('data', (chunk) => { child.text += chunk; });
+    this.#all.push(child);
+    return child;
+  }
+  async end() { await Promise.all(this.#all.map(kill)); }
+}
+
+// One server of each kind, with nothing playing but what a test starts.
+export async function startSimulator(children) {
+  const child = children.spawn(binary,
+    ['serve', '--plex', '1', '--jellyfin', '1', '--emby', '1', '--seed', '1', '--days', '60']);
+  const ready = await new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the simulator ended (${code}): ${child.text}`)));
+  });
+  const control = async (route, body) => {
+    const answer = await fetch(ready.control + route,
+      { method: 'POST', body: body && JSON.stringify(body) });
+    assert.ok(answer.ok, `${route}: ${answer.status}`);
+    return answer.json();
+  };
+  await control('/quiet');
+  const number = (kind) => ready.servers.findIndex((s) => s.kind === kind);
+  return {
+    server: (kind) => ready.servers[number(kind)],
+    play: (kind, what) => control('/sessions', { server: number(kind), ...what }),
+    act: (session, verb) => control(`/sessions/${session.id}/${verb}`),
+  };
+}
+
+// Asks until the answer is worth something, 5 seconds long.
+export async function until(what, ask, ms = 5000) {
+  const end = Date.now() + ms;
+  let last;
+  do {
+    last = await ask();
+    if (last.is) return last.value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  } while (Date.now() < end);
+  assert.fail(`${what}: not within ${ms} ms; last seen: ${JSON.stringify(last.value)}`);
+}
