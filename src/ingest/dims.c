@@ -294,13 +294,48 @@ static int32_t find_person(const struct dims *d, int32_t server, const char *nam
     return person;
 }
 
+/* A known account that turns out to have another name or e-mail. Its person follows where it went
+ * by the account's former name or key; who it belongs to does not change here. */
+static enum status update_account(struct dims *d, struct store_conn *c, int32_t id,
+                                  const char *key, const char *name, const char *email,
+                                  struct error *err)
+{
+    struct known_account *a = NULL;
+    for (size_t i = 0; i < d->account_count && !a; i++)
+        if (d->accounts[i].id == id)
+            a = &d->accounts[i];
+    auto_free char *low_name = folded(name), *low_email = folded(email);
+    bool has_name = *low_name && !streq(low_name, a->name);
+    bool has_email = *low_email && !streq(low_email, a->email);
+    if (!has_name && !has_email)
+        return STATUS_OK;
+    struct store_value v[] = {text(name), text(email), number(id), text(key)};
+    auto_result duckdb_result of_person = {0}, of_account = {0};
+    if (has_name)
+        TRY(store_query(c, "update person set name = $1 from account a where a.account_id = $3"
+                           " and person.person_id = a.person_id"
+                           " and (person.name = a.name or person.name = $4) and $2 is not distinct"
+                           " from $2", v, 4, &of_person, err));
+    TRY(store_query(c, "update account set name = coalesce($1, name), email = coalesce($2, email)"
+                       " where account_id = $3", v, 3, &of_account, err));
+    if (has_name) {
+        free(a->name);
+        a->name = steal_ptr(&low_name);
+    }
+    if (has_email) {
+        free(a->email);
+        a->email = steal_ptr(&low_email);
+    }
+    return STATUS_OK;
+}
+
 enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,
                          const char *name, const char *email, int32_t *ret, struct error *err)
 {
     char full[KEY_MAX];
     snprintf(full, sizeof full, "%d" SEPARATOR "%s", server, key);
     if ((*ret = find(d, T_ACCOUNT, full)))
-        return STATUS_OK;
+        return update_account(d, c, *ret, key, name, email, err);
     auto_free char *low_name = folded(name), *low_email = folded(email);
     int32_t person = find_person(d, server, low_name, low_email);
     if (!person) {
@@ -412,8 +447,8 @@ static const char *full_title(struct arena *a, const struct observation *o)
     return o->title;
 }
 
-static enum status resolve_title(struct dims *d, struct store_conn *c, const struct observation *o,
-                                 int32_t *ret, struct error *err)
+enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *o,
+                       int32_t *ret, struct error *err)
 {
     auto_cleanup(title_keys_done) struct title_keys k = {0};
     build_title_keys(o, &k);
@@ -523,7 +558,7 @@ enum status dims_resolve(struct dims *d, struct store_conn *c, const struct obse
     if (*o->account_key)
         TRY(dims_account(d, c, ids.server, o->account_key, o->account_name, o->account_email,
                          &ids.account, err));
-    TRY(resolve_title(d, c, o, &ids.title, err));
+    TRY(dims_title(d, c, o, &ids.title, err));
     if (*o->library_key)
         TRY(dims_library(d, c, ids.server, o->library_key, o->library_name, &ids.library, err));
     TRY(resolve_device(d, c, o, &ids.device, err));

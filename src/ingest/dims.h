@@ -39,7 +39,10 @@ enum status dims_resolve(struct dims *d, struct store_conn *c, const struct obse
 /* A server by its configured key; made with that key where it is new. */
 enum status dims_server(struct dims *d, struct store_conn *c, const char *key, int32_t *ret,
                         struct error *err);
-/* An account; name and e-mail "" leave what is known. */
+/* The title of an item; only the members that say what and on which server count. */
+enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *item,
+                       int32_t *ret, struct error *err);
+/* An account; name and e-mail "" leave what is known, others replace it. */
 enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,
                          const char *name, const char *email, int32_t *ret, struct error *err);
 enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,

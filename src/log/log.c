@@ -18,6 +18,7 @@ struct log {
     sqlite3 *db;
     sqlite3_stmt *insert, *select, *trim, *begin, *commit, *rollback;
     int64_t last;
+    bool is_woken;
 };
 
 static enum status fail_sqlite(struct log *l, const char *doing, struct error *err)
@@ -189,11 +190,20 @@ bool log_wait(struct log *l, int64_t after, int64_t timeout_us)
     until.tv_nsec = (long)(ns % 1000000000);
     pthread_mutex_lock(&l->lock);
     int rc = 0;
-    while (l->last <= after && rc == 0)
+    while (l->last <= after && !l->is_woken && rc == 0)
         rc = pthread_cond_timedwait(&l->appended, &l->lock, &until);
     bool has = l->last > after;
+    l->is_woken = false;
     pthread_mutex_unlock(&l->lock);
     return has;
+}
+
+void log_wake(struct log *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->is_woken = true;
+    pthread_cond_broadcast(&l->appended);
+    pthread_mutex_unlock(&l->lock);
 }
 
 int64_t log_last(struct log *l)

@@ -41,6 +41,9 @@ enum status log_read(struct log *l, int64_t after, size_t most,
                      void *ctx, struct error *err);
 /* Waits until there is something after `after`, at most timeout_us; true if there is. */
 bool log_wait(struct log *l, int64_t after, int64_t timeout_us);
+/* Makes the log_wait() that runs, or else the next one, return early: there is other work. Any
+ * thread. */
+void log_wake(struct log *l);
 int64_t log_last(struct log *l); /* highest seq ever given out, 0 when none */
 /* Forgets records up to and including seq (numbers are never given out again). */
 enum status log_trim(struct log *l, int64_t seq, struct error *err);

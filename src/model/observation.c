@@ -128,6 +128,22 @@ static const char *take_text(const json_t *root, const char *key, struct arena *
     return arena_strndup(a, s, len);
 }
 
+static void read_facts(const json_t *object, struct arena *a, struct observation *o)
+{
+#define X(member) o->member = take_text(object, #member, a);
+    OBSERVATION_TEXTS(X)
+#undef X
+#define X(member) o->member = jint(object, #member, -1);
+    OBSERVATION_INTS(X)
+#undef X
+}
+
+void observation_read_facts(const json_t *object, struct arena *a, struct observation *ret)
+{
+    observation_init(ret);
+    read_facts(object, a, ret);
+}
+
 enum status observation_read(const char *json, size_t len, struct arena *a,
                              struct observation *ret, struct error *err)
 {
@@ -144,12 +160,7 @@ enum status observation_read(const char *json, size_t len, struct arena *a,
                     "an observation needs server, session, observed_us and state");
     o.blind_ms = jint(root, "blind_ms", 0);
     o.is_interrupted = jbool(root, "interrupted") == 1;
-#define X(member) o.member = take_text(root, #member, a);
-    OBSERVATION_TEXTS(X)
-#undef X
-#define X(member) o.member = jint(root, #member, -1);
-    OBSERVATION_INTS(X)
-#undef X
+    read_facts(root, a, &o);
     *ret = o;
     return STATUS_OK;
 }

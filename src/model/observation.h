@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json_read.h"
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -125,5 +126,8 @@ bool observation_same_but_progress(const struct observation *a, const struct obs
 /* Writes / reads the wire form. Reading keeps texts in the arena; unknown members are ignored; a
  * text longer than 2000 bytes is cut at a character. */
 void observation_write(struct json_writer *w, const struct observation *o);
+/* The texts and numbers of a parsed object, for records that hold items; the rest as
+ * observation_init() leaves it. Borrows nothing from `object`. */
+void observation_read_facts(const json_t *object, struct arena *a, struct observation *ret);
 enum status observation_read(const char *json, size_t len, struct arena *a,
                              struct observation *ret, struct error *err);

@@ -1,0 +1,585 @@
+#include "ingest/rederive.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "store/append.h"
+#include "store/cursor.h"
+
+#include "base/banned.h"
+
+/* One segment with its facts; numbers -1 and ids 0 are unknown. */
+struct segment {
+    int64_t id, play_id;
+    bool is_import;
+    struct derive_key key;
+    int64_t library, device, quality, address;
+    int64_t group;
+    const char *media_type, *location;
+    int64_t duration_ms, credits_ms, secure, relayed, bandwidth, bitrate, stream_bitrate;
+    bool is_live, is_open;
+    int64_t low_us, high_us, watch_us, paused_us;
+    struct segment_sum sum; /* of an import: times and positions only */
+};
+
+struct view {
+    int64_t id;
+    struct derive_key key;
+    int64_t library, at_us, ended_us;
+    const char *media_type;
+    bool is_plex;
+};
+
+struct play {
+    int64_t id;
+    const struct segment *first;
+    struct derive_key key;
+    const char *origin;
+    int64_t library, started_us, ended_us, watch_us, low_us, high_us, paused_us;
+    int64_t position_ms, duration_ms, credits_ms, segments;
+    bool is_open, is_deleted;
+};
+
+/* Everything of the keys that are derived at once. */
+struct slice {
+    struct arena arena;
+    const struct knobs *knobs;
+    struct segment *segments;
+    size_t segment_count, segment_room;
+    struct view *views;
+    size_t view_count, view_room;
+    struct state_row *rows; /* of the segment that is being read */
+    size_t row_count, row_room;
+    int64_t *deleted; /* ids of inputs whose play was deleted, ascending */
+    size_t deleted_count, deleted_room;
+    duckdb_appender segment_out, play_out;
+};
+
+static void slice_clear(struct slice *s)
+{
+    for (size_t i = 0; i < s->segment_count; i++)
+        free(s->segments[i].sum.spans);
+    s->segment_count = s->view_count = s->row_count = 0;
+    arena_reset(&s->arena);
+}
+
+static void slice_done(struct slice *s)
+{
+    slice_clear(s);
+    arena_done(&s->arena);
+    free(s->segments);
+    free(s->views);
+    free(s->rows);
+    free(s->deleted);
+    duckdb_appender_destroy(&s->segment_out);
+    duckdb_appender_destroy(&s->play_out);
+}
+
+#define GROW(array, count, room)                                            \
+    __extension__({                                                         \
+        if ((count) == (room)) {                                            \
+            (room) = (room) ? (room) * 2 : 64;                              \
+            (array) = xreallocarray((array), (room), sizeof *(array));      \
+        }                                                                   \
+        &(array)[(count)++];                                                \
+    })
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* The few words that repeat on every row are kept once. */
+static const char *word(struct slice *s, struct str text)
+{
+    static const char *const known[] = {"",     "movie", "episode", "track", "live", "clip",
+                                        "extra", "photo", "lan",     "wan",   "cellular"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (str_eq(text, str_of(known[i])))
+            return known[i];
+    return arena_strndup(&s->arena, text.ptr, text.len);
+}
+
+/* Columns 0..17 of both kinds of segments. */
+#define FACT_COLUMNS                                                                              \
+    "coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"                     \
+    " coalesce(s.title_id, 0)::integer, s.library_id, s.device_id, s.quality_id, s.address_id,"  \
+    " s.duration_ms, s.credits_ms, s.location, s.secure, s.relayed, s.bandwidth_kbps,"           \
+    " s.bitrate_kbps, s.stream_bitrate_kbps, s.is_live, t.media_type"
+enum { FACTS = 17 };
+
+static void read_facts(struct slice *s, const struct cursor *r, struct segment *g)
+{
+    g->key = (struct derive_key){(int32_t)cursor_int(r, 0, 0), (int32_t)cursor_int(r, 1, 0),
+                                 (int32_t)cursor_int(r, 2, 0)};
+    g->library = cursor_int(r, 3, 0);
+    g->device = cursor_int(r, 4, 0);
+    g->quality = cursor_int(r, 5, 0);
+    g->address = cursor_int(r, 6, 0);
+    g->duration_ms = cursor_int(r, 7, -1);
+    g->credits_ms = cursor_int(r, 8, -1);
+    g->location = word(s, cursor_text(r, 9));
+    g->secure = cursor_int(r, 10, -1);
+    g->relayed = cursor_int(r, 11, -1);
+    g->bandwidth = cursor_int(r, 12, -1);
+    g->bitrate = cursor_int(r, 13, -1);
+    g->stream_bitrate = cursor_int(r, 14, -1);
+    g->is_live = cursor_int(r, 15, 0) == 1;
+    g->media_type = word(s, cursor_text(r, 16));
+}
+
+static void end_live(struct slice *s, struct segment *g)
+{
+    sum_segment(s->rows, s->row_count, g->is_live || streq(g->media_type, "live"), s->knobs,
+                &g->sum);
+    g->watch_us = g->sum.watch_us;
+    g->low_us = g->sum.watch_low_us;
+    g->high_us = g->sum.watch_high_us;
+    g->paused_us = g->sum.paused_us;
+    s->row_count = 0;
+}
+
+static enum status read_live(struct slice *s, struct store_conn *c, const char *where,
+                             struct error *err)
+{
+    auto_free char *sql = xasprintf(
+        "select " FACT_COLUMNS ", s.segment_id, s.is_ended, o.state, o.first_at, o.last_at,"
+        " o.head_at, o.moved_at, o.first_position_ms, o.last_position_ms, o.blind_ms,"
+        " o.is_interrupted from session_in s join observation o using (segment_id)"
+        " left join title t using (title_id) %s order by s.segment_id, o.observation_id", where);
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, sql, NULL, 0, &r, err));
+    struct segment *g = NULL;
+    while (cursor_next(&r)) {
+        int64_t id = cursor_int(&r, FACTS, 0);
+        if (!g || g->id != id) {
+            if (g)
+                end_live(s, g);
+            g = GROW(s->segments, s->segment_count, s->segment_room);
+            *g = (struct segment){.id = id, .is_open = !cursor_int(&r, FACTS + 1, 0)};
+            read_facts(s, &r, g);
+        }
+        struct state_row *row = GROW(s->rows, s->row_count, s->row_room);
+        *row = (struct state_row){.first_us = cursor_int(&r, FACTS + 3, 0),
+                                  .last_us = cursor_int(&r, FACTS + 4, 0),
+                                  .head_us = cursor_int(&r, FACTS + 5, 0),
+                                  .moved_us = cursor_int(&r, FACTS + 6, 0),
+                                  .first_position_ms = cursor_int(&r, FACTS + 7, -1),
+                                  .last_position_ms = cursor_int(&r, FACTS + 8, -1),
+                                  .blind_ms = cursor_int(&r, FACTS + 9, 0),
+                                  .is_interrupted = cursor_int(&r, FACTS + 10, 0) == 1};
+        if (!play_state_parse(cursor_text(&r, FACTS + 2), &row->state))
+            return fail(err, STATUS_INTERNAL, "segment %" PRId64 " holds an unknown state", id);
+    }
+    if (g)
+        end_live(s, g);
+    return STATUS_OK;
+}
+
+static enum status read_imports(struct slice *s, struct store_conn *c, const char *where,
+                                struct error *err)
+{
+    auto_free char *sql = xasprintf(
+        "select " FACT_COLUMNS ", s.segment_in_id, s.import_id, s.source_group, s.started,"
+        " s.ended, s.watch_ms, s.paused_ms, s.position_ms from segment_in s"
+        " left join title t using (title_id) %s %s coalesce(s.import_id, 0) not in"
+        " (select subject from decision where kind in ('delete_import', 'restore_import')"
+        " and subject is not null group by subject"
+        " having arg_max(kind, decision_id) = 'delete_import') order by s.segment_in_id",
+        where, strstr(where, "where") ? "and" : "where");
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, sql, NULL, 0, &r, err));
+    while (cursor_next(&r)) {
+        struct segment *g = GROW(s->segments, s->segment_count, s->segment_room);
+        *g = (struct segment){.id = cursor_int(&r, FACTS, 0), .is_import = true};
+        read_facts(s, &r, g);
+        int64_t group = cursor_int(&r, FACTS + 2, 0);
+        if (group) /* an import's numbers mean nothing in another import */
+            g->group = (cursor_int(&r, FACTS + 1, 0) << 40) ^ group;
+        int64_t started_us = cursor_int(&r, FACTS + 3, 0);
+        g->sum = (struct segment_sum){.started_us = started_us,
+                                      .ended_us = cursor_int(&r, FACTS + 4, started_us),
+                                      .start_position_ms = -1,
+                                      .position_ms = cursor_int(&r, FACTS + 7, -1)};
+        g->watch_us = g->low_us = g->high_us = cursor_int(&r, FACTS + 5, 0) * US_PER_MS;
+        g->paused_us = cursor_int(&r, FACTS + 6, 0) * US_PER_MS;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_views(struct slice *s, struct store_conn *c, const char *where,
+                              struct error *err)
+{
+    auto_free char *sql = xasprintf(
+        "select coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"
+        " coalesce(s.title_id, 0)::integer, s.view_in_id, s.library_id, s.viewed_at, s.ended,"
+        " t.media_type, v.kind = 'plex' from view_in s left join title t using (title_id)"
+        " left join server v on v.server_id = s.server_id %s order by s.view_in_id", where);
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, sql, NULL, 0, &r, err));
+    while (cursor_next(&r)) {
+        int64_t at_us = cursor_int(&r, 5, 0);
+        struct view *v = GROW(s->views, s->view_count, s->view_room);
+        *v = (struct view){.id = cursor_int(&r, 3, 0),
+                           .key = {(int32_t)cursor_int(&r, 0, 0), (int32_t)cursor_int(&r, 1, 0),
+                                   (int32_t)cursor_int(&r, 2, 0)},
+                           .library = cursor_int(&r, 4, 0),
+                           .at_us = at_us,
+                           .ended_us = cursor_int(&r, 6, TIME_NONE),
+                           .media_type = word(s, cursor_text(&r, 7)),
+                           .is_plex = cursor_int(&r, 8, 0) == 1};
+    }
+    return STATUS_OK;
+}
+
+static enum status read_deleted(struct slice *s, struct store_conn *c, struct error *err)
+{
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, "select subject from decision where kind in ('delete_play', 'restore_play')"
+                       " and subject is not null group by subject"
+                       " having arg_max(kind, decision_id) = 'delete_play' order by subject",
+                    NULL, 0, &r, err));
+    while (cursor_next(&r))
+        *GROW(s->deleted, s->deleted_count, s->deleted_room) = cursor_int(&r, 0, 0);
+    return STATUS_OK;
+}
+
+static bool is_deleted(const struct slice *s, int64_t id)
+{
+    size_t from = 0, to = s->deleted_count;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (s->deleted[mid] < id)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < s->deleted_count && s->deleted[from] == id;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static enum status write_segment(duckdb_appender a, const struct segment *g, struct error *err)
+{
+    append_int(a, g->id);
+    append_int(a, g->play_id);
+    append_text(a, g->is_import ? "import" : "live");
+    append_id(a, g->key.server);
+    append_id(a, g->key.account);
+    append_id(a, g->key.title);
+    append_id(a, g->library);
+    append_id(a, g->device);
+    append_id(a, g->quality);
+    append_id(a, g->address);
+    append_time(a, g->sum.started_us);
+    append_time(a, g->sum.ended_us);
+    append_int(a, g->watch_us / US_PER_MS);
+    append_int(a, g->low_us / US_PER_MS);
+    append_int(a, g->high_us / US_PER_MS);
+    append_int(a, g->paused_us / US_PER_MS);
+    append_known(a, g->sum.start_position_ms);
+    append_known(a, g->sum.position_ms);
+    append_known(a, g->duration_ms);
+    append_known(a, g->credits_ms);
+    append_text(a, g->location);
+    append_known_bool(a, g->secure);
+    append_known_bool(a, g->relayed);
+    append_known32(a, g->bandwidth);
+    append_known32(a, g->bitrate);
+    append_known32(a, g->stream_bitrate);
+    duckdb_append_bool(a, g->is_open);
+    duckdb_append_bool(a, g->sum.is_interrupted);
+    if (g->is_import)
+        duckdb_append_null(a);
+    else
+        append_list(a, g->sum.spans, g->sum.span_count);
+    return append_row(a, err);
+}
+
+static bool is_extra(const char *media_type)
+{
+    return streq(media_type, "clip") || streq(media_type, "extra") || streq(media_type, "photo");
+}
+
+static enum status write_play(struct slice *s, const struct play *p, struct error *err)
+{
+    duckdb_appender a = s->play_out;
+    const char *media_type = p->first->media_type;
+    double share = share_seen(p->position_ms, p->duration_ms);
+    append_int(a, p->id);
+    append_text(a, is_extra(media_type) ? "extra" : "play");
+    append_text(a, p->origin);
+    append_id(a, p->key.server);
+    append_id(a, p->key.account);
+    append_id(a, p->key.title);
+    append_id(a, p->library);
+    append_text(a, media_type);
+    append_time(a, p->started_us);
+    append_time(a, p->ended_us);
+    append_int(a, p->watch_us / US_PER_MS);
+    append_int(a, p->low_us / US_PER_MS);
+    append_int(a, p->high_us / US_PER_MS);
+    append_int(a, p->paused_us / US_PER_MS);
+    append_known(a, p->position_ms);
+    append_known(a, p->duration_ms);
+    if (share >= 0)
+        duckdb_append_double(a, share * 100);
+    else
+        duckdb_append_null(a);
+    duckdb_append_bool(a, is_watched(p->position_ms, p->duration_ms, p->credits_ms, s->knobs));
+    duckdb_append_bool(a, is_short(media_type, p->watch_us, s->knobs));
+    duckdb_append_bool(a, p->is_open);
+    duckdb_append_int32(a, (int32_t)p->segments);
+    duckdb_append_bool(a, p->is_deleted);
+    append_text(a, p->is_deleted ? "deleted" : "");
+    return append_row(a, err);
+}
+
+static enum status write_view(struct slice *s, const struct view *v, const char *hidden_by,
+                              struct error *err)
+{
+    duckdb_appender a = s->play_out;
+    append_int(a, v->id);
+    append_text(a, is_extra(v->media_type) ? "extra" : "view");
+    append_text(a, "view");
+    append_id(a, v->key.server);
+    append_id(a, v->key.account);
+    append_id(a, v->key.title);
+    append_id(a, v->library);
+    append_text(a, v->media_type);
+    append_time(a, v->at_us);
+    append_time(a, v->ended_us == TIME_NONE ? v->at_us : v->ended_us);
+    append_int(a, 0);
+    append_int(a, 0);
+    append_int(a, v->ended_us > v->at_us ? (v->ended_us - v->at_us) / US_PER_MS : 0);
+    append_int(a, 0);
+    for (int i = 0; i < 3; i++) /* position, duration, percent */
+        duckdb_append_null(a);
+    /* Plex tells a view when the title counts as watched; the others tell nothing about it. */
+    append_known_bool(a, v->is_plex ? 1 : -1);
+    duckdb_append_bool(a, false);
+    duckdb_append_bool(a, false);
+    duckdb_append_int32(a, 0);
+    duckdb_append_bool(a, *hidden_by);
+    append_text(a, hidden_by);
+    return append_row(a, err);
+}
+
+/* --- deriving -------------------------------------------------------------------------------- */
+
+static int compare_keys(const struct derive_key *a, const struct derive_key *b)
+{
+    if (a->server != b->server)
+        return a->server < b->server ? -1 : 1;
+    if (a->account != b->account)
+        return a->account < b->account ? -1 : 1;
+    return a->title < b->title ? -1 : a->title > b->title;
+}
+
+static int compare_segments(const void *left, const void *right)
+{
+    const struct segment *a = left, *b = right;
+    int by_key = compare_keys(&a->key, &b->key);
+    if (by_key)
+        return by_key;
+    if (a->sum.started_us != b->sum.started_us)
+        return a->sum.started_us < b->sum.started_us ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int compare_views(const void *left, const void *right)
+{
+    const struct view *a = left, *b = right;
+    int by_key = compare_keys(&a->key, &b->key);
+    return by_key ? by_key : a->id < b->id ? -1 : a->id > b->id;
+}
+
+static void add_to_play(struct slice *s, struct play *p, const struct segment *g)
+{
+    if (!p->first)
+        *p = (struct play){.id = g->play_id, .first = g, .key = g->key, .origin = "import",
+                           .library = g->library, .started_us = g->sum.started_us,
+                           .ended_us = g->sum.ended_us, .position_ms = -1, .duration_ms = -1,
+                           .credits_ms = -1};
+    if (!g->is_import)
+        p->origin = "live";
+    if (g->sum.ended_us > p->ended_us)
+        p->ended_us = g->sum.ended_us;
+    p->watch_us += g->watch_us;
+    p->low_us += g->low_us;
+    p->high_us += g->high_us;
+    p->paused_us += g->paused_us;
+    if (g->sum.position_ms > p->position_ms)
+        p->position_ms = g->sum.position_ms;
+    if (g->duration_ms >= 0)
+        p->duration_ms = g->duration_ms;
+    if (g->credits_ms >= 0)
+        p->credits_ms = g->credits_ms;
+    if (g->library)
+        p->library = g->library;
+    p->segments++;
+    p->is_open = p->is_open || g->is_open;
+    p->is_deleted = p->is_deleted || is_deleted(s, g->id);
+}
+
+static bool holds(const struct play *p, int64_t at_us)
+{
+    int64_t after_us = 10 * US_PER_MIN;
+    if (p->duration_ms > 0 && p->duration_ms * US_PER_MS > after_us)
+        after_us = p->duration_ms * US_PER_MS;
+    return at_us >= p->started_us - 10 * US_PER_MIN && at_us < p->ended_us + after_us;
+}
+
+/* One account and title on one server: its segments by start, its views. */
+static enum status derive_group(struct slice *s, struct segment *g, size_t count,
+                                const struct view *views, size_t view_count, struct error *err)
+{
+    auto_free struct play *plays = xcalloc(count ? count : 1, sizeof *plays);
+    auto_free struct play_part *parts = xcalloc(count ? count : 1, sizeof *parts);
+    size_t play_count = 0;
+    for (size_t i = 0; i < count; i++)
+        parts[i] = (struct play_part){.segment_id = g[i].id,
+                                      .started_us = g[i].sum.started_us,
+                                      .ended_us = g[i].sum.ended_us,
+                                      .start_position_ms = g[i].sum.start_position_ms,
+                                      .position_ms = g[i].sum.position_ms,
+                                      .duration_ms = g[i].duration_ms,
+                                      .device_id = g[i].device,
+                                      .group = g[i].group};
+    if (count)
+        join_plays(parts, count,
+                   g[0].is_live || streq(g[0].media_type, "track") ||
+                       streq(g[0].media_type, "live"),
+                   s->knobs);
+    for (size_t i = 0; i < count; i++) {
+        g[i].play_id = parts[i].play_id;
+        size_t p = play_count;
+        while (p > 0 && plays[p - 1].id != g[i].play_id)
+            p--;
+        add_to_play(s, p ? &plays[p - 1] : &plays[play_count++], &g[i]);
+        TRY(write_segment(s->segment_out, &g[i], err));
+    }
+    for (size_t i = 0; i < play_count; i++)
+        TRY(write_play(s, &plays[i], err));
+    for (size_t i = 0; i < view_count; i++) {
+        const char *hidden_by = is_deleted(s, views[i].id) ? "deleted" : "";
+        for (size_t p = 0; p < play_count && !*hidden_by; p++)
+            if (holds(&plays[p], views[i].at_us))
+                hidden_by = "superseded";
+        TRY(write_view(s, &views[i], hidden_by, err));
+    }
+    return STATUS_OK;
+}
+
+/* Reads what `where` names, derives it and appends the rows. */
+static enum status derive_slice(struct slice *s, struct store_conn *c, const char *where,
+                                struct error *err)
+{
+    slice_clear(s);
+    TRY(read_live(s, c, where, err));
+    TRY(read_imports(s, c, where, err));
+    TRY(read_views(s, c, where, err));
+    if (s->segment_count)
+        qsort(s->segments, s->segment_count, sizeof *s->segments, compare_segments);
+    if (s->view_count)
+        qsort(s->views, s->view_count, sizeof *s->views, compare_views);
+    for (size_t i = 0, v = 0; i < s->segment_count || v < s->view_count;) {
+        const struct derive_key *key =
+            v == s->view_count || (i < s->segment_count &&
+                                   compare_keys(&s->segments[i].key, &s->views[v].key) <= 0)
+                ? &s->segments[i].key
+                : &s->views[v].key;
+        size_t i_end = i, v_end = v;
+        while (i_end < s->segment_count && compare_keys(&s->segments[i_end].key, key) == 0)
+            i_end++;
+        while (v_end < s->view_count && compare_keys(&s->views[v_end].key, key) == 0)
+            v_end++;
+        TRY(derive_group(s, s->segments + i, i_end - i, s->views + v, v_end - v, err));
+        i = i_end;
+        v = v_end;
+    }
+    return STATUS_OK;
+}
+
+static enum status write_touched(struct store_conn *c, const struct derive_key *keys, size_t count,
+                                 struct error *err)
+{
+    TRY(store_exec(c, "create or replace temp table touched (server_id integer,"
+                      " account_id integer, title_id integer)", err));
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(c, "temp", "touched", &a, err));
+    for (size_t i = 0; i < count; i++) {
+        duckdb_append_int32(a, keys[i].server);
+        duckdb_append_int32(a, keys[i].account);
+        duckdb_append_int32(a, keys[i].title);
+        TRY(append_row(a, err));
+    }
+    return append_close(a, err);
+}
+
+#define IS_TOUCHED                                                                             \
+    "exists (select 1 from temp.touched k where k.server_id = coalesce(s.server_id, 0)"        \
+    " and k.account_id = coalesce(s.account_id, 0) and k.title_id = coalesce(s.title_id, 0))"
+
+enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
+                        const struct knobs *k, struct error *err)
+{
+    if (!count)
+        return STATUS_OK;
+    TRY(write_touched(c, keys, count, err));
+    TRY(store_exec(c, "delete from segment s where " IS_TOUCHED
+                      "; delete from play s where " IS_TOUCHED, err));
+    auto_cleanup(slice_done) struct slice s = {.knobs = k};
+    TRY(read_deleted(&s, c, err));
+    TRY(append_open(c, NULL, "segment", &s.segment_out, err));
+    TRY(append_open(c, NULL, "play", &s.play_out, err));
+    TRY(derive_slice(&s, c, "where " IS_TOUCHED, err));
+    TRY(append_close(s.segment_out, err));
+    return append_close(s.play_out, err);
+}
+
+static enum status derive_accounts(struct slice *s, struct store_conn *c, struct error *err)
+{
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, "select distinct coalesce(server_id, 0)::integer server,"
+                       " coalesce(account_id, 0)::integer account from"
+                       " (select server_id, account_id from session_in union all"
+                       " select server_id, account_id from segment_in union all"
+                       " select server_id, account_id from view_in) order by server, account",
+                    NULL, 0, &r, err));
+    while (cursor_next(&r)) {
+        char where[128];
+        snprintf(where, sizeof where,
+                 "where coalesce(s.server_id, 0) = %" PRId64 " and coalesce(s.account_id, 0) = %"
+                 PRId64, cursor_int(&r, 0, 0), cursor_int(&r, 1, 0));
+        TRY(derive_slice(s, c, where, err));
+    }
+    return STATUS_OK;
+}
+
+enum status derive_all(struct store_conn *c, const struct knobs *k, struct error *err)
+{
+    TRY(store_exec(c, "create table segment_next as from segment limit 0;"
+                      "create table play_next as from play limit 0", err));
+    {
+        auto_cleanup(slice_done) struct slice s = {.knobs = k};
+        TRY(read_deleted(&s, c, err));
+        TRY(append_open(c, NULL, "segment_next", &s.segment_out, err));
+        TRY(append_open(c, NULL, "play_next", &s.play_out, err));
+        TRY(derive_accounts(&s, c, err));
+        TRY(append_close(s.segment_out, err));
+        TRY(append_close(s.play_out, err));
+    }
+    return store_exec(c, "drop table segment; alter table segment_next rename to segment;"
+                         "drop table play; alter table play_next rename to play", err);
+}
+
+enum status input_next_id(struct store_conn *c, int64_t *ret, struct error *err)
+{
+    /* An id that a decision names is never given out again. */
+    return store_query_int(c, "select coalesce(max(id), 0)::bigint + 1 from"
+                              " (select max(segment_id) id from session_in union all"
+                              " select max(segment_in_id) from segment_in union all"
+                              " select max(view_in_id) from view_in union all"
+                              " select max(subject) from decision"
+                              " where kind in ('delete_play', 'restore_play'))",
+                           NULL, 0, 1, ret, err);
+}
