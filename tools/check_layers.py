@@ -16,7 +16,7 @@ LAYERS = {
 # Within a layer folders do not know each other, but for these.
 ALLOWED = {("config", "model"), ("import", "ingest"), ("cli", "app")}
 HOMES = {
-    "duckdb.h": {"store", "ingest", "import", "analytics"},
+    "duckdb.h": {"store", "ingest", "import", "analytics", "api"},
     "sqlite3.h": {"store", "log", "import", "auth"},
     "microhttpd.h": {"net"},
     "curl/curl.h": {"net"},

@@ -83,6 +83,7 @@ HANDLER(logout);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
+HANDLER(plays);
 HANDLER(openapi);
 HANDLER(ws);
 #undef HANDLER

@@ -16,6 +16,7 @@ const struct route api_routes[] = {
     ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
     ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
     ROUTE("GET", "/sessions", VIEWER, QUERY, sessions, "What plays now"),
+    ROUTE("GET", "/plays", VIEWER, QUERY, plays, "Plays, newest first, by pages"),
     ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
     ROUTE("GET", "/ws", VIEWER, AT_ONCE, ws, "Live updates (WebSocket)"),
 };

@@ -82,6 +82,21 @@ test('login gives a cookie that logout revokes', async () => {
   const sessions = await fetch(url('/api/v1/sessions'), { headers });
   assert.equal(sessions.status, 200);
   assert.deepEqual((await sessions.json()).sessions, []);
+  const plays = await fetch(url('/api/v1/plays?search=%25'), { headers });
+  assert.deepEqual(await plays.json(), { rows: [], next_cursor: null, total: 0 });
+  for (const [query, field] of [
+    ['limit=0', 'limit'],
+    ['limit=9999999999999999999', 'limit'],
+    ['cursor=x', 'cursor'],
+    ['server_ids=1;drop', 'server_ids'],
+    ['media_types=movie,%27', 'media_types'],
+    ['search=%ff', 'search'],
+    ['colour=red', 'colour'],
+  ]) {
+    const refused = await fetch(url(`/api/v1/plays?${query}`), { headers });
+    assert.equal(refused.status, 400, query);
+    assert.equal((await refused.json()).error.field, field, query);
+  }
   assert.equal((await fetch(url('/api/v1/auth/logout'), { method: 'POST', headers })).status, 204);
   assert.equal((await fetch(url('/api/v1/sessions'), { headers })).status, 401);
 });

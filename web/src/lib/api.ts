@@ -66,6 +66,34 @@ export interface NowAnswer {
   servers: ServerStatus[];
 }
 
+export interface Play {
+  id: number;
+  started: string;
+  watch_ms: number;
+  watch_low_ms: number;
+  watch_high_ms: number;
+  percent: number | null;
+  is_watched: boolean;
+  is_open: boolean;
+  kind: 'play' | 'view';
+  server: string;
+  person: string | null;
+  media_type: string;
+  full_title: string;
+  season: number | null;
+  episode: number | null;
+  year: number | null;
+  player: string | null;
+  transcode_decision: string | null;
+  video_resolution: string | null;
+}
+
+export interface PlaysPage {
+  rows: Play[];
+  next_cursor: string | null;
+  total: number;
+}
+
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const answer = await fetch(`/api/v1${path}`, {
     method,
@@ -93,6 +121,7 @@ export const api = {
     call<{ user: User }>('POST', '/auth/login', { username, password }),
   logout: () => call<void>('POST', '/auth/logout'),
   sessions: () => call<NowAnswer>('GET', '/sessions'),
+  plays: (filter: URLSearchParams) => call<PlaysPage>('GET', `/plays?${filter}`),
 };
 
 type Frame =
