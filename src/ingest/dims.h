@@ -7,20 +7,14 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "model/observation.h"
+#include "places/places.h"
 #include "store/store.h"
 
-/* Where an address is, as src/places says it. */
-struct place_found {
-    const char *address_class; /* "public", "lan", ...; never NULL */
-    bool has_place;
-    char country_code[8], country[96], region[96], city[96];
-    double latitude, longitude;
-};
+/* Where an address is: places_lookup(). */
 typedef void place_lookup(void *ctx, const char *address, struct place_found *ret);
 
 struct dims;
