@@ -26,6 +26,7 @@ struct rig {
     char frame[256];
     size_t frame_bytes;
     unsigned frames;
+    _Atomic unsigned admitted; /* clients the hub has taken in */
 };
 
 static void *reply_later(void *arg)
@@ -85,6 +86,22 @@ static void echo(void *ctx, uint64_t client, void *user, struct str text)
     ws_hub_send(r->hub, client, text);
 }
 
+static void admitted(void *ctx, uint64_t client, void *user)
+{
+    struct rig *r = ctx;
+    (void)client;
+    (void)user;
+    r->admitted++;
+}
+
+/* The handshake's answer may be read before the hub has its side of the socket. */
+static void wait_until_admitted(struct rig *r, unsigned count)
+{
+    for (int i = 0; i < 500 && r->admitted < count; i++)
+        usleep(10000);
+    assert_int_equal(r->admitted, count);
+}
+
 static int set_up(void **state)
 {
     struct rig *r = xcalloc(1, sizeof *r);
@@ -92,7 +109,7 @@ static int set_up(void **state)
     snprintf(r->folder, sizeof r->folder, "/tmp/cartographus-net-XXXXXX");
     if (!mkdtemp(r->folder))
         return -1;
-    struct ws_hub_config hub = {.ctx = r, .message = echo, .most_clients = 1,
+    struct ws_hub_config hub = {.ctx = r, .message = echo, .opened = admitted, .most_clients = 1,
                                 .queue_bytes = 1000, .resync_message = "resync"};
     struct http_server_config server = {
         .host = "127.0.0.1", .ctx = r, .handle = handle, .body_policy = policy};
@@ -212,6 +229,7 @@ static void a_websocket_opens_echoes_and_is_refused_when_full(void **state)
     struct ws_client *c = ws_open(r->loop, &o, &events, r);
     loop_run(r->loop);
     assert_true(r->is_open);
+    wait_until_admitted(r, 1);
     assert_int_equal(ws_send(c, STR("ping pong"), &err), STATUS_OK);
     loop_run(r->loop);
     assert_string_equal(r->frame, "ping pong");
@@ -241,6 +259,7 @@ static void a_reader_that_falls_behind_is_told_to_resync(void **state)
     r->frames = 0;
     struct ws_client *c = ws_open(r->loop, &o, &events, r);
     loop_run(r->loop);
+    wait_until_admitted(r, 2);
     /* One message larger than the whole queue. */
     static char text[2000];
     memset(text, 'z', sizeof text);
