@@ -1,6 +1,8 @@
 #include "app/app.h"
 
+#include <dirent.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
@@ -12,6 +14,7 @@
 #include "ingest/ingest.h"
 #include "live/live.h"
 #include "log/log.h"
+#include "places/places.h"
 #include "sources/collector.h"
 #include "store/store.h"
 
@@ -25,6 +28,7 @@ struct app {
     struct auth *auth;
     struct store *store;
     struct log *log;
+    struct places *places;
     struct ingest *ingest;
     struct live *live;
     struct api *api;
@@ -96,9 +100,66 @@ static void stop_log(struct app *a)
     log_close(a->log);
 }
 
+enum { CITY_FILES_MAX = 8 };
+
+/* The city files: the configured one, or every .mmdb of the configured or the bundled folder. */
+static size_t city_files(const char *path, char *ret[CITY_FILES_MAX])
+{
+    size_t n = 0;
+    DIR *folder = opendir(path);
+    if (!folder) {
+        ret[n++] = xstrdup(path);
+        return n;
+    }
+    for (struct dirent *e; n < CITY_FILES_MAX && (e = readdir(folder));) {
+        size_t len = strlen(e->d_name);
+        if (len > 5 && streq(e->d_name + len - 5, ".mmdb"))
+            ret[n++] = xasprintf("%s/%s", path, e->d_name);
+    }
+    closedir(folder);
+    return n;
+}
+
+static enum status start_places(struct app *a, struct error *err)
+{
+    const char *own = a->config->city_database;
+    const char *path = *own ? own : PLACES_DIR;
+    char *files[CITY_FILES_MAX];
+    size_t n = *own || access(path, R_OK) == 0 ? city_files(path, files) : 0;
+    if (!n)
+        log_warn("app", "no city database: addresses are told apart, but have no places",
+                 LF_TEXT("folder", path));
+    enum status s = places_open((const char *const *)files, n, &a->places, err);
+    for (size_t i = 0; i < n; i++)
+        free(files[i]);
+    return s;
+}
+
+static void stop_places(struct app *a)
+{
+    places_close(a->places);
+}
+
+/* "Berlin, DE" for the page's cards. */
+static bool place_of(void *ctx, const char *address, char ret_place[static LIVE_NAME_MAX],
+                     const char **ret_class)
+{
+    const struct app *a = ctx;
+    struct place_found found;
+    places_lookup(a->places, address, &found);
+    *ret_class = found.address_class;
+    if (!found.has_place)
+        return false;
+    const char *country = *found.country ? found.country : found.country_code;
+    snprintf(ret_place, LIVE_NAME_MAX, "%s%s%s", found.city, *found.city ? ", " : "", country);
+    return true;
+}
+
 static enum status start_ingest(struct app *a, struct error *err)
 {
-    struct ingest_config c = {.log = a->log, .store = a->store, .knobs = knobs_default()};
+    struct ingest_config c = {.log = a->log, .store = a->store, .knobs = knobs_default(),
+                              .lookup = places_lookup,
+                              .lookup_ctx = a->places};
     return ingest_start(&c, &a->ingest, err);
 }
 
@@ -129,7 +190,7 @@ static void frame(void *ctx, struct str text)
 static enum status start_live(struct app *a, struct error *err)
 {
     struct live_config c = {
-        .lookup = {.ctx = a, .server = server_of}, .frame = frame, .ctx = a};
+        .lookup = {.ctx = a, .place = place_of, .server = server_of}, .frame = frame, .ctx = a};
     a->live = live_new(&c);
     return STATUS_OK;
 }
@@ -230,9 +291,9 @@ static const struct {
 } parts[] = {
     {"lock", start_lock, stop_lock},       {"auth", start_auth, stop_auth},
     {"store", start_store, stop_store},    {"log", start_log, stop_log},
-    {"ingest", start_ingest, stop_ingest}, {"live", start_live, stop_live},
-    {"api", start_api, stop_api},          {"http", start_http, stop_http},
-    {"collector", start_collector, stop_collector},
+    {"places", start_places, stop_places}, {"ingest", start_ingest, stop_ingest},
+    {"live", start_live, stop_live},       {"api", start_api, stop_api},
+    {"http", start_http, stop_http},       {"collector", start_collector, stop_collector},
 };
 
 static void wait_for_signal(const sigset_t *signals)
