@@ -2,23 +2,29 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 #include <uthash.h>
 
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/logger.h"
+#include "base/queue.h"
 #include "ingest/machine.h"
+#include "store/append.h"
+#include "store/cursor.h"
 
 #include "base/banned.h"
 
-enum { BATCH_MAX = 500, RECORD_BYTES_MAX = 4 * 1024 * 1024, CHECKPOINT_RECORDS = 20000 };
+enum { RECORD_BYTES_MAX = 64 * 1024 * 1024, CHECKPOINT_RECORDS = 20000, JOBS_MAX = 64 };
 #define CHECKPOINT_US (15 * US_PER_MIN)
+#define CHECKPOINT_AGAIN_US (30 * US_PER_S)
 #define PROGRESS_WAIT_US (15 * US_PER_S)
 #define RETRY_US (2 * US_PER_S)
+/* Times that a store, a browser and a person can make sense of: 1970 to 2200. */
+#define LATEST_US (INT64_C(7258118400) * US_PER_S)
 
-/* A session that has begun and not ended: its rows in memory, as they are in the store. */
+/* A session that has begun and not ended, with the one row that may still change. */
 struct session {
     UT_hash_handle hh;
     char *key; /* "server\x1fsession" */
@@ -26,14 +32,30 @@ struct session {
     enum session_state state;
     struct fact_ids ids;
     struct arena arena; /* of `last` */
-    struct observation last;
-    struct state_row *rows;
-    int64_t *row_ids;
-    char **records; /* the observation that each row began with, as it is in the log */
-    size_t count;
-    size_t saved;        /* rows that are in the store */
-    bool is_saved_stale; /* the last saved one has changed since */
-    bool is_dirty;
+    struct observation last;  /* as observed */
+    struct observation facts; /* what session_in holds: the last one before the stop */
+    struct arena facts_arena;
+    struct state_row row;
+    int64_t row_id, paused_since_us; /* TIME_NONE: not paused */
+    char *record;                    /* the observation that the row began with, as in the log */
+    bool is_row_stored, is_row_dirty;
+    bool is_stored, is_dirty; /* the facts */
+};
+
+/* A row that is complete and waits for the end of the batch. */
+struct done_row {
+    int64_t row_id, segment_id;
+    struct state_row row;
+    char *record;
+};
+
+struct job {
+    ingest_job *run;
+    void *ctx;
+    bool is_reading; /* changes nothing */
+    enum status status;
+    struct error *err;
+    bool is_done; /* guarded by ingest.lock */
 };
 
 struct ingest {
@@ -41,38 +63,74 @@ struct ingest {
     struct store_conn *conn;
     struct dims *dims;
     struct session *sessions;
-    int64_t next_segment, next_row;
+    int64_t next_input, next_row;
     int64_t position, checkpointed, checkpointed_us;
-    bool has_changes; /* in this batch: more than mere progress */
-    uint64_t skipped;
+
+    /* The batch. */
+    struct done_row *rows;
+    size_t row_count, row_room;
+    struct buf stale; /* ids of stored rows that are written again, comma separated */
+    struct derive_key *keys;
+    size_t key_count, key_room;
+    bool has_changes;
+    int64_t careful_until; /* a batch failed: up to here records are applied one by one */
+
+    /* Mere progress that waits for company. */
+    int64_t peeked, waiting_since_us;
+    size_t waiting;
+    bool must_apply;
+
+    struct queue *jobs;
+    bool is_checkpoint_due;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    int64_t applied; /* guarded by lock */
-    _Atomic bool is_stopping;
+    int64_t applied, wanted; /* guarded by lock */
+    atomic_int_least64_t skipped, failures;
+    atomic_bool is_stopping;
 };
+
+#define GROW(array, count, room)                                       \
+    __extension__({                                                    \
+        if ((count) == (room)) {                                       \
+            (room) = (room) ? (room) * 2 : 64;                         \
+            (array) = xreallocarray((array), (room), sizeof *(array)); \
+        }                                                              \
+        &(array)[(count)++];                                           \
+    })
 
 /* --- sessions in memory -------------------------------------------------------------------- */
 
 static void session_free(struct session *s)
 {
     arena_done(&s->arena);
-    for (size_t i = 0; i < s->count; i++)
-        free(s->records[i]);
-    free(s->records);
-    free(s->rows);
-    free(s->row_ids);
+    arena_done(&s->facts_arena);
+    free(s->record);
     free(s->key);
     free(s);
+}
+
+static void forget_session(struct ingest *in, struct session *s)
+{
+    HASH_DEL(in->sessions, s);
+    session_free(s);
+}
+
+static void forget_batch(struct ingest *in)
+{
+    for (size_t i = 0; i < in->row_count; i++)
+        free(in->rows[i].record);
+    in->row_count = in->key_count = 0;
+    in->has_changes = false;
+    buf_clear(&in->stale);
 }
 
 static void forget_sessions(struct ingest *in)
 {
     struct session *s, *next;
-    HASH_ITER(hh, in->sessions, s, next) {
-        HASH_DEL(in->sessions, s);
-        session_free(s);
-    }
+    HASH_ITER(hh, in->sessions, s, next)
+        forget_session(in, s);
+    forget_batch(in);
 }
 
 static struct session *session_find(struct ingest *in, const char *key)
@@ -87,29 +145,60 @@ static struct session *session_add(struct ingest *in, const char *key, int64_t s
     struct session *s = xcalloc(1, sizeof *s);
     s->key = xstrdup(key);
     s->segment_id = segment_id;
+    s->paused_since_us = TIME_NONE;
     HASH_ADD_KEYPTR(hh, in->sessions, s->key, strlen(s->key), s);
     return s;
 }
 
-static void add_row(struct ingest *in, struct session *s, const struct state_row *row,
-                    struct str record)
-{
-    s->rows = xreallocarray(s->rows, s->count + 1, sizeof *s->rows);
-    s->row_ids = xreallocarray(s->row_ids, s->count + 1, sizeof *s->row_ids);
-    s->records = xreallocarray(s->records, s->count + 1, sizeof *s->records);
-    s->records[s->count] = xstrndup(record.ptr, record.len);
-    s->row_ids[s->count] = in->next_row++;
-    s->rows[s->count++] = *row;
-}
-
-static void keep_last(struct session *s, const struct observation *o)
+static void keep(struct arena *a, struct observation *kept, const struct observation *o)
 {
     struct arena fresh = {0};
-    struct observation copy;
-    observation_copy(&fresh, o, &copy);
-    arena_done(&s->arena);
-    s->arena = fresh;
-    s->last = copy;
+    observation_copy(&fresh, o, kept);
+    arena_done(a);
+    *a = fresh;
+}
+
+/* The row that the session had is complete. */
+static void end_row(struct ingest *in, struct session *s)
+{
+    if (!s->is_row_dirty)
+        return;
+    if (s->is_row_stored)
+        buf_printf(&in->stale, "%s%" PRId64, in->stale.len ? "," : "", s->row_id);
+    *GROW(in->rows, in->row_count, in->row_room) =
+        (struct done_row){s->row_id, s->segment_id, s->row, s->record};
+    s->record = NULL;
+    s->is_row_dirty = false;
+}
+
+static void begin_row(struct ingest *in, struct session *s, const struct state_row *row,
+                      struct str record)
+{
+    end_row(in, s);
+    free(s->record);
+    s->record = xstrndup(record.ptr, record.len);
+    s->row = *row;
+    s->row_id = in->next_row++;
+    s->is_row_stored = false;
+    s->is_row_dirty = true;
+}
+
+/* How long a pause has been going on decides whether the segment ends with it. */
+static void note_pause(struct session *s, const struct state_row *row)
+{
+    if (row->state != PLAY_PAUSED)
+        s->paused_since_us = TIME_NONE;
+    else if (s->paused_since_us == TIME_NONE)
+        s->paused_since_us = row->first_us;
+}
+
+static void touch(struct ingest *in, const struct fact_ids *ids)
+{
+    struct derive_key key = {ids->server, ids->account, ids->title};
+    /* Records of one session come in a row: this keeps most doubles out. */
+    if (in->key_count && memcmp(&in->keys[in->key_count - 1], &key, sizeof key) == 0)
+        return;
+    *GROW(in->keys, in->key_count, in->key_room) = key;
 }
 
 /* --- applying records ---------------------------------------------------------------------- */
@@ -126,16 +215,6 @@ static struct store_value sv_int(int64_t i)
     return (struct store_value){.kind = SV_INT, .i = i};
 }
 
-static struct store_value sv_known(int64_t i) /* -1 is NULL */
-{
-    return i == -1 ? (struct store_value){.kind = SV_NULL} : sv_int(i);
-}
-
-static struct store_value sv_id(int32_t id) /* 0 is NULL */
-{
-    return id ? sv_int(id) : (struct store_value){.kind = SV_NULL};
-}
-
 static struct store_value sv_time(int64_t us)
 {
     return us == TIME_NONE ? (struct store_value){.kind = SV_NULL}
@@ -148,18 +227,98 @@ static struct store_value sv_text(const char *s)
               : (struct store_value){.kind = SV_NULL};
 }
 
-static struct store_value sv_flag(int64_t v) /* 1, 0, -1 unknown */
+static struct store_value sv_degrees(const json_t *j, const char *key, double most)
 {
-    return v == -1 ? (struct store_value){.kind = SV_NULL}
-                   : (struct store_value){.kind = SV_BOOL, .i = v};
+    double v = jdouble(j, key, 1000);
+    return v >= -most && v <= most ? (struct store_value){.kind = SV_DOUBLE, .d = v}
+                                   : (struct store_value){.kind = SV_NULL};
 }
 
-static enum status touch(struct ingest *in, const struct fact_ids *ids, struct error *err)
+static bool is_time(int64_t us)
 {
-    struct store_value v[] = {sv_int(ids->server), sv_int(ids->account), sv_int(ids->title)};
-    in->has_changes = true;
-    return exec(in, "insert into touched values ($1, $2, $3)", v, 3, err);
+    return us >= 0 && us <= LATEST_US;
 }
+
+static void skip(struct ingest *in, const struct log_record *r, const char *why)
+{
+    in->skipped++;
+    log_warn("ingest", "a record of the log makes no sense and is left out",
+             LF_INT("position", r->seq), LF_TEXT("error", why));
+}
+
+static enum status read_observation(const struct log_record *r, struct arena *a,
+                                    struct observation *ret, struct error *err)
+{
+    TRY(observation_read(r->payload.ptr, r->payload.len, a, ret, err));
+    if (!is_time(ret->observed_us) || ret->blind_ms < 0 || ret->blind_ms > LATEST_US / US_PER_MS)
+        return fail(err, STATUS_PROTOCOL, "observed at no possible time");
+    return STATUS_OK;
+}
+
+static const char *session_key(struct arena *a, const struct observation *o)
+{
+    return arena_printf(a, "%s\x1f%s", o->server, o->session);
+}
+
+/* Whether this session has ended already: what comes late for it changes nothing. */
+static enum status has_ended(struct ingest *in, const struct observation *o, bool *ret,
+                             struct error *err)
+{
+    int32_t server;
+    TRY(dims_server(in->dims, in->conn, o->server, &server, err));
+    struct store_value v[] = {sv_int(server), sv_text(o->session)};
+    int64_t known;
+    TRY(store_query_int(in->conn, "select count(*) from session_in where server_id = $1"
+                                  " and session = $2", v, 2, 0, &known, err));
+    *ret = known > 0;
+    return STATUS_OK;
+}
+
+static enum status begin_session(struct ingest *in, struct session *s, const struct observation *o,
+                                 struct str record, struct error *err)
+{
+    struct state_row first = {.state = o->state,
+                              .first_us = o->observed_us,
+                              .last_us = o->observed_us,
+                              .head_us = o->observed_us,
+                              .moved_us = o->observed_us,
+                              .first_position_ms = o->position_ms,
+                              .last_position_ms = o->position_ms,
+                              .is_interrupted = o->is_interrupted};
+    begin_row(in, s, &first, record);
+    note_pause(s, &first);
+    keep(&s->facts_arena, &s->facts, o);
+    s->is_dirty = true;
+    return dims_resolve(in->dims, in->conn, o, &s->ids, err);
+}
+
+/* What the facts point at changes; who and what do not, else it would be another session. */
+static enum status change_facts(struct ingest *in, struct session *s, const struct observation *o,
+                                struct error *err)
+{
+    struct fact_ids ids;
+    TRY(dims_resolve(in->dims, in->conn, o, &ids, err));
+    ids.server = s->ids.server;
+    ids.account = s->ids.account;
+    ids.title = s->ids.title;
+    ids.library = s->ids.library ? s->ids.library : ids.library;
+    s->ids = ids;
+    keep(&s->facts_arena, &s->facts, o);
+    s->is_dirty = true;
+    return STATUS_OK;
+}
+
+/* A pause beyond the cap ended the segment where it began; what follows is the next one. */
+static bool is_past_pause_cap(const struct ingest *in, const struct session *s,
+                              const struct observation *o)
+{
+    return s->state == SESSION_PAUSED && s->paused_since_us != TIME_NONE &&
+           o->state != PLAY_PAUSED && o->state != PLAY_STOPPED &&
+           o->observed_us - s->paused_since_us > in->config.knobs.pause_cap_us;
+}
+
+static enum status save_facts(struct ingest *in, struct session *s, bool is_ended,
+                              struct error *err);
 
 static enum status apply_observation(struct ingest *in, const struct log_record *r,
                                      struct error *err)
@@ -167,55 +326,73 @@ static enum status apply_observation(struct ingest *in, const struct log_record 
     auto_arena struct arena a = {0};
     struct observation o;
     struct error why;
-    if (observation_read(r->payload.ptr, r->payload.len, &a, &o, &why) != STATUS_OK) {
-        in->skipped++;
-        log_warn("ingest", "a record of the log makes no sense and is left out",
-                 LF_INT("position", r->seq), LF_ERROR(&why));
+    if (read_observation(r, &a, &o, &why) != STATUS_OK) {
+        skip(in, r, why.text);
         return STATUS_OK;
     }
-    const char *key = arena_printf(&a, "%s\x1f%s", o.server, o.session);
+    const char *key = session_key(&a, &o);
     struct session *s = session_find(in, key);
     enum session_state to = SESSION_NONE;
     if (!session_next(s ? s->state : SESSION_NONE, o.state, &to))
         return STATUS_OK;
-    bool is_new = s == NULL;
-    bool facts_same = !is_new && observation_same_but_progress(&s->last, &o);
-    if (is_new) {
-        s = session_add(in, key, in->next_segment++);
-        struct state_row first = {.state = o.state,
-                                  .first_us = o.observed_us,
-                                  .last_us = o.observed_us,
-                                  .head_us = o.observed_us,
-                                  .moved_us = o.observed_us,
-                                  .first_position_ms = o.position_ms,
-                                  .last_position_ms = o.position_ms};
-        add_row(in, s, &first, r->payload);
+    if (s && is_past_pause_cap(in, s, &o)) {
+        end_row(in, s);
+        touch(in, &s->ids);
+        TRY(save_facts(in, s, true, err));
+        forget_session(in, s);
+        s = session_add(in, key, in->next_input++);
+        TRY(begin_session(in, s, &o, r->payload, err));
+    } else if (!s) {
+        bool is_late;
+        TRY(has_ended(in, &o, &is_late, err));
+        if (is_late)
+            return STATUS_OK;
+        s = session_add(in, key, in->next_input++);
+        TRY(begin_session(in, s, &o, r->payload, err));
     } else {
-        struct fold f =
-            fold_observation(&s->rows[s->count - 1], &o, facts_same, &in->config.knobs);
-        if (s->saved == s->count)
-            s->is_saved_stale = true;
-        if (f.is_new_row)
-            add_row(in, s, &f.next, r->payload);
+        bool facts_same = observation_same_but_progress(&s->last, &o);
+        struct state_row before = s->row;
+        struct fold f = fold_observation(&s->row, &o, facts_same, &in->config.knobs);
+        if (memcmp(&before, &s->row, sizeof before) != 0)
+            s->is_row_dirty = true;
+        if (f.is_new_row) {
+            begin_row(in, s, &f.next, r->payload);
+            note_pause(s, &f.next);
+            if (o.state != PLAY_STOPPED)
+                TRY(change_facts(in, s, &o, err));
+        }
     }
     s->state = to;
-    if (is_new || !facts_same)
-        TRY(dims_resolve(in->dims, in->conn, &o, &s->ids, err));
-    keep_last(s, &o);
-    if (is_new || !facts_same)
-        TRY(touch(in, &s->ids, err));
-    s->is_dirty = true;
+    if (to == SESSION_ENDED)
+        s->is_dirty = true;
+    keep(&s->arena, &s->last, &o);
+    touch(in, &s->ids);
     return STATUS_OK;
 }
 
-static enum status apply_coverage(struct ingest *in, const json_t *j, struct error *err)
+/* From `at` on the server's coverage is `state`, whatever was said about later before. */
+static enum status apply_coverage(struct ingest *in, const struct log_record *r, const json_t *j,
+                                  struct error *err)
 {
+    int64_t at = jint(j, "at_us", TIME_NONE);
+    const char *state = jstr(j, "state");
+    if (!is_time(at) || !*state) {
+        skip(in, r, "coverage needs a time and a state");
+        return STATUS_OK;
+    }
     int32_t server;
-    int64_t at = jint(j, "at_us", 0);
     TRY(dims_server(in->dims, in->conn, jstr(j, "server"), &server, err));
-    struct store_value v[] = {sv_int(server), sv_time(at), sv_text(jstr(j, "state")),
+    struct store_value v[] = {sv_int(server), sv_time(at), sv_text(state),
                               sv_text(jstr(j, "why"))};
-    TRY(exec(in, "update coverage set ended = $2 where server_id = $1 and ended is null", v, 2, err));
+    int64_t goes_on;
+    TRY(store_query_int(in->conn,
+                        "select count(*) from coverage where server_id = $1 and started <= $2"
+                        " and ended is null and state = $3", v, 3, 0, &goes_on, err));
+    if (goes_on)
+        return STATUS_OK;
+    TRY(exec(in, "delete from coverage where server_id = $1 and started >= $2", v, 2, err));
+    TRY(exec(in, "update coverage set ended = $2 where server_id = $1"
+                 " and (ended is null or ended > $2)", v, 2, err));
     in->has_changes = true;
     return exec(in, "insert into coverage values ($1, $2, null, $3, $4)", v, 4, err);
 }
@@ -229,10 +406,17 @@ static enum status apply_accounts(struct ingest *in, const json_t *j, struct err
     json_array_foreach(jget(j, "accounts"), i, one) {
         char scratch[32];
         const char *key = jtext(one, "key", scratch);
-        if (key && *key)
-            TRY(dims_account(in->dims, in->conn, server, key, jstr(one, "name"),
-                             jstr(one, "email"), &account, err));
+        if (!key || !*key)
+            continue;
+        TRY(dims_account(in->dims, in->conn, server, key, jstr(one, "name"), jstr(one, "email"),
+                         &account, err));
+        int is_owner = jbool(one, "is_owner");
+        struct store_value v[] = {sv_int(account), {.kind = SV_BOOL, .i = is_owner}};
+        if (is_owner >= 0)
+            TRY(exec(in, "update account set is_owner = $2 where account_id = $1"
+                         " and is_owner is distinct from $2", v, 2, err));
     }
+    in->has_changes = true;
     return STATUS_OK;
 }
 
@@ -245,9 +429,16 @@ static enum status apply_libraries(struct ingest *in, const json_t *j, struct er
     json_array_foreach(jget(j, "libraries"), i, one) {
         char scratch[32];
         const char *key = jtext(one, "key", scratch);
-        if (key && *key)
-            TRY(dims_library(in->dims, in->conn, server, key, jstr(one, "name"), &library, err));
+        if (!key || !*key)
+            continue;
+        TRY(dims_library(in->dims, in->conn, server, key, jstr(one, "name"), &library, err));
+        struct store_value v[] = {sv_int(library), sv_text(jstr(one, "name")),
+                                  sv_text(jstr(one, "kind"))};
+        TRY(exec(in, "update library set name = coalesce($2, name), kind = coalesce($3, kind)"
+                     " where library_id = $1 and (name is distinct from coalesce($2, name)"
+                     " or kind is distinct from coalesce($3, kind))", v, 3, err));
     }
+    in->has_changes = true;
     return STATUS_OK;
 }
 
@@ -256,59 +447,95 @@ static enum status apply_server(struct ingest *in, const json_t *j, struct error
     int32_t server;
     TRY(dims_server(in->dims, in->conn, jstr(j, "server"), &server, err));
     struct store_value v[] = {sv_int(server), sv_text(jstr(j, "kind")), sv_text(jstr(j, "name")),
-                              sv_text(jstr(j, "machine_id")), sv_text(jstr(j, "version"))};
+                              sv_text(jstr(j, "machine_id")), sv_text(jstr(j, "version")),
+                              sv_degrees(j, "latitude", 90), sv_degrees(j, "longitude", 180)};
+    in->has_changes = true;
     return exec(in,
                 "update server set kind = coalesce($2, kind), name = coalesce($3, name),"
-                " machine_id = coalesce($4, machine_id), version = coalesce($5, version)"
+                " machine_id = coalesce($4, machine_id), version = coalesce($5, version),"
+                " latitude = coalesce($6, latitude), longitude = coalesce($7, longitude)"
                 " where server_id = $1", v, ARRAY_LEN(v), err);
 }
 
-static enum status apply_view(struct ingest *in, const char *server, const json_t *view,
-                              struct error *err)
+/* --- backfilled views ------------------------------------------------------------------------ */
+
+static bool is_view(const json_t *view)
+{
+    char scratch[32];
+    const char *source_id = jtext(view, "source_id", scratch);
+    return source_id && *source_id && is_time(jint(view, "at_us", TIME_NONE)) &&
+           *jstr(view, "media_type");
+}
+
+/* Puts the views that are not known yet into temp.view_stage, by their place in the array. */
+static enum status stage_views(struct ingest *in, const json_t *views, struct error *err)
+{
+    TRY(store_exec(in->conn, "create or replace temp table view_stage (ord integer,"
+                             " source_id varchar)", err));
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(in->conn, "temp", "view_stage", &a, err));
+    size_t i;
+    json_t *one;
+    json_array_foreach(views, i, one) {
+        if (!is_view(one))
+            continue;
+        char scratch[32];
+        append_id(a, (int64_t)i + 1);
+        append_text(a, jtext(one, "source_id", scratch));
+        TRY(append_row(a, err));
+    }
+    return append_close(a, err);
+}
+
+static enum status apply_view(struct ingest *in, const char *server_key, int32_t server,
+                              const json_t *view, duckdb_appender out, struct error *err)
 {
     auto_arena struct arena a = {0};
-    struct observation o;
-    observation_init(&o);
+    struct observation item;
+    observation_read_facts(view, &a, &item);
+    item.server = server_key;
+    struct fact_ids ids = {.server = server};
+    if (*item.account_key)
+        TRY(dims_account(in->dims, in->conn, server, item.account_key, item.account_name,
+                         item.account_email, &ids.account, err));
+    TRY(dims_title(in->dims, in->conn, &item, &ids.title, err));
+    if (*item.library_key)
+        TRY(dims_library(in->dims, in->conn, server, item.library_key, item.library_name,
+                         &ids.library, err));
     char scratch[32];
-#define X(member)                                                              \
-    {                                                                          \
-        const char *text = jtext(view, #member, scratch);                      \
-        o.member = text && *text ? arena_strndup(&a, text, 2000) : "";         \
-    }
-    OBSERVATION_TEXTS(X)
-#undef X
-#define X(member) o.member = jint(view, #member, -1);
-    OBSERVATION_INTS(X)
-#undef X
-    o.server = server;
-    const char *source_id = jtext(view, "source_id", scratch);
-    int64_t at = jint(view, "at_us", TIME_NONE), ended = jint(view, "ended_us", TIME_NONE);
-    if (!source_id || at == TIME_NONE || !*o.media_type)
-        return STATUS_OK;
-    struct fact_ids ids;
-    TRY(dims_resolve(in->dims, in->conn, &o, &ids, err));
-    struct store_value seen[] = {sv_int(ids.server), sv_text(source_id)};
-    int64_t known;
-    TRY(store_query_int(in->conn,
-                        "select count(*) from view_in where server_id = $1 and source_id = $2",
-                        seen, 2, 0, &known, err));
-    if (known)
-        return STATUS_OK;
-    struct store_value v[] = {sv_int(in->next_segment++), sv_int(ids.server), sv_text(source_id),
-                              sv_id(ids.account), sv_int(ids.title), sv_id(ids.library),
-                              sv_time(at), sv_time(ended)};
-    TRY(exec(in, "insert into view_in values ($1, $2, $3, $4, $5, $6, $7, $8)", v, ARRAY_LEN(v),
-             err));
-    return touch(in, &ids, err);
+    int64_t at_us = jint(view, "at_us", 0), ended_us = jint(view, "ended_us", TIME_NONE);
+    append_int(out, in->next_input++);
+    append_id(out, server);
+    append_text(out, jtext(view, "source_id", scratch));
+    append_id(out, ids.account);
+    append_id(out, ids.title);
+    append_id(out, ids.library);
+    append_time(out, at_us);
+    append_time(out, is_time(ended_us) && ended_us >= at_us ? ended_us : TIME_NONE);
+    touch(in, &ids);
+    return append_row(out, err);
 }
 
 static enum status apply_views(struct ingest *in, const json_t *j, struct error *err)
 {
-    size_t i;
-    json_t *one;
-    json_array_foreach(jget(j, "views"), i, one)
-        TRY(apply_view(in, jstr(j, "server"), one, err));
-    return STATUS_OK;
+    const json_t *views = jget(j, "views");
+    const char *server_key = jstr(j, "server");
+    int32_t server;
+    TRY(dims_server(in->dims, in->conn, server_key, &server, err));
+    TRY(stage_views(in, views, err));
+    struct store_value v[] = {sv_int(server)};
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(in->conn,
+                    "select min(ord)::integer o from temp.view_stage s where not exists"
+                    " (select 1 from view_in v where v.server_id = $1"
+                    " and v.source_id = s.source_id) group by source_id order by o",
+                    v, 1, &r, err));
+    auto_appender duckdb_appender out = NULL;
+    TRY(append_open(in->conn, NULL, "view_in", &out, err));
+    while (cursor_next(&r))
+        TRY(apply_view(in, server_key, server,
+                       json_array_get(views, (size_t)cursor_int(&r, 0, 1) - 1), out, err));
+    return append_close(out, err);
 }
 
 static enum status apply_record(void *ctx, const struct log_record *r, struct error *err)
@@ -321,14 +548,12 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
     struct error why = {0};
     if (json_parse(r->payload, RECORD_BYTES_MAX, 8, &j, &why) != STATUS_OK ||
         !*jstr(j, "server")) {
-        in->skipped++;
-        log_warn("ingest", "a record of the log makes no sense and is left out",
-                 LF_INT("position", r->seq), LF_ERROR(&why));
+        skip(in, r, *why.text ? why.text : "it names no server");
         return STATUS_OK;
     }
     switch (r->kind) {
     case LOG_COVERAGE:
-        return apply_coverage(in, j, err);
+        return apply_coverage(in, r, j, err);
     case LOG_ACCOUNTS:
         return apply_accounts(in, j, err);
     case LOG_LIBRARIES:
@@ -340,185 +565,91 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
     case LOG_OBSERVATION:
         break;
     }
+    skip(in, r, "its kind is not known");
     return STATUS_OK;
 }
 
 /* --- writing rows -------------------------------------------------------------------------- */
 
-static enum status save_rows(struct ingest *in, struct session *s, struct error *err)
+static enum status save_rows(struct ingest *in, struct error *err)
 {
-    size_t from = s->saved;
-    if (s->is_saved_stale && from) {
-        from--;
-        TRY(exec(in, "delete from observation where observation_id = $1",
-                 (struct store_value[]){sv_int(s->row_ids[from])}, 1, err));
+    if (in->stale.len) {
+        auto_free char *sql = xasprintf("delete from observation where observation_id in (%s)",
+                                        buf_text(&in->stale));
+        TRY(store_exec(in->conn, sql, err));
     }
-    for (size_t i = from; i < s->count; i++) {
-        const struct state_row *r = &s->rows[i];
-        struct store_value v[] = {
-            sv_int(s->row_ids[i]), sv_int(s->segment_id), sv_text(play_state_name(r->state)),
-            sv_time(r->first_us), sv_time(r->last_us), sv_time(r->head_us), sv_time(r->moved_us),
-            sv_known(r->first_position_ms), sv_known(r->last_position_ms), sv_int(r->blind_ms),
-            sv_flag(r->is_interrupted), sv_text(s->records[i])};
-        TRY(exec(in, "insert into observation values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-                     " $12)", v, ARRAY_LEN(v), err));
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(in->conn, NULL, "observation", &a, err));
+    for (size_t i = 0; i < in->row_count; i++) {
+        const struct done_row *d = &in->rows[i];
+        append_int(a, d->row_id);
+        append_int(a, d->segment_id);
+        append_text(a, play_state_name(d->row.state));
+        append_time(a, d->row.first_us);
+        append_time(a, d->row.last_us);
+        append_time(a, d->row.head_us);
+        append_time(a, d->row.moved_us);
+        append_known(a, d->row.first_position_ms);
+        append_known(a, d->row.last_position_ms);
+        append_int(a, d->row.blind_ms);
+        append_bool(a, d->row.is_interrupted);
+        append_text(a, d->record);
+        TRY(append_row(a, err));
     }
-    s->saved = s->count;
-    s->is_saved_stale = false;
-    return STATUS_OK;
+    return append_close(a, err);
 }
 
-static enum status save_segment(struct ingest *in, struct session *s, struct error *err)
+static enum status save_facts(struct ingest *in, struct session *s, bool is_ended,
+                              struct error *err)
 {
-    const struct observation *o = &s->last;
-    struct segment_sum sum;
-    sum_segment(s->rows, s->count, streq(o->media_type, "live"), &in->config.knobs, &sum);
-    auto_buf struct buf spans = {0};
-    for (size_t i = 0; i < sum.span_count; i++)
-        buf_printf(&spans, "%c%" PRId64, i ? ',' : '[', sum.spans[i]);
-    buf_puts(&spans, sum.span_count ? "]" : "[]");
-    free(sum.spans);
-    const struct fact_ids *f = &s->ids;
-    struct store_value v[] = {
-        sv_int(s->segment_id), sv_id(f->server), sv_id(f->account), sv_id(f->title),
-        sv_id(f->library), sv_id(f->device), sv_id(f->quality), sv_id(f->address),
-        sv_time(sum.started_us), sv_time(sum.ended_us), sv_int(sum.watch_us / US_PER_MS),
-        sv_int(sum.watch_low_us / US_PER_MS), sv_int(sum.watch_high_us / US_PER_MS),
-        sv_int(sum.paused_us / US_PER_MS), sv_known(sum.start_position_ms),
-        sv_known(sum.position_ms), sv_known(o->duration_ms), sv_known(o->credits_ms),
-        sv_text(o->location), sv_flag(o->secure), sv_flag(o->relayed), sv_known(o->bandwidth_kbps),
-        sv_known(o->bitrate_kbps), sv_known(o->stream_bitrate_kbps),
-        sv_flag(s->state != SESSION_ENDED), sv_flag(sum.is_interrupted),
-        {.kind = SV_TEXT, .s = buf_str(&spans)}};
-    TRY(exec(in, "delete from segment where segment_id = $1", v, 1, err));
-    return exec(in,
-                "insert into segment values ($1, $1, 'live', $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-                " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,"
-                " $27::bigint[])", v, ARRAY_LEN(v), err);
-}
-
-/* The segments of every touched account and title, in the order that join_plays() wants. */
-static const char parts_sql[] =
-    "select s.segment_id, s.play_id, epoch_us(s.started), epoch_us(s.ended),"
-    " coalesce(s.start_position_ms, -1), coalesce(s.position_ms, -1), coalesce(s.duration_ms, -1),"
-    " coalesce(s.device_id, 0)::bigint, s.server_id::bigint, coalesce(s.account_id, 0)::bigint,"
-    " s.title_id::bigint, (t.media_type in ('track', 'live'))::bigint"
-    " from segment s join title t using (title_id)"
-    " where (s.server_id, coalesce(s.account_id, 0), s.title_id) in"
-    "   (select server_id, account_id, title_id from touched)"
-    " order by s.server_id, coalesce(s.account_id, 0), s.title_id, s.started, s.segment_id";
-
-struct part_list {
-    struct play_part *parts;
-    int64_t *before; /* play_id as it is in the store */
-    size_t count;
-    int64_t key[4];
-};
-
-static enum status join_list(struct ingest *in, struct part_list *l, struct error *err)
-{
-    if (!l->count)
-        return STATUS_OK;
-    join_plays(l->parts, l->count, l->key[3] != 0, &in->config.knobs);
-    for (size_t i = 0; i < l->count; i++)
-        if (l->parts[i].play_id != l->before[i])
-            TRY(exec(in, "update segment set play_id = $1 where segment_id = $2",
-                     (struct store_value[]){sv_int(l->parts[i].play_id),
-                                            sv_int(l->parts[i].segment_id)},
-                     2, err));
-    l->count = 0;
-    return STATUS_OK;
-}
-
-static enum status join_touched(struct ingest *in, struct error *err)
-{
-    auto_result duckdb_result r = {0};
-    TRY(store_query(in->conn, parts_sql, NULL, 0, &r, err));
-    struct part_list l = {0};
-    enum status s = STATUS_OK;
-    for (;;) {
-        auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(r);
-        if (!chunk)
-            break;
-        idx_t n = duckdb_data_chunk_get_size(chunk);
-        int64_t *column[12];
-        for (idx_t k = 0; k < ARRAY_LEN(column); k++)
-            column[k] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, k));
-        for (idx_t i = 0; i < n && s == STATUS_OK; i++) {
-            int64_t key[4] = {column[8][i], column[9][i], column[10][i], column[11][i]};
-            if (memcmp(key, l.key, sizeof key) != 0)
-                s = join_list(in, &l, err);
-            memcpy(l.key, key, sizeof key);
-            l.parts = xreallocarray(l.parts, l.count + 1, sizeof *l.parts);
-            l.before = xreallocarray(l.before, l.count + 1, sizeof *l.before);
-            l.before[l.count] = column[1][i];
-            l.parts[l.count++] = (struct play_part){.segment_id = column[0][i],
-                                                    .started_us = column[2][i],
-                                                    .ended_us = column[3][i],
-                                                    .start_position_ms = column[4][i],
-                                                    .position_ms = column[5][i],
-                                                    .duration_ms = column[6][i],
-                                                    .device_id = column[7][i]};
-        }
-    }
-    if (s == STATUS_OK)
-        s = join_list(in, &l, err);
-    free(l.parts);
-    free(l.before);
-    return s;
-}
-
-/* $1 share that counts as watched, $2 and $3 least watch time of video and music in ms. */
-static const char plays_sql[] =
-    "insert into play"
-    " select s.play_id, if(any_value(t.media_type) in ('extra', 'clip', 'photo'), 'extra', 'play'),"
-    "  min(s.origin), s.server_id, s.account_id, s.title_id, arg_min(s.library_id, s.started),"
-    "  any_value(t.media_type), min(s.started), max(s.ended), sum(s.watch_ms)::bigint,"
-    "  sum(s.watch_low_ms)::bigint, sum(s.watch_high_ms)::bigint, sum(s.paused_ms)::bigint,"
-    "  max(s.position_ms), max(s.duration_ms),"
-    "  if(max(s.duration_ms) > 0, least(100.0, 100.0 * max(s.position_ms) / max(s.duration_ms)), null),"
-    "  coalesce(max(s.position_ms) >= max(s.credits_ms), false)"
-    "   or coalesce(max(s.position_ms) >= $1 * max(s.duration_ms), false),"
-    "  sum(s.watch_ms) < if(any_value(t.media_type) = 'track', $3, $2), bool_or(s.is_open),"
-    "  count(*)::integer,"
-    "  coalesce((select arg_max(d.kind, d.decision_id) = 'delete_play' from decision d"
-    "   where d.subject = s.play_id and d.kind in ('delete_play', 'restore_play')), false), null"
-    " from segment s join title t using (title_id)"
-    " where (s.server_id, coalesce(s.account_id, 0), s.title_id) in"
-    "   (select server_id, account_id, title_id from touched)"
-    " group by s.play_id, s.server_id, s.account_id, s.title_id";
-
-/* A view counts as a play without watch time, unless a play holds its instant. */
-static const char views_sql[] =
-    "insert into play"
-    " select v.view_in_id, 'view', 'view', v.server_id, v.account_id, v.title_id, v.library_id,"
-    "  t.media_type, v.viewed_at, coalesce(v.ended, v.viewed_at), 0, 0,"
-    "  coalesce(epoch_ms(v.ended) - epoch_ms(v.viewed_at), 0), 0, null, t.duration_ms, null, null,"
-    "  false, false, 0,"
-    "  exists (select 1 from play p where p.kind = 'play' and p.server_id = v.server_id"
-    "   and p.account_id is not distinct from v.account_id and p.title_id = v.title_id"
-    "   and v.viewed_at >= p.started - interval 10 minutes"
-    "   and v.viewed_at <= p.ended + to_milliseconds(greatest(600000, coalesce(p.duration_ms, 0)))),"
-    "  'superseded'"
-    " from view_in v join title t using (title_id)"
-    " where (v.server_id, coalesce(v.account_id, 0), v.title_id) in"
-    "   (select server_id, account_id, title_id from touched)";
-
-static enum status save_plays(struct ingest *in, struct error *err)
-{
-    const struct knobs *k = &in->config.knobs;
-    TRY(join_touched(in, err));
-    TRY(store_exec(in->conn,
-                   "delete from play where (server_id, coalesce(account_id, 0), title_id) in"
-                   " (select server_id, account_id, title_id from touched)", err));
-    struct store_value v[] = {{.kind = SV_DOUBLE, .d = k->watched},
-                              sv_int(k->min_video_us / US_PER_MS),
-                              sv_int(k->min_music_us / US_PER_MS)};
-    TRY(exec(in, plays_sql, v, ARRAY_LEN(v), err));
-    return store_exec(in->conn, views_sql, err);
+    if (s->is_stored)
+        TRY(exec(in, "delete from session_in where segment_id = $1",
+                 (struct store_value[]){sv_int(s->segment_id)}, 1, err));
+    const struct observation *f = &s->facts;
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(in->conn, NULL, "session_in", &a, err));
+    append_int(a, s->segment_id);
+    append_text(a, f->session);
+    append_id(a, s->ids.server);
+    append_id(a, s->ids.account);
+    append_id(a, s->ids.title);
+    append_id(a, s->ids.library);
+    append_id(a, s->ids.device);
+    append_id(a, s->ids.quality);
+    append_id(a, s->ids.address);
+    append_known(a, f->duration_ms);
+    append_known(a, f->credits_ms);
+    append_text(a, f->location);
+    append_known_bool(a, f->secure);
+    append_known_bool(a, f->relayed);
+    append_known32(a, f->bandwidth_kbps);
+    append_known32(a, f->bitrate_kbps);
+    append_known32(a, f->stream_bitrate_kbps);
+    append_bool(a, streq(f->media_type, "live"));
+    append_bool(a, is_ended);
+    TRY(append_row(a, err));
+    s->is_stored = true;
+    s->is_dirty = false;
+    return append_close(a, err);
 }
 
 /* --- the batch ----------------------------------------------------------------------------- */
+
+static enum status save_sessions(struct ingest *in, struct error *err)
+{
+    struct session *s, *next;
+    HASH_ITER(hh, in->sessions, s, next) {
+        if (s->is_dirty)
+            TRY(save_facts(in, s, s->state == SESSION_ENDED, err));
+        if (!s->is_row_dirty)
+            continue;
+        auto_free char *record = xstrdup(s->record);
+        end_row(in, s);
+        s->record = steal_ptr(&record);
+        s->is_row_stored = true;
+    }
+    return save_rows(in, err);
+}
 
 static enum status apply_batch(void *ctx, struct store_conn *c, struct error *err)
 {
@@ -526,60 +657,72 @@ static enum status apply_batch(void *ctx, struct store_conn *c, struct error *er
     int64_t from;
     TRY(store_query_int(c, "select position from applied", NULL, 0, 0, &from, err));
     in->position = from;
-    in->has_changes = false;
-    TRY(store_exec(c, "delete from touched", err));
-    TRY(log_read(in->config.log, from, BATCH_MAX, apply_record, in, err));
-    struct session *s, *next;
-    HASH_ITER(hh, in->sessions, s, next) {
-        if (!s->is_dirty)
-            continue;
-        TRY(save_rows(in, s, err));
-        TRY(save_segment(in, s, err));
-        TRY(touch(in, &s->ids, err));
-        s->is_dirty = false;
-    }
-    if (in->has_changes)
-        TRY(save_plays(in, err));
-    return exec(in, "update applied set position = $1", (struct store_value[]){sv_int(in->position)},
-                1, err);
+    forget_batch(in);
+    size_t most = from < in->careful_until ? 1 : in->config.batch_max;
+    TRY(log_read(in->config.log, from, most, apply_record, in, err));
+    TRY(save_sessions(in, err));
+    TRY(derive_keys(c, in->keys, in->key_count, &in->config.knobs, err));
+    if (in->key_count)
+        in->has_changes = true;
+    struct store_value v[] = {sv_int(in->position)};
+    return exec(in, "update applied set position = $1", v, 1, err);
 }
 
-/* Reads one state row back; see save_rows(). */
-static const char open_sql[] =
-    "select o.observation_id, o.segment_id, epoch_us(o.first_at), epoch_us(o.last_at),"
-    " epoch_us(o.head_at), epoch_us(o.moved_at), coalesce(o.first_position_ms, -1),"
-    " coalesce(o.last_position_ms, -1), coalesce(o.blind_ms, 0),"
-    " case o.state when 'playing' then 0 when 'paused' then 1 when 'buffering' then 2 else 3"
-    " end::bigint, coalesce(o.is_interrupted, false)::bigint, o.record::varchar"
-    " from observation o join segment s using (segment_id) where s.is_open"
-    " order by o.segment_id, o.observation_id";
-
-static enum status load_row(struct ingest *in, int64_t *const *column, idx_t i, const char *record,
-                            size_t len, struct error *err)
+/* An open session's rows, read back in order: the last one is the one that may still change. */
+static enum status load_row(struct ingest *in, const struct cursor *r, struct error *err)
 {
     auto_arena struct arena a = {0};
+    struct str record = cursor_text(r, 10), name = cursor_text(r, 12);
+    struct state_row row = {.first_us = cursor_int(r, 2, 0),
+                            .last_us = cursor_int(r, 3, 0),
+                            .head_us = cursor_int(r, 4, 0),
+                            .moved_us = cursor_int(r, 5, 0),
+                            .first_position_ms = cursor_int(r, 6, -1),
+                            .last_position_ms = cursor_int(r, 7, -1),
+                            .blind_ms = cursor_int(r, 8, 0),
+                            .is_interrupted = cursor_int(r, 9, 0) == 1};
     struct observation o;
-    TRY(observation_read(record, len, &a, &o, err));
-    const char *key = arena_printf(&a, "%s\x1f%s", o.server, o.session);
+    TRY(observation_read(record.ptr, record.len, &a, &o, err));
+    if (!play_state_parse(name, &row.state))
+        return fail(err, STATUS_INTERNAL, "a stored observation has an unknown state");
+    const char *key = session_key(&a, &o);
+    int64_t segment_id = cursor_int(r, 1, 0);
     struct session *s = session_find(in, key);
-    if (!s)
-        s = session_add(in, key, column[1][i]);
-    struct state_row row = {.state = (enum play_state)column[9][i],
-                            .first_us = column[2][i],
-                            .last_us = column[3][i],
-                            .head_us = column[4][i],
-                            .moved_us = column[5][i],
-                            .first_position_ms = column[6][i],
-                            .last_position_ms = column[7][i],
-                            .blind_ms = column[8][i],
-                            .is_interrupted = column[10][i] != 0};
-    add_row(in, s, &row, (struct str){record, len});
-    s->row_ids[s->count - 1] = column[0][i];
-    s->saved = s->count;
-    enum session_state to;
-    s->state = session_next(SESSION_PLAYING, row.state, &to) ? to : SESSION_PLAYING;
-    keep_last(s, &o);
-    return dims_resolve(in->dims, in->conn, &s->last, &s->ids, err);
+    if (!s) {
+        s = session_add(in, key, segment_id);
+        s->ids = (struct fact_ids){
+            .server = (int32_t)cursor_int(r, 13, 0),  .account = (int32_t)cursor_int(r, 14, 0),
+            .title = (int32_t)cursor_int(r, 15, 0),   .library = (int32_t)cursor_int(r, 16, 0),
+            .device = (int32_t)cursor_int(r, 17, 0),  .quality = (int32_t)cursor_int(r, 18, 0),
+            .address = (int32_t)cursor_int(r, 19, 0)};
+        s->is_stored = true;
+    }
+    s->row = row;
+    s->row_id = cursor_int(r, 0, 0);
+    s->is_row_stored = true;
+    free(s->record);
+    s->record = xstrndup(record.ptr, record.len);
+    note_pause(s, &row);
+    if (row.state != PLAY_STOPPED)
+        keep(&s->facts_arena, &s->facts, &o);
+    static const enum session_state states[] = {
+        [PLAY_PLAYING] = SESSION_PLAYING,
+        [PLAY_PAUSED] = SESSION_PAUSED,
+        [PLAY_BUFFERING] = SESSION_BUFFERING,
+        [PLAY_STOPPED] = SESSION_ENDED,
+    };
+    s->state = states[row.state];
+    o.observed_us = row.last_us;
+    o.position_ms = row.last_position_ms;
+    keep(&s->arena, &s->last, &o);
+    return STATUS_OK;
+}
+
+static enum status read_next_ids(struct ingest *in, struct error *err)
+{
+    TRY(input_next_id(in->conn, &in->next_input, err));
+    return store_query_int(in->conn, "select 1 + coalesce(max(observation_id), 0) from observation",
+                           NULL, 0, 1, &in->next_row, err);
 }
 
 /* What is in memory, made again from the store: at the start and after a ROLLBACK. */
@@ -587,41 +730,27 @@ static enum status reload(struct ingest *in, struct error *err)
 {
     forget_sessions(in);
     TRY(dims_load(in->dims, in->conn, err));
-    TRY(store_query_int(in->conn,
-                        "select 1 + greatest((select coalesce(max(segment_id), 0) from segment),"
-                        " (select coalesce(max(view_in_id), 0) from view_in),"
-                        " (select coalesce(max(segment_in_id), 0) from segment_in))",
-                        NULL, 0, 1, &in->next_segment, err));
-    int64_t next_row;
-    TRY(store_query_int(in->conn, "select 1 + coalesce(max(observation_id), 0) from observation",
-                        NULL, 0, 1, &next_row, err));
-    auto_result duckdb_result r = {0};
-    TRY(store_query(in->conn, open_sql, NULL, 0, &r, err));
-    for (;;) {
-        auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(r);
-        if (!chunk)
-            break;
-        idx_t n = duckdb_data_chunk_get_size(chunk);
-        int64_t *column[11];
-        for (idx_t k = 0; k < ARRAY_LEN(column); k++)
-            column[k] = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, k));
-        duckdb_string_t *records = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 11));
-        for (idx_t i = 0; i < n; i++)
-            TRY(load_row(in, column, i, duckdb_string_t_data(&records[i]),
-                         duckdb_string_t_length(records[i]), err));
-    }
-    in->next_row = next_row;
-    return store_query_int(in->conn, "select position from applied", NULL, 0, 0, &in->position, err);
+    TRY(read_next_ids(in, err));
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(in->conn,
+                    "select o.observation_id, o.segment_id, o.first_at, o.last_at, o.head_at,"
+                    " o.moved_at, o.first_position_ms, o.last_position_ms, o.blind_ms,"
+                    " o.is_interrupted, o.record::varchar, s.session, o.state, s.server_id,"
+                    " s.account_id, s.title_id, s.library_id, s.device_id, s.quality_id,"
+                    " s.address_id from observation o join session_in s using (segment_id)"
+                    " where not s.is_ended order by o.segment_id, o.observation_id",
+                    NULL, 0, &r, err));
+    while (cursor_next(&r))
+        TRY(load_row(in, &r, err));
+    return store_query_int(in->conn, "select position from applied", NULL, 0, 0, &in->position,
+                           err);
 }
 
-static void forget_ended(struct ingest *in)
+static void tell(struct ingest *in)
 {
-    struct session *s, *next;
-    HASH_ITER(hh, in->sessions, s, next)
-        if (s->state == SESSION_ENDED) {
-            HASH_DEL(in->sessions, s);
-            session_free(s);
-        }
+    store_bump_data_version(in->config.store);
+    if (in->config.applied)
+        in->config.applied(in->config.ctx, store_data_version(in->config.store));
 }
 
 static void announce(struct ingest *in)
@@ -632,43 +761,218 @@ static void announce(struct ingest *in)
     pthread_mutex_unlock(&in->lock);
 }
 
-/* Applies one batch; after a failure everything is as before it. */
+static enum status skip_record(void *ctx, struct store_conn *c, struct error *err)
+{
+    (void)c;
+    struct ingest *in = ctx;
+    struct store_value v[] = {sv_int(in->position)};
+    return exec(in, "update applied set position = $1", v, 1, err);
+}
+
+/* True if it is the record's fault rather than the disk's, the memory's or the moment's. */
+static bool is_records_fault(enum status s)
+{
+    return s == STATUS_INVALID || s == STATUS_PROTOCOL || s == STATUS_CONFLICT ||
+           s == STATUS_TOO_LARGE || s == STATUS_NOT_FOUND || s == STATUS_INTERNAL;
+}
+
+/* After a failed batch everything is as before it. Its records are then tried one by one, and one
+ * that fails by itself is left out, so that it cannot hold up what follows. */
+static enum status recover(struct ingest *in, enum status s, struct error *err)
+{
+    in->failures++;
+    int64_t failed = in->position;
+    int64_t from;
+    struct error why;
+    if (reload(in, &why) != STATUS_OK) {
+        log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
+        return s;
+    }
+    from = in->position;
+    bool was_alone = failed == from + 1 || from < in->careful_until;
+    if (!is_records_fault(s) || failed <= from)
+        return s;
+    if (!was_alone) {
+        in->careful_until = failed;
+        return STATUS_OK;
+    }
+    in->position = failed;
+    if (store_transaction(in->conn, skip_record, in, &why) != STATUS_OK) {
+        in->position = from;
+        return s;
+    }
+    in->skipped++;
+    log_error("ingest", "a record of the log cannot be applied and is left out",
+              LF_INT("position", failed), LF_ERROR(err));
+    announce(in);
+    return STATUS_OK;
+}
+
+/* Applies one batch. */
 static enum status step(struct ingest *in, struct error *err)
 {
     enum status s = store_transaction(in->conn, apply_batch, in, err);
-    if (s != STATUS_OK) {
-        struct error why;
-        if (reload(in, &why) != STATUS_OK)
-            log_error("ingest", "cannot read the store again", LF_ERROR(&why));
-        return s;
-    }
-    forget_ended(in);
-    if (in->has_changes) {
-        store_bump_data_version(in->config.store);
-        if (in->config.applied)
-            in->config.applied(in->config.ctx, store_data_version(in->config.store));
-    }
+    if (s != STATUS_OK)
+        return recover(in, s, err);
+    bool has_changes = in->has_changes;
+    struct session *session, *next;
+    HASH_ITER(hh, in->sessions, session, next)
+        if (session->state == SESSION_ENDED)
+            forget_session(in, session);
+    forget_batch(in);
+    if (has_changes)
+        tell(in);
     announce(in);
+    return STATUS_OK;
+}
+
+static enum status apply_all(struct ingest *in, struct error *err)
+{
+    while (log_last(in->config.log) > in->position)
+        TRY(step(in, err));
+    in->peeked = in->position;
+    in->waiting = 0;
+    in->must_apply = false;
     return STATUS_OK;
 }
 
 static void checkpoint(struct ingest *in, bool is_forced)
 {
     int64_t now = clock_monotonic_us();
-    bool is_due = in->position - in->checkpointed >= CHECKPOINT_RECORDS ||
-                  (in->position > in->checkpointed && now - in->checkpointed_us > CHECKPOINT_US);
-    if (!is_due && !(is_forced && in->position > in->checkpointed))
+    bool has_moved = in->position > in->checkpointed || in->is_checkpoint_due;
+    bool is_due = in->position - in->checkpointed >= CHECKPOINT_RECORDS || in->is_checkpoint_due ||
+                  now - in->checkpointed_us > CHECKPOINT_US;
+    if (!has_moved || (!is_due && !is_forced))
         return;
     int64_t position;
     struct error err;
     if (store_checkpoint(in->conn, &position, &err) != STATUS_OK) {
+        /* A reader is in a transaction: again in a while. */
         log_debug("ingest", "checkpoint later", LF_ERROR(&err));
+        in->checkpointed_us = now - CHECKPOINT_US + CHECKPOINT_AGAIN_US;
+        in->is_checkpoint_due = false;
         return;
     }
     in->checkpointed = position;
     in->checkpointed_us = now;
+    in->is_checkpoint_due = false;
     if (log_trim(in->config.log, position, &err) != STATUS_OK)
         log_warn("ingest", "the log was not trimmed", LF_ERROR(&err));
+}
+
+/* --- jobs ------------------------------------------------------------------------------------ */
+
+static enum status call_job(void *ctx, struct store_conn *c, struct error *err)
+{
+    struct ingest *in = ((void **)ctx)[0];
+    struct job *j = ((void **)ctx)[1];
+    return j->run(j->ctx, c, in->dims, err);
+}
+
+static void end_job(struct ingest *in, struct job *j, enum status s)
+{
+    pthread_mutex_lock(&in->lock);
+    j->status = s;
+    j->is_done = true;
+    pthread_cond_broadcast(&in->moved);
+    pthread_mutex_unlock(&in->lock);
+}
+
+static void run_job(struct ingest *in, struct job *j)
+{
+    void *ctx[] = {in, j};
+    enum status s = store_transaction(in->conn, call_job, ctx, j->err);
+    struct error why;
+    if (s != STATUS_OK) {
+        if (reload(in, &why) != STATUS_OK)
+            log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
+    } else if (!j->is_reading) {
+        if (read_next_ids(in, &why) != STATUS_OK)
+            log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
+        in->is_checkpoint_due = true; /* the log does not hold what a job wrote */
+        tell(in);
+    }
+    end_job(in, j, s);
+}
+
+static enum status post(struct ingest *in, struct job *j, struct error *err)
+{
+    if (in->is_stopping || queue_is_closed(in->jobs))
+        return fail(err, STATUS_UNAVAILABLE, "the writer is stopping");
+    if (!queue_try_push(in->jobs, j))
+        return fail(err, STATUS_RATE_LIMITED, "too many changes wait for the writer");
+    log_wake(in->config.log);
+    pthread_mutex_lock(&in->lock);
+    while (!j->is_done)
+        pthread_cond_wait(&in->moved, &in->lock);
+    pthread_mutex_unlock(&in->lock);
+    return j->status;
+}
+
+enum status ingest_run(struct ingest *in, ingest_job *job, void *ctx, struct error *err)
+{
+    struct error text;
+    struct job j = {.run = job, .ctx = ctx, .err = err ? err : &text};
+    return post(in, &j, err);
+}
+
+static enum status rederive_job(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    (void)d;
+    struct ingest *in = ctx;
+    return derive_all(c, &in->config.knobs, err);
+}
+
+enum status ingest_rederive(struct ingest *in, struct error *err)
+{
+    return ingest_run(in, rederive_job, in, err);
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+/* Whether the record only moves on what a known session does: then it may wait. */
+static enum status peek(void *ctx, const struct log_record *r, struct error *err)
+{
+    (void)err;
+    struct ingest *in = ctx;
+    in->peeked = r->seq;
+    in->waiting++;
+    if (in->must_apply)
+        return STATUS_OK;
+    auto_arena struct arena a = {0};
+    struct observation o;
+    in->must_apply = true;
+    if (r->kind != LOG_OBSERVATION || read_observation(r, &a, &o, NULL) != STATUS_OK)
+        return STATUS_OK;
+    const struct session *s = session_find(in, session_key(&a, &o));
+    in->must_apply = !s || o.blind_ms || !observation_same_but_progress(&s->last, &o);
+    return STATUS_OK;
+}
+
+static bool is_wanted(struct ingest *in)
+{
+    pthread_mutex_lock(&in->lock);
+    bool is = in->wanted > in->position;
+    pthread_mutex_unlock(&in->lock);
+    return is;
+}
+
+/* Whether what is in the log has to be applied now. */
+static bool is_due(struct ingest *in, struct error *err)
+{
+    int64_t patience_us = in->config.progress_us;
+    if (log_last(in->config.log) <= in->position)
+        return false;
+    if (patience_us < 0 || is_wanted(in) || queue_length(in->jobs))
+        return true;
+    if (!in->waiting)
+        in->waiting_since_us = clock_monotonic_us();
+    if (in->peeked < in->position)
+        in->peeked = in->position;
+    if (log_read(in->config.log, in->peeked, in->config.batch_max, peek, in, err) != STATUS_OK)
+        return true; /* says so again when it is applied */
+    return in->must_apply || in->waiting >= in->config.batch_max ||
+           clock_monotonic_us() - in->waiting_since_us >= patience_us;
 }
 
 static void *run(void *arg)
@@ -676,15 +980,21 @@ static void *run(void *arg)
     struct ingest *in = arg;
     logger_set_thread("writer");
     while (!in->is_stopping) {
-        if (!log_wait(in->config.log, in->position, US_PER_S)) {
-            checkpoint(in, false);
-            continue;
-        }
+        int64_t seen = in->peeked > in->position ? in->peeked : in->position;
+        (void)log_wait(in->config.log, seen, US_PER_S);
         struct error err;
-        if (step(in, &err) != STATUS_OK) {
+        if (is_due(in, &err) && apply_all(in, &err) != STATUS_OK) {
             log_error("ingest", "a batch was not applied; trying again",
                       LF_INT("position", in->position), LF_ERROR(&err));
-            usleep((useconds_t)RETRY_US);
+            if (!queue_length(in->jobs))
+                (void)log_wait(in->config.log, INT64_MAX, RETRY_US);
+        }
+        struct job *j;
+        while ((j = queue_pop(in->jobs, 0))) {
+            if (apply_all(in, &err) != STATUS_OK)
+                log_error("ingest", "a batch was not applied before a job",
+                          LF_INT("position", in->position), LF_ERROR(&err));
+            run_job(in, j);
         }
         checkpoint(in, false);
     }
@@ -693,10 +1003,40 @@ static void *run(void *arg)
 
 /* --- public -------------------------------------------------------------------------------- */
 
+/* A log that was lost or begun anew counts from 1 again: the store follows it. */
+static enum status match_position(struct ingest *in, struct error *err)
+{
+    int64_t last = log_last(in->config.log);
+    if (in->position <= last)
+        return STATUS_OK;
+    log_warn("ingest", "the log is older than the store; going on from the log's end",
+             LF_INT("store", in->position), LF_INT("log", last));
+    in->position = last;
+    return store_transaction(in->conn, skip_record, in, err);
+}
+
+static void ingest_free(struct ingest *in)
+{
+    forget_sessions(in);
+    free(in->rows);
+    free(in->keys);
+    buf_done(&in->stale);
+    queue_free(in->jobs);
+    dims_free(in->dims);
+    store_disconnect(in->conn);
+    pthread_mutex_destroy(&in->lock);
+    pthread_cond_destroy(&in->moved);
+    free(in);
+}
+
 enum status ingest_start(const struct ingest_config *c, struct ingest **ret, struct error *err)
 {
     struct ingest *in = xcalloc(1, sizeof *in);
     in->config = *c;
+    if (!in->config.batch_max)
+        in->config.batch_max = INGEST_BATCH_MAX;
+    if (!in->config.progress_us)
+        in->config.progress_us = PROGRESS_WAIT_US;
     pthread_mutex_init(&in->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -704,23 +1044,19 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
     pthread_cond_init(&in->moved, &attr);
     pthread_condattr_destroy(&attr);
     in->dims = dims_new(c->lookup, c->lookup_ctx);
+    in->jobs = queue_new(JOBS_MAX);
     in->checkpointed_us = clock_monotonic_us();
     enum status s = store_connect(c->store, &in->conn, err);
     if (s == STATUS_OK)
-        s = store_exec(in->conn,
-                       "create temp table touched (server_id integer, account_id integer,"
-                       " title_id integer)", err);
-    if (s == STATUS_OK)
         s = reload(in, err);
-    while (s == STATUS_OK && log_wait(c->log, in->position, 0))
-        s = step(in, err);
+    if (s == STATUS_OK)
+        s = match_position(in, err);
+    if (s == STATUS_OK)
+        s = apply_all(in, err);
     if (s == STATUS_OK && pthread_create(&in->thread, NULL, run, in) != 0)
         s = fail(err, STATUS_INTERNAL, "the writer's thread did not start");
     if (s != STATUS_OK) {
-        forget_sessions(in);
-        dims_free(in->dims);
-        store_disconnect(in->conn);
-        free(in);
+        ingest_free(in);
         return s;
     }
     *ret = in;
@@ -732,36 +1068,63 @@ void ingest_stop(struct ingest *in)
     if (!in)
         return;
     in->is_stopping = true;
+    queue_close(in->jobs);
+    log_wake(in->config.log);
     pthread_join(in->thread, NULL);
+    struct job *j;
+    while ((j = queue_pop(in->jobs, 0)))
+        end_job(in, j, fail(j->err, STATUS_UNAVAILABLE, "the writer is stopping"));
     struct error err;
-    while (log_wait(in->config.log, in->position, 0) && step(in, &err) == STATUS_OK)
-        ;
+    if (apply_all(in, &err) != STATUS_OK)
+        log_warn("ingest", "the rest of the log is applied at the next start", LF_ERROR(&err));
     checkpoint(in, true);
-    forget_sessions(in);
-    dims_free(in->dims);
-    store_disconnect(in->conn);
-    pthread_mutex_destroy(&in->lock);
-    pthread_cond_destroy(&in->moved);
-    free(in);
+    ingest_free(in);
+}
+
+struct open_list {
+    struct ingest *ingest;
+    struct arena *arena;
+    struct observation *list;
+    size_t count;
+};
+
+static enum status list_open(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    (void)c;
+    (void)d;
+    (void)err;
+    struct open_list *l = ctx;
+    struct session *s, *next;
+    l->list = arena_alloc(l->arena, (HASH_COUNT(l->ingest->sessions) + 1) * sizeof *l->list);
+    HASH_ITER(hh, l->ingest->sessions, s, next)
+        observation_copy(l->arena, &s->last, &l->list[l->count++]);
+    return STATUS_OK;
 }
 
 const struct observation *ingest_open_sessions(struct ingest *in, struct arena *a, size_t *ret_count)
 {
-    size_t room = HASH_COUNT(in->sessions), n = 0;
-    struct observation *list = arena_alloc(a, (room + 1) * sizeof *list);
-    struct session *s, *next;
-    HASH_ITER(hh, in->sessions, s, next)
-        if (n < room)
-            observation_copy(a, &s->last, &list[n++]);
-    *ret_count = n;
-    return list;
+    struct open_list l = {.ingest = in, .arena = a};
+    struct error err;
+    struct job j = {.run = list_open, .ctx = &l, .is_reading = true, .err = &err};
+    *ret_count = 0;
+    if (post(in, &j, &err) != STATUS_OK)
+        return arena_alloc(a, sizeof *l.list);
+    *ret_count = l.count;
+    return l.list;
 }
 
 bool ingest_wait(struct ingest *in, int64_t seq, int64_t timeout_us)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(timeout_us / US_PER_S) + 1;
+    int64_t ns = until.tv_nsec + timeout_us % US_PER_S * 1000;
+    until.tv_sec += (time_t)(timeout_us / US_PER_S + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_mutex_lock(&in->lock);
+    if (in->wanted < seq)
+        in->wanted = seq;
+    pthread_mutex_unlock(&in->lock);
+    log_wake(in->config.log);
     pthread_mutex_lock(&in->lock);
     int rc = 0;
     while (in->applied < seq && rc == 0)
@@ -769,4 +1132,12 @@ bool ingest_wait(struct ingest *in, int64_t seq, int64_t timeout_us)
     bool ok = in->applied >= seq;
     pthread_mutex_unlock(&in->lock);
     return ok;
+}
+
+void ingest_get_stats(struct ingest *in, struct ingest_stats *ret)
+{
+    pthread_mutex_lock(&in->lock);
+    int64_t position = in->applied;
+    pthread_mutex_unlock(&in->lock);
+    *ret = (struct ingest_stats){position, in->skipped, in->failures};
 }

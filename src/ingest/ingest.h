@@ -1,35 +1,64 @@
 /*
- * The writer: the one thread that changes the store. It reads the log in order and applies a batch
- * in one transaction together with the log position, so that after kill -9 it goes on exactly
- * where it was.
+ * The writer: the one thread that changes the store. It reads the log in order, runs each record
+ * through the session machine and the small tables, derives the plays it touches and commits all
+ * of it together with the log position, so that after kill -9 it goes on exactly where it was.
+ * Whatever else changes the store (imports, decisions, re-derivation) runs on it as a job.
  */
 #pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "ingest/derive.h"
 #include "ingest/dims.h"
+#include "ingest/rederive.h"
 #include "log/log.h"
 #include "model/observation.h"
 #include "store/store.h"
 
+enum { INGEST_BATCH_MAX = 500 };
+
 struct ingest;
 struct ingest_config {
-    struct log *log;
+    struct log *log;     /* both borrowed until ingest_stop() */
     struct store *store;
     struct knobs knobs;
     place_lookup *lookup; /* NULL: no places */
     void *lookup_ctx;
-    /* Writer's thread, after each COMMIT that changed data. NULL: nobody listens. */
+    /* Writer's thread, after each COMMIT that changed data; quick. NULL: nobody listens. */
     void (*applied)(void *ctx, int64_t data_version);
     void *ctx;
+    size_t batch_max;    /* records a transaction; 0: INGEST_BATCH_MAX */
+    int64_t progress_us; /* how long mere progress may wait for company; 0: 15 s, < 0: not */
 };
 
 /* Applies everything that is in the log already, then starts the thread. */
 enum status ingest_start(const struct ingest_config *c, struct ingest **ret, struct error *err);
-/* Applies what is still in the log, checkpoints, joins the thread. NULL is fine. */
+/* Applies what is still in the log, checkpoints, joins the thread. Jobs that wait end as
+ * UNAVAILABLE. No other call may follow. NULL is fine. */
 void ingest_stop(struct ingest *i);
 /* The last observation of every session that is still open, to go on with after a restart; before
- * the collector starts. Texts live in the arena. */
+ * the collector starts. Texts live in the arena. Any thread but the writer's. */
 const struct observation *ingest_open_sessions(struct ingest *i, struct arena *a, size_t *ret_count);
-/* Waits until everything up to log position `seq` is applied; false after timeout_us. Any thread. */
+/* Applies everything up to log position `seq` at once and waits for it; false after timeout_us.
+ * Any thread but the writer's. */
 bool ingest_wait(struct ingest *i, int64_t seq, int64_t timeout_us);
+
+/* A change to the store, in an open transaction: committed when it returns STATUS_OK, rolled back
+ * otherwise. It must not begin or end one itself. */
+typedef enum status ingest_job(void *ctx, struct store_conn *c, struct dims *d, struct error *err);
+/* Runs `job` on the writer's thread, after the records that are in the log by now, and waits for
+ * it. Any thread but the writer's. RATE_LIMITED when too many wait, UNAVAILABLE when stopping,
+ * else what the job says. */
+enum status ingest_run(struct ingest *i, ingest_job *job, void *ctx, struct error *err);
+/* Makes all plays again from the inputs. As ingest_run(). */
+enum status ingest_rederive(struct ingest *i, struct error *err);
+
+struct ingest_stats {
+    int64_t position; /* last log record applied */
+    int64_t skipped;  /* records that were left out since the start; each is told in our own log */
+    int64_t failures; /* batches rolled back since the start */
+};
+/* Any thread. */
+void ingest_get_stats(struct ingest *i, struct ingest_stats *ret);
