@@ -336,6 +336,8 @@ static enum status apply_observation(struct ingest *in, const struct log_record 
     if (!session_next(s ? s->state : SESSION_NONE, o.state, &to))
         return STATUS_OK;
     if (s && is_past_pause_cap(in, s, &o)) {
+        s->row.last_us = o.observed_us; /* the pause lasted, which is why it does not count */
+        s->is_row_dirty = true;
         end_row(in, s);
         touch(in, &s->ids);
         TRY(save_facts(in, s, true, err));

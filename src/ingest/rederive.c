@@ -539,8 +539,8 @@ enum status derive_keys(struct store_conn *c, const struct derive_key *keys, siz
 static enum status derive_accounts(struct slice *s, struct store_conn *c, struct error *err)
 {
     auto_cursor struct cursor r = {0};
-    TRY(cursor_open(c, "select distinct coalesce(server_id, 0)::integer server,"
-                       " coalesce(account_id, 0)::integer account from"
+    TRY(cursor_open(c, "select distinct coalesce(server_id, 0)::integer as server,"
+                       " coalesce(account_id, 0)::integer as account from"
                        " (select server_id, account_id from session_in union all"
                        " select server_id, account_id from segment_in union all"
                        " select server_id, account_id from view_in) order by server, account",

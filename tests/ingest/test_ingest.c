@@ -1,123 +1,9 @@
 #include "../test.h"
 
-#include <glob.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/json_write.h"
-#include "ingest/ingest.h"
-
-static char folder[64];
-
-static char *in_folder(const char *name)
-{
-    return xasprintf("%s/%s", folder, name);
-}
-
-static void remove_store(const char *name)
-{
-    auto_free char *pattern = xasprintf("%s/%s*", folder, name);
-    glob_t found;
-    if (glob(pattern, 0, NULL, &found) == 0) {
-        for (size_t i = 0; i < found.gl_pathc; i++)
-            unlink(found.gl_pathv[i]);
-        globfree(&found);
-    }
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/cartographus-ingest-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_store("");
-    return rmdir(folder);
-}
-
-static struct log *open_log(const char *name)
-{
-    auto_free char *path = in_folder(name);
-    struct log *l = NULL;
-    struct error err;
-    if (log_open(path, &l, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    return l;
-}
-
-static struct store *open_store(const char *name)
-{
-    auto_free char *path = in_folder(name);
-    struct store_config c = {.path = path, .max_memory = "512MB", .threads = 1};
-    struct store *s = NULL;
-    struct error err;
-    if (store_open(&c, &s, NULL, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    return s;
-}
-
-static struct ingest *start(struct log *l, struct store *s)
-{
-    struct ingest_config c = {.log = l, .store = s, .knobs = knobs_default()};
-    struct ingest *in = NULL;
-    struct error err;
-    if (ingest_start(&c, &in, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-    return in;
-}
-
-static int64_t ask(struct store *s, const char *sql)
-{
-    struct store_conn *c;
-    struct error err;
-    int64_t v = -1;
-    if (store_connect(s, &c, &err) != STATUS_OK ||
-        store_query_int(c, sql, NULL, 0, -1, &v, &err) != STATUS_OK)
-        fail_msg("%s: %s", sql, err.text);
-    store_disconnect(c);
-    return v;
-}
-
-static void append(struct log *l, enum log_kind kind, struct str payload)
-{
-    struct log_record r = {.kind = kind, .payload = payload};
-    struct error err;
-    if (log_append(l, &r, 1, &err) != STATUS_OK)
-        fail_msg("%s", err.text);
-}
-
-static void see(struct log *l, const char *session, int at_s, enum play_state state,
-                int position_s, const char *account, const char *title)
-{
-    struct observation o;
-    observation_init(&o);
-    o.server = "plex-1";
-    o.session = session;
-    o.observed_us = at_s * US_PER_S;
-    o.state = state;
-    o.position_ms = position_s * 1000;
-    o.duration_ms = 7200 * 1000;
-    o.account_key = account;
-    o.account_name = account;
-    o.media_type = "movie";
-    o.title = title;
-    o.item_key = title;
-    o.year = 1999;
-    o.player = "TV";
-    o.address = "192.168.0.9";
-    auto_buf struct buf text = {0};
-    struct json_writer w;
-    jw_begin(&w, &text);
-    observation_write(&w, &o);
-    append(l, LOG_OBSERVATION, buf_str(&text));
-}
+#include "helpers.h"
 
 static void one_play_from_the_log_to_its_row(void **state)
 {
@@ -174,40 +60,6 @@ static void a_view_gives_way_to_the_play_that_holds_it(void **state)
     ingest_stop(in);
     store_close(s);
     log_close(l);
-}
-
-/* Everything that is derived, as one number. */
-static int64_t fingerprint(struct store *s)
-{
-    return ask(s, "select (hash((select string_agg(p::varchar, '|' order by play_id) from play p),"
-                  " (select string_agg(s::varchar, '|' order by segment_id) from segment s),"
-                  " (select string_agg(o::varchar, '|' order by observation_id) from observation o),"
-                  " (select string_agg(t::varchar, '|' order by title_id) from title t),"
-                  " (select string_agg(a::varchar, '|' order by account_id) from account a),"
-                  " (select position from applied)) // 2)::bigint");
-}
-
-/* A seeded feed of a few people who start, pause, resume and stop. */
-static void fill(struct log *l, unsigned seed, int records)
-{
-    static const char *const titles[] = {"Heat", "Alien", "Ran"};
-    static const char *const accounts[] = {"ada", "bob", "eve"};
-    static const char *const sessions[] = {"1@0", "2@0", "3@0"};
-    int at = 1000, position[3] = {0}, round[3] = {0};
-    for (int i = 0; i < records; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        unsigned dice = seed >> 12, who = dice % 3;
-        at += 1 + (int)(dice >> 3) % 70;
-        position[who] += (int)(dice >> 5) % 40;
-        enum play_state state = (dice >> 9) % 9 == 0 ? PLAY_PAUSED : PLAY_PLAYING;
-        if ((dice >> 13) % 17 == 0)
-            state = PLAY_STOPPED;
-        auto_free char *session = xasprintf("%s-%d", sessions[who], round[who]);
-        see(l, session, at, state, position[who], accounts[who],
-            titles[(unsigned)round[who] / 3 % 3]);
-        if (state == PLAY_STOPPED)
-            round[who]++;
-    }
 }
 
 struct copying {
