@@ -140,7 +140,7 @@ static void kill_nine_loses_and_doubles_nothing(void **state)
         if (child == 0) {
             struct log *log = open_log("kill.sqlite");
             struct store *s = open_store("kill.duckdb");
-            (void)start(log, s);
+            (void)start_with(log, s, 10, 0); /* many commits for the kill to fall between */
             _exit(0);
         }
         usleep(20000 + (seed >> 10) % 160000);
