@@ -218,6 +218,31 @@ enum status store_query(struct store_conn *c, const char *sql, const struct stor
     return STATUS_OK;
 }
 
+enum status store_query_named(struct store_conn *c, const char *sql,
+                              const struct store_named *values, size_t count, duckdb_result *ret,
+                              struct error *err)
+{
+    *ret = (duckdb_result){0};
+    auto_cleanup(duckdb_destroy_prepare) duckdb_prepared_statement p = NULL;
+    if (duckdb_prepare(c->conn, sql, &p) != DuckDBSuccess)
+        return fail_duckdb(duckdb_prepare_error(p), "prepare", err);
+    idx_t bound = 0;
+    for (size_t i = 0; i < count; i++) {
+        idx_t at;
+        if (duckdb_bind_parameter_index(p, &at, values[i].name) != DuckDBSuccess)
+            continue;
+        if (bind(p, at, &values[i].value) != DuckDBSuccess)
+            return fail(err, STATUS_INTERNAL, "bind $%s", values[i].name);
+        bound++;
+    }
+    if (bound != duckdb_nparams(p))
+        return fail(err, STATUS_INTERNAL, "%zu of %zu values are bound", (size_t)bound,
+                    (size_t)duckdb_nparams(p));
+    if (duckdb_execute_prepared(p, ret) != DuckDBSuccess)
+        return fail_duckdb(duckdb_result_error(ret), "the store", err);
+    return STATUS_OK;
+}
+
 enum status store_query_int(struct store_conn *c, const char *sql, const struct store_value *values,
                             size_t count, int64_t fallback, int64_t *ret, struct error *err)
 {

@@ -48,6 +48,15 @@ struct store_value {
 enum status store_query(struct store_conn *c, const char *sql, const struct store_value *values,
                         size_t count, duckdb_result *ret, struct error *err);
 #define auto_result __attribute__((cleanup(duckdb_destroy_result)))
+/* The same with values by name ($name in the text); names that the text does not have are passed
+ * over, a name of the text without a value is INTERNAL. */
+struct store_named {
+    const char *name; /* without $ */
+    struct store_value value;
+};
+enum status store_query_named(struct store_conn *c, const char *sql,
+                              const struct store_named *values, size_t count, duckdb_result *ret,
+                              struct error *err);
 /* First column of the first row; `fallback` when none or NULL. */
 enum status store_query_int(struct store_conn *c, const char *sql, const struct store_value *values,
                             size_t count, int64_t fallback, int64_t *ret, struct error *err);

@@ -144,6 +144,31 @@ static void a_file_that_is_no_store_is_refused(void **state)
     assert_true(strlen(err.text) > 10);
 }
 
+static void values_are_bound_by_name_and_none_may_be_missing(void **state)
+{
+    struct error err;
+    struct store *s = open_store(NULL);
+    struct store_conn *c;
+    assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+    const struct store_named v[] = {{"unused", {.kind = SV_NULL}},
+                                    {"b", {.kind = SV_INT, .i = 3}},
+                                    {"a", {.kind = SV_INT, .i = 10}}};
+    {
+        auto_result duckdb_result r = {0};
+        assert_int_equal(store_query_named(c, "select $a::bigint - $b::bigint where $a::bigint > $b",
+                                           v, ARRAY_LEN(v), &r, &err), STATUS_OK);
+        auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(r);
+        assert_non_null(chunk);
+        const int64_t *n = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+        assert_int_equal(n[0], 7);
+    }
+    auto_result duckdb_result r = {0};
+    assert_int_equal(store_query_named(c, "select $a, $c", v, ARRAY_LEN(v), &r, &err),
+                     STATUS_INTERNAL);
+    store_disconnect(c);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +176,8 @@ int main(void)
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_failed_transaction_leaves_nothing, set_up, remove_files),
         cmocka_unit_test_setup_teardown(values_are_bound_never_pasted, set_up, remove_files),
+        cmocka_unit_test_setup_teardown(values_are_bound_by_name_and_none_may_be_missing, set_up,
+                                        remove_files),
         cmocka_unit_test_setup_teardown(a_damaged_wal_is_set_aside, set_up, remove_files),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_store_is_refused, set_up, remove_files),
     };

@@ -1,0 +1,69 @@
+/*
+ * The filter: the one place where request parameters become SQL. Every query, the history and every
+ * export use it, so that what is filtered means the same everywhere. Its names and values are in
+ * docs/internals/api.md; what play, watch time and window mean is in docs/internals/analytics.md.
+ *
+ *     struct filter *f = filter_new(&config);
+ *     filter_take(f, "days", "30", &is_known, err);      for each parameter of the request
+ *     filter_finish(f, conn, err);                       cross checks, resolves the window
+ *     buf_printf(&sql, "with "); filter_sql(f, &sql);    then the query's own text
+ *     store_query_named(conn, sql, filter_values(f), ...)
+ *
+ * The SQL text holds no value of the user's: values are bound by name. One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "store/store.h"
+
+struct filter_config {
+    const char *time_zone; /* where the request names none, such as "Europe/Berlin" */
+    int64_t now_us;        /* "today" */
+    /* What the asker may see; the rest is removed in SQL. */
+    bool sees_all;
+    const int64_t *account_ids;
+    size_t account_count;
+};
+
+struct filter;
+/* Texts and ids are copied. */
+struct filter *filter_new(const struct filter_config *c);
+void filter_free(struct filter *f); /* NULL is fine */
+/* Takes a parameter; *ret_is_known says whether it is one of the filter's at all. An empty value is
+ * as if it were not there. INVALID (with the field) names what was found and what is right. */
+enum status filter_take(struct filter *f, const char *name, const char *value, bool *ret_is_known,
+                        struct error *err);
+/* After the last parameter, before what follows. INVALID: days together with a date, an unknown
+ * time zone, an end before its start. The connection's thread. */
+enum status filter_finish(struct filter *f, struct store_conn *c, struct error *err);
+
+/* The window as half open instants; TIME_NONE: open. */
+int64_t filter_from_us(const struct filter *f);
+int64_t filter_to_us(const struct filter *f);
+const char *filter_time_zone(const struct filter *f);
+
+/*
+ * Appends the relations, as "filter_window as (...), filtered_play as (...), ..." without `with`:
+ *
+ * filter_window    one row: from_at, to_at (TIMESTAMP UTC, NULL: open), tz
+ * filtered_play    one row a play that starts in the window and passes: the columns of `play` and
+ *                  person_id; under a segment filter watch_ms is that of the segments that match
+ * filtered_segment one row a segment that passes and overlaps the window: the columns of `segment`,
+ *                  person_id, media_type, and window_ms: its watch time inside the window
+ * filtered_watch   one row a segment and quarter of an hour with watch time: segment_id, play_id,
+ *                  person_id, server_id, title_id, media_type, quality_id, device_id, address_id,
+ *                  quarter (BIGINT, epoch / 15 minutes, UTC), watch_us inside the window
+ *
+ * Hidden plays, extras and (without short=include) short ones are in none of them; backfilled views
+ * are in filtered_play, with kind 'view' and no watch time.
+ */
+void filter_sql(const struct filter *f, struct buf *out);
+/* What filter_sql() refers to, by name. Owned by the filter. */
+const struct store_named *filter_values(const struct filter *f, size_t *ret_count);
+/* The filter and the scope in one canonical text: equal texts get equal answers from equal data. */
+void filter_key(const struct filter *f, struct buf *out);
