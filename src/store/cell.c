@@ -1,0 +1,341 @@
+#include "store/cell.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/json_write.h"
+
+#include "base/banned.h"
+
+static void auto_type_fn(duckdb_logical_type *t)
+{
+    duckdb_destroy_logical_type(t);
+}
+#define auto_type __attribute__((cleanup(auto_type_fn)))
+
+static enum status read_struct(duckdb_logical_type type, struct cell_type *ret, struct error *err)
+{
+    size_t count = duckdb_struct_type_child_count(type);
+    ret->parts = xcalloc(count, sizeof *ret->parts);
+    ret->names = xcalloc(count, sizeof *ret->names);
+    for (size_t i = 0; i < count; i++) {
+        auto_type duckdb_logical_type part = duckdb_struct_type_child_type(type, i);
+        char *name = duckdb_struct_type_child_name(type, i);
+        ret->names[i] = xstrdup(name);
+        duckdb_free(name);
+        ret->part_count = i + 1;
+        TRY(cell_type_read(part, &ret->parts[i], err));
+    }
+    return STATUS_OK;
+}
+
+enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, struct error *err)
+{
+    *ret = (struct cell_type){.id = duckdb_get_type_id(type)};
+    enum status s = STATUS_OK;
+    switch ((int)ret->id) {
+    case DUCKDB_TYPE_BOOLEAN:
+    case DUCKDB_TYPE_TINYINT:
+    case DUCKDB_TYPE_SMALLINT:
+    case DUCKDB_TYPE_INTEGER:
+    case DUCKDB_TYPE_BIGINT:
+    case DUCKDB_TYPE_HUGEINT:
+    case DUCKDB_TYPE_UTINYINT:
+    case DUCKDB_TYPE_USMALLINT:
+    case DUCKDB_TYPE_UINTEGER:
+    case DUCKDB_TYPE_UBIGINT:
+    case DUCKDB_TYPE_FLOAT:
+    case DUCKDB_TYPE_DOUBLE:
+    case DUCKDB_TYPE_VARCHAR:
+    case DUCKDB_TYPE_TIMESTAMP:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+    case DUCKDB_TYPE_DATE:
+    case DUCKDB_TYPE_SQLNULL:
+        break;
+    case DUCKDB_TYPE_DECIMAL:
+        ret->stored = duckdb_decimal_internal_type(type);
+        ret->scale = duckdb_decimal_scale(type);
+        break;
+    case DUCKDB_TYPE_LIST: {
+        auto_type duckdb_logical_type part = duckdb_list_type_child_type(type);
+        ret->parts = xcalloc(1, sizeof *ret->parts);
+        ret->part_count = 1;
+        s = cell_type_read(part, &ret->parts[0], err);
+        break;
+    }
+    case DUCKDB_TYPE_STRUCT:
+        s = read_struct(type, ret, err);
+        break;
+    default:
+        s = fail(err, STATUS_INTERNAL, "a value of type %d has no text form", (int)ret->id);
+    }
+    if (s != STATUS_OK)
+        cell_type_done(ret);
+    return s;
+}
+
+void cell_type_done(struct cell_type *t)
+{
+    for (size_t i = 0; i < t->part_count; i++) {
+        cell_type_done(&t->parts[i]);
+        if (t->names)
+            free(t->names[i]);
+    }
+    free(t->parts);
+    free(t->names);
+    *t = (struct cell_type){0};
+}
+
+bool cell_is_null(duckdb_vector v, idx_t row)
+{
+    uint64_t *validity = duckdb_vector_get_validity(v);
+    return validity && !duckdb_validity_row_is_valid(validity, row);
+}
+
+/* --- numbers --------------------------------------------------------------------------------- */
+
+enum { WHOLE_TEXT_MAX = 48 };
+__extension__ typedef __int128 wide;
+__extension__ typedef unsigned __int128 uwide;
+
+/* Writes v / 10^scale at the end of dst and returns where it begins. */
+static struct str whole_text(wide v, unsigned scale, char dst[static WHOLE_TEXT_MAX])
+{
+    uwide rest = v < 0 ? -(uwide)v : (uwide)v;
+    char *at = dst + WHOLE_TEXT_MAX;
+    unsigned digits = 0;
+    /* Sixty-four bit division is many times faster, and nearly always enough. */
+    do {
+        unsigned digit;
+        if (rest >> 64) {
+            digit = (unsigned)(rest % 10);
+            rest /= 10;
+        } else {
+            uint64_t small = (uint64_t)rest;
+            digit = (unsigned)(small % 10);
+            rest = small / 10;
+        }
+        *--at = (char)('0' + digit);
+        if (++digits == scale)
+            *--at = '.';
+    } while (rest || digits <= scale);
+    if (v < 0)
+        *--at = '-';
+    return (struct str){at, (size_t)(dst + WHOLE_TEXT_MAX - at)};
+}
+
+static wide hugeint(const void *data, idx_t row)
+{
+    const duckdb_hugeint *h = (const duckdb_hugeint *)data + row;
+    return (wide)(((uwide)(uint64_t)h->upper << 64) | h->lower);
+}
+
+/* A whole number; false when the type is none. */
+static bool read_whole(duckdb_type id, const void *data, idx_t row, wide *ret)
+{
+    switch ((int)id) {
+    case DUCKDB_TYPE_TINYINT:
+        return *ret = ((const int8_t *)data)[row], true;
+    case DUCKDB_TYPE_SMALLINT:
+        return *ret = ((const int16_t *)data)[row], true;
+    case DUCKDB_TYPE_INTEGER:
+        return *ret = ((const int32_t *)data)[row], true;
+    case DUCKDB_TYPE_BIGINT:
+        return *ret = ((const int64_t *)data)[row], true;
+    case DUCKDB_TYPE_HUGEINT:
+        return *ret = hugeint(data, row), true;
+    case DUCKDB_TYPE_UTINYINT:
+        return *ret = ((const uint8_t *)data)[row], true;
+    case DUCKDB_TYPE_USMALLINT:
+        return *ret = ((const uint16_t *)data)[row], true;
+    case DUCKDB_TYPE_UINTEGER:
+        return *ret = ((const uint32_t *)data)[row], true;
+    case DUCKDB_TYPE_UBIGINT:
+        return *ret = ((const uint64_t *)data)[row], true;
+    default:
+        return false;
+    }
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+struct str cell_text(duckdb_vector v, idx_t row)
+{
+    duckdb_string_t *s = (duckdb_string_t *)duckdb_vector_get_data(v) + row;
+    return (struct str){duckdb_string_t_data(s), duckdb_string_t_length(*s)};
+}
+
+static void add_time(struct buf *out, int64_t us)
+{
+    char text[TIME_TEXT_MAX];
+    buf_puts(out, time_format(us, text));
+}
+
+static void add_date(struct buf *out, int32_t days)
+{
+    int64_t year;
+    int month, day;
+    civil_from_days(days, &year, &month, &day);
+    buf_printf(out, "%04lld-%02d-%02d", (long long)year, month, day);
+}
+
+/* All that is not text, list or struct, as it stands in either format; empty where it is no
+ * number of this world. */
+static void add_plain(const struct cell_type *t, const void *data, idx_t row, struct buf *out)
+{
+    char text[WHOLE_TEXT_MAX];
+    wide whole;
+    struct json_writer w;
+    switch ((int)t->id) {
+    case DUCKDB_TYPE_BOOLEAN:
+        buf_add_str(out, ((const bool *)data)[row] ? STR("true") : STR("false"));
+        break;
+    case DUCKDB_TYPE_FLOAT:
+        jw_begin(&w, out);
+        jw_double(&w, (double)((const float *)data)[row]);
+        break;
+    case DUCKDB_TYPE_DOUBLE:
+        jw_begin(&w, out);
+        jw_double(&w, ((const double *)data)[row]);
+        break;
+    case DUCKDB_TYPE_TIMESTAMP:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+        add_time(out, ((const int64_t *)data)[row]);
+        break;
+    case DUCKDB_TYPE_DATE:
+        add_date(out, ((const int32_t *)data)[row]);
+        break;
+    case DUCKDB_TYPE_DECIMAL:
+        if (read_whole(t->stored, data, row, &whole))
+            buf_add_str(out, whole_text(whole, t->scale, text));
+        break;
+    default:
+        if (read_whole(t->id, data, row, &whole))
+            buf_add_str(out, whole_text(whole, 0, text));
+    }
+}
+
+static void add_json_text(struct str s, struct buf *out)
+{
+    struct json_writer w;
+    jw_begin(&w, out);
+    jw_str(&w, s);
+}
+
+static bool is_quoted(const struct cell_type *t)
+{
+    return t->id == DUCKDB_TYPE_TIMESTAMP || t->id == DUCKDB_TYPE_TIMESTAMP_TZ ||
+           t->id == DUCKDB_TYPE_DATE;
+}
+
+static void add_json_list(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+{
+    const duckdb_list_entry entry = ((const duckdb_list_entry *)duckdb_vector_get_data(v))[row];
+    duckdb_vector parts = duckdb_list_vector_get_child(v);
+    buf_putc(out, '[');
+    for (idx_t i = 0; i < entry.length; i++) {
+        if (i)
+            buf_putc(out, ',');
+        cell_json(&t->parts[0], parts, entry.offset + i, out);
+    }
+    buf_putc(out, ']');
+}
+
+static void add_json_struct(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+{
+    buf_putc(out, '{');
+    for (size_t i = 0; i < t->part_count; i++) {
+        if (i)
+            buf_putc(out, ',');
+        add_json_text(str_of(t->names[i]), out);
+        buf_putc(out, ':');
+        cell_json(&t->parts[i], duckdb_struct_vector_get_child(v, i), row, out);
+    }
+    buf_putc(out, '}');
+}
+
+void cell_json(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+{
+    if (t->id == DUCKDB_TYPE_SQLNULL || cell_is_null(v, row)) {
+        buf_add_str(out, STR("null"));
+    } else if (t->id == DUCKDB_TYPE_VARCHAR) {
+        add_json_text(cell_text(v, row), out);
+    } else if (t->id == DUCKDB_TYPE_LIST) {
+        add_json_list(t, v, row, out);
+    } else if (t->id == DUCKDB_TYPE_STRUCT) {
+        add_json_struct(t, v, row, out);
+    } else if (is_quoted(t)) {
+        buf_putc(out, '"');
+        add_plain(t, duckdb_vector_get_data(v), row, out);
+        buf_putc(out, '"');
+    } else {
+        add_plain(t, duckdb_vector_get_data(v), row, out);
+    }
+}
+
+/* A formula begins with one of these, in some spreadsheet or other. */
+static bool is_formula(struct str s)
+{
+    return s.len && memchr("=+-@\t\r", s.ptr[0], 6);
+}
+
+void cell_csv_text(struct str s, struct buf *out)
+{
+    bool is_guarded = is_formula(s), has_special = false;
+    for (size_t i = 0; i < s.len && !has_special; i++)
+        has_special = memchr("\",\r\n", s.ptr[i], 4) != NULL;
+    if (has_special)
+        buf_putc(out, '"');
+    if (is_guarded)
+        buf_putc(out, '\'');
+    for (size_t i = 0; has_special && i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            buf_putc(out, '"');
+        buf_putc(out, s.ptr[i]);
+    }
+    if (has_special)
+        buf_putc(out, '"');
+    else
+        buf_add_str(out, s);
+}
+
+static void add_csv_list(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+{
+    const struct cell_type *part = &t->parts[0];
+    const duckdb_list_entry entry = ((const duckdb_list_entry *)duckdb_vector_get_data(v))[row];
+    duckdb_vector parts = duckdb_list_vector_get_child(v);
+    auto_buf struct buf text = {0};
+    for (idx_t i = 0; i < entry.length; i++) {
+        if (i)
+            buf_add_str(&text, STR("; "));
+        if (cell_is_null(parts, entry.offset + i))
+            continue;
+        if (part->id == DUCKDB_TYPE_VARCHAR)
+            buf_add_str(&text, cell_text(parts, entry.offset + i));
+        else
+            cell_json(part, parts, entry.offset + i, &text);
+    }
+    cell_csv_text(buf_str(&text), out);
+}
+
+void cell_csv(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+{
+    if (t->id == DUCKDB_TYPE_SQLNULL || cell_is_null(v, row))
+        return;
+    const void *data = duckdb_vector_get_data(v);
+    if (t->id == DUCKDB_TYPE_VARCHAR) {
+        cell_csv_text(cell_text(v, row), out);
+    } else if (t->id == DUCKDB_TYPE_LIST) {
+        add_csv_list(t, v, row, out);
+    } else if (t->id == DUCKDB_TYPE_STRUCT) {
+        auto_buf struct buf text = {0};
+        cell_json(t, v, row, &text);
+        cell_csv_text(buf_str(&text), out);
+    } else if (t->id == DUCKDB_TYPE_DOUBLE && !isfinite(((const double *)data)[row])) {
+        return;
+    } else if (t->id == DUCKDB_TYPE_FLOAT && !isfinite(((const float *)data)[row])) {
+        return;
+    } else {
+        add_plain(t, data, row, out);
+    }
+}

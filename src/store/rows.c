@@ -1,0 +1,168 @@
+#include "store/rows.h"
+
+#include "base/json_write.h"
+
+#include "base/banned.h"
+
+struct rows_column {
+    char *name;
+    char *before; /* of JSON: what stands in front of its value; NULL: not written */
+    struct cell_type type;
+};
+
+static char *json_before(const char *name, bool is_first)
+{
+    struct buf text = {0};
+    struct json_writer w;
+    buf_putc(&text, is_first ? '{' : ',');
+    jw_begin(&w, &text);
+    jw_text(&w, name);
+    buf_putc(&text, ':');
+    return buf_steal(&text);
+}
+
+enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
+                       struct error *err)
+{
+    *r = (struct rows){.result = result, .format = format};
+    size_t count = duckdb_column_count(&r->result);
+    r->columns = xcalloc(count, sizeof *r->columns);
+    bool is_first = true;
+    for (size_t i = 0; i < count; i++) {
+        struct rows_column *c = &r->columns[i];
+        duckdb_logical_type type = duckdb_column_logical_type(&r->result, i);
+        enum status s = cell_type_read(type, &c->type, err);
+        duckdb_destroy_logical_type(&type);
+        c->name = xstrdup(duckdb_column_name(&r->result, i));
+        r->column_count = i + 1;
+        if (s != STATUS_OK)
+            return fail_prefix(err, "column '%s'", c->name);
+        if (c->name[0] == '_')
+            continue;
+        c->before = json_before(c->name, is_first);
+        is_first = false;
+    }
+    return STATUS_OK;
+}
+
+static void add_names(const struct rows *r, struct buf *out)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < r->column_count; i++) {
+        if (!r->columns[i].before)
+            continue;
+        if (!is_first)
+            buf_putc(out, ',');
+        is_first = false;
+        cell_csv_text(str_of(r->columns[i].name), out);
+    }
+    buf_add_str(out, STR("\r\n"));
+}
+
+static void add_csv_row(const struct rows *r, idx_t row, struct buf *out)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < r->column_count; i++) {
+        const struct rows_column *c = &r->columns[i];
+        if (!c->before)
+            continue;
+        if (!is_first)
+            buf_putc(out, ',');
+        is_first = false;
+        cell_csv(&c->type, duckdb_data_chunk_get_vector(r->chunk, i), row, out);
+    }
+    buf_add_str(out, STR("\r\n"));
+}
+
+static void add_object(const struct rows *r, idx_t row, struct buf *out)
+{
+    bool is_empty = true;
+    for (size_t i = 0; i < r->column_count; i++) {
+        const struct rows_column *c = &r->columns[i];
+        if (!c->before)
+            continue;
+        is_empty = false;
+        buf_puts(out, c->before);
+        cell_json(&c->type, duckdb_data_chunk_get_vector(r->chunk, i), row, out);
+    }
+    buf_puts(out, is_empty ? "{}" : "}");
+}
+
+bool rows_next(struct rows *r, struct buf *out)
+{
+    if (!r->is_begun && r->format == ROWS_CSV)
+        add_names(r, out);
+    r->is_begun = true;
+    duckdb_data_chunk chunk = duckdb_fetch_chunk(r->result);
+    if (!chunk)
+        return false;
+    duckdb_destroy_data_chunk(&r->chunk);
+    r->chunk = chunk;
+    idx_t n = duckdb_data_chunk_get_size(chunk);
+    for (idx_t i = 0; i < n && !out->is_overflowed; i++) {
+        if (r->format == ROWS_CSV) {
+            add_csv_row(r, i, out);
+            continue;
+        }
+        if (r->format == ROWS_JSON && (r->count || i))
+            buf_putc(out, ',');
+        add_object(r, i, out);
+        if (r->format == ROWS_NDJSON)
+            buf_putc(out, '\n');
+    }
+    r->count += (int64_t)n;
+    return true;
+}
+
+/* The column's vector of the newest chunk, or NULL where the last row has nothing in it. */
+static duckdb_vector last_of(const struct rows *r, const char *column, duckdb_type *ret_type,
+                             idx_t *ret_row)
+{
+    idx_t n = r->chunk ? duckdb_data_chunk_get_size(r->chunk) : 0;
+    for (size_t i = 0; n && i < r->column_count; i++) {
+        if (!streq(r->columns[i].name, column))
+            continue;
+        duckdb_vector v = duckdb_data_chunk_get_vector(r->chunk, i);
+        *ret_type = r->columns[i].type.id;
+        *ret_row = n - 1;
+        return cell_is_null(v, n - 1) ? NULL : v;
+    }
+    return NULL;
+}
+
+int64_t rows_last_int(const struct rows *r, const char *column, int64_t fallback)
+{
+    duckdb_type type;
+    idx_t row;
+    duckdb_vector v = last_of(r, column, &type, &row);
+    if (!v)
+        return fallback;
+    const void *data = duckdb_vector_get_data(v);
+    if (type == DUCKDB_TYPE_INTEGER)
+        return ((const int32_t *)data)[row];
+    if (type == DUCKDB_TYPE_BIGINT || type == DUCKDB_TYPE_TIMESTAMP)
+        return ((const int64_t *)data)[row];
+    return fallback;
+}
+
+struct str rows_last_text(const struct rows *r, const char *column)
+{
+    duckdb_type type;
+    idx_t row;
+    duckdb_vector v = last_of(r, column, &type, &row);
+    if (!v || type != DUCKDB_TYPE_VARCHAR)
+        return STR("");
+    return cell_text(v, row);
+}
+
+void rows_done(struct rows *r)
+{
+    for (size_t i = 0; i < r->column_count; i++) {
+        cell_type_done(&r->columns[i].type);
+        free(r->columns[i].name);
+        free(r->columns[i].before);
+    }
+    free(r->columns);
+    duckdb_destroy_data_chunk(&r->chunk);
+    *r = (struct rows){0};
+}

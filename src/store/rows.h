@@ -1,0 +1,47 @@
+/*
+ * A result written row by row, straight from DuckDB's column chunks, as JSON, NDJSON or CSV.
+ *
+ *     auto_rows struct rows r = {0};
+ *     TRY(rows_begin(&r, result, ROWS_JSON, err));
+ *     while (rows_next(&r, out)) {}                a chunk (at most 2,048 rows) each time
+ *
+ * JSON gives objects with commas between; the caller writes the brackets around them. NDJSON gives
+ * one object a line. CSV (RFC 4180) begins with a line of names; a text that a spreadsheet would
+ * take for a formula gets ' in front. Times are RFC 3339 UTC, whole numbers are whole at any size,
+ * what is not finite is null. Lists become arrays, in CSV "a; b".
+ *
+ * A column whose name begins with '_' is not written; rows_last_*() read it, for cursors. One
+ * thread; out's overflow is the caller's to check, once, at the end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/cell.h"
+#include "store/store.h"
+
+enum rows_format { ROWS_JSON = 1, ROWS_NDJSON, ROWS_CSV };
+
+struct rows {
+    duckdb_result result; /* borrowed: must outlive it */
+    enum rows_format format;
+    size_t column_count;
+    struct rows_column *columns;
+    duckdb_data_chunk chunk; /* the newest */
+    int64_t count;           /* rows so far */
+    bool is_begun;
+};
+
+/* INTERNAL where a column's type has no text form. */
+enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
+                       struct error *err);
+/* Appends the next chunk's rows; false when there are none left. */
+bool rows_next(struct rows *r, struct buf *out);
+/* Of the last row written: a column of BIGINT, INTEGER or TIMESTAMP; `fallback` where NULL, where
+ * there was no row or no such column. */
+int64_t rows_last_int(const struct rows *r, const char *column, int64_t fallback);
+/* The same of VARCHAR; empty instead. Borrowed until the next rows_next() or rows_done(). */
+struct str rows_last_text(const struct rows *r, const char *column);
+void rows_done(struct rows *r);
+#define auto_rows __attribute__((cleanup(rows_done)))

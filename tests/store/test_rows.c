@@ -1,0 +1,157 @@
+#include "../test.h"
+
+#include "base/mem.h"
+#include "store/rows.h"
+
+static struct store *store;
+static struct store_conn *conn;
+
+static int set_up(void **state)
+{
+    struct store_config c = {.path = ":memory:", .max_memory = "128MB", .threads = 1};
+    return store_open(&c, &store, NULL, NULL) != STATUS_OK ||
+           store_connect(store, &conn, NULL) != STATUS_OK;
+}
+
+static int tear_down(void **state)
+{
+    store_disconnect(conn);
+    store_close(store);
+    return 0;
+}
+
+static enum status try_write(const char *sql, enum rows_format format, struct buf *out,
+                             struct rows *r, struct error *err)
+{
+    static duckdb_result result;
+    duckdb_destroy_result(&result);
+    if (!sql)
+        return STATUS_OK;
+    if (store_query(conn, sql, NULL, 0, &result, err) != STATUS_OK)
+        fail_msg("%s", err->text);
+    TRY(rows_begin(r, result, format, err));
+    while (rows_next(r, out)) {
+    }
+    return STATUS_OK;
+}
+
+static void check(const char *sql, enum rows_format format, const char *want)
+{
+    auto_buf struct buf out = {0};
+    auto_rows struct rows r = {0};
+    struct error err = {0};
+    if (try_write(sql, format, &out, &r, &err) != STATUS_OK)
+        fail_msg("%s: %s", sql, err.text);
+    if (!streq(buf_text(&out), want))
+        fail_msg("%s\n  gives  %s\n  wanted %s", sql, buf_text(&out), want);
+    rows_done(&r);
+    (void)try_write(NULL, format, NULL, NULL, NULL);
+}
+
+/* Each type alone: its JSON and its CSV value. */
+static const struct {
+    const char *value, *json, *csv;
+} types[] = {
+    {"true", "true", "true"},
+    {"(-128)::tinyint", "-128", "-128"},
+    {"32767::smallint", "32767", "32767"},
+    {"(-2147483648)::integer", "-2147483648", "-2147483648"},
+    {"(-9223372036854775808)::bigint", "-9223372036854775808", "-9223372036854775808"},
+    {"18446744073709551615::ubigint", "18446744073709551615", "18446744073709551615"},
+    {"170141183460469231731687303715884105727::hugeint",
+     "170141183460469231731687303715884105727", "170141183460469231731687303715884105727"},
+    {"(-170141183460469231731687303715884105728)::hugeint",
+     "-170141183460469231731687303715884105728", "-170141183460469231731687303715884105728"},
+    {"sum(7::bigint)", "7", "7"},
+    {"0.05::decimal(9,2)", "0.05", "0.05"},
+    {"(-12.5)::decimal(4,1)", "-12.5", "-12.5"},
+    {"(-1)::decimal(30,3)", "-1.000", "-1.000"},
+    {"0.1::double", "0.1", "0.1"},
+    {"52.52::float", "52.52000045776367", "52.52000045776367"},
+    {"'nan'::double", "null", ""},
+    {"'-infinity'::float", "null", ""},
+    {"timestamp '2024-02-29 23:59:59.999'", "\"2024-02-29T23:59:59.999Z\"",
+     "2024-02-29T23:59:59.999Z"},
+    {"timestamptz '1969-12-31 23:00:00+00'", "\"1969-12-31T23:00:00.000Z\"",
+     "1969-12-31T23:00:00.000Z"},
+    {"date '0099-01-02'", "\"0099-01-02\"", "0099-01-02"},
+    {"null::bigint", "null", ""},
+    {"null", "null", ""},
+    {"''", "\"\"", ""},
+    {"'short'", "\"short\"", "short"},
+    {"'longer than twelve bytes'", "\"longer than twelve bytes\"", "longer than twelve bytes"},
+    {"'a \"b\" \\' || chr(10) || chr(1) || 'ä'", "\"a \\\"b\\\" \\\\\\n\\u0001ä\"",
+     "\"a \"\"b\"\" \\\n\001ä\""},
+    {"'x, y'", "\"x, y\"", "\"x, y\""},
+    {"'=1+1'", "\"=1+1\"", "'=1+1"},
+    {"'@a, b'", "\"@a, b\"", "\"'@a, b\""},
+    {"['a', null, 'b \"c\"']", "[\"a\",null,\"b \\\"c\\\"\"]", "\"a; ; b \"\"c\"\"\""},
+    {"[1, 2]::bigint[]", "[1,2]", "1; 2"},
+    {"[]::varchar[]", "[]", ""},
+    {"{'n': 1, 's': ['x']}", "{\"n\":1,\"s\":[\"x\"]}", "\"{\"\"n\"\":1,\"\"s\"\":[\"\"x\"\"]}\""},
+};
+
+static void every_type_has_its_text(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        auto_free char *sql = xasprintf("select %s as v", types[i].value);
+        auto_free char *json = xasprintf("{\"v\":%s}", types[i].json);
+        auto_free char *csv = xasprintf("v\r\n%s\r\n", types[i].csv);
+        check(sql, ROWS_JSON, json);
+        check(sql, ROWS_CSV, csv);
+    }
+}
+
+static void rows_stand_one_after_the_other(void **state)
+{
+    static const char two[] = "select 1 as a, 'x' as \"b \"\"q\"\"\", 9 as _c union all"
+                              " select 2, null, 8 order by 1";
+    check(two, ROWS_JSON, "{\"a\":1,\"b \\\"q\\\"\":\"x\"},{\"a\":2,\"b \\\"q\\\"\":null}");
+    check(two, ROWS_NDJSON, "{\"a\":1,\"b \\\"q\\\"\":\"x\"}\n{\"a\":2,\"b \\\"q\\\"\":null}\n");
+    check(two, ROWS_CSV, "a,\"b \"\"q\"\"\"\r\n1,x\r\n2,\r\n");
+    check("select 1 as a where false", ROWS_JSON, "");
+    check("select 1 as a where false", ROWS_CSV, "a\r\n");
+}
+
+static void chunks_are_joined_and_counted(void **state)
+{
+    auto_buf struct buf out = {0};
+    auto_rows struct rows r = {0};
+    struct error err = {0};
+    assert_int_equal(try_write("select i, 'row ' || i as _name, i::integer as _i,"
+                               " timestamp '1970-01-01 00:00:01' as _at from range(5000) t(i)"
+                               " order by i", ROWS_JSON, &out, &r, &err), STATUS_OK);
+    assert_int_equal(r.count, 5000);
+    size_t commas = 0;
+    for (size_t i = 0; i < out.len; i++)
+        commas += out.data[i] == ',';
+    assert_int_equal(commas, 4999);
+    assert_true(str_eq(rows_last_text(&r, "_name"), STR("row 4999")));
+    assert_int_equal(rows_last_int(&r, "_i", -1), 4999);
+    assert_int_equal(rows_last_int(&r, "_at", -1), 1000000);
+    assert_int_equal(rows_last_int(&r, "_none", -1), -1);
+    rows_done(&r);
+    (void)try_write(NULL, ROWS_JSON, NULL, NULL, NULL);
+}
+
+static void a_type_without_text_names_its_column(void **state)
+{
+    auto_buf struct buf out = {0};
+    auto_rows struct rows r = {0};
+    struct error err = {0};
+    assert_int_equal(try_write("select 1 as a, interval 1 day as gap", ROWS_JSON, &out, &r, &err),
+                     STATUS_INTERNAL);
+    assert_non_null(strstr(err.text, "'gap'"));
+    (void)try_write(NULL, ROWS_JSON, NULL, NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_has_its_text),
+        cmocka_unit_test(rows_stand_one_after_the_other),
+        cmocka_unit_test(chunks_are_joined_and_counted),
+        cmocka_unit_test(a_type_without_text_names_its_column),
+    };
+    return cmocka_run_group_tests_name("store/rows", tests, set_up, tear_down);
+}
