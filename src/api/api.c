@@ -67,6 +67,7 @@ void request_no_content(struct request *r)
     http_reply_static(x, 204, NULL, STR(""));
 }
 
+/* `code` where the closed list of statuses has none for it. */
 static void reply_error(struct request *r, int http_status, const char *code,
                         const struct error *err)
 {
@@ -109,6 +110,15 @@ void request_failf(struct request *r, enum status s, const char *field, const ch
     request_fail(r, &err);
 }
 
+void request_fail_upgrade(struct request *r)
+{
+    struct error err = {0};
+    (void)fail_field(&err, STATUS_INVALID, "Upgrade", "this is the address of a WebSocket");
+    http_add_header(r->x, "Upgrade", "websocket");
+    http_add_header(r->x, "Sec-WebSocket-Version", "13");
+    reply_error(r, 426, "UPGRADE_REQUIRED", &err);
+}
+
 /* --- routing --------------------------------------------------------------------------------- */
 
 static bool match(const char *pattern, const char *path, struct request *r)
@@ -133,31 +143,31 @@ static bool match(const char *pattern, const char *path, struct request *r)
 
 static bool is_change(const char *method)
 {
-    return !streq(method, "GET") && !streq(method, "HEAD");
+    return !streq(method, "GET");
 }
 
 /* Finds the route; false after having answered. */
 static bool find_route(struct request *r)
 {
     const char *path = http_path(r->x);
-    const char *method = http_method(r->x);
-    if (streq(method, "HEAD"))
-        method = "GET";
-    bool is_path_known = false;
+    auto_buf struct buf allowed = {0};
     if (str_has_prefix(str_of(path), STR("/api/v1/"))) {
         for (size_t i = 0; i < api_route_count; i++) {
+            const char *method = api_routes[i].method;
             if (!match(api_routes[i].pattern, path + sizeof PREFIX - 1, r))
                 continue;
-            is_path_known = true;
-            if (streq(api_routes[i].method, method)) {
+            buf_printf(&allowed, "%s%s", allowed.len ? ", " : "",
+                       streq(method, "GET") ? "GET, HEAD" : method);
+            if (streq(method, http_method(r->x))) {
                 r->route = &api_routes[i];
                 return true;
             }
         }
     }
     struct error err = {0};
-    if (is_path_known) {
-        (void)fail(&err, STATUS_INVALID, "%s is not possible here", http_method(r->x));
+    if (allowed.len) {
+        http_add_header(r->x, "Allow", allowed.data);
+        (void)fail(&err, STATUS_INVALID, "%.16s is not possible here", http_method(r->x));
         reply_error(r, 405, "METHOD_NOT_ALLOWED", &err);
     } else {
         request_failf(r, STATUS_NOT_FOUND, "", "no such path");

@@ -216,6 +216,10 @@ void handle_ws(struct request *r)
 {
     struct api *a = r->api;
     struct http_exchange *x = r->x;
+    if (!http_wants_upgrade(x)) {
+        request_fail_upgrade(r);
+        return;
+    }
     request_release(r, 101);
     http_upgrade(x, upgraded, a);
 }

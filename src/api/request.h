@@ -67,6 +67,8 @@ void request_reply(struct request *r, int http_status, struct buf *json); /* tak
 void request_fail(struct request *r, const struct error *err);
 void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* 426: only a WebSocket can be opened here. */
+void request_fail_upgrade(struct request *r);
 void request_no_content(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
  * handlers that answer by other means (http_reply_*, http_upgrade). */

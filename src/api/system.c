@@ -1,4 +1,4 @@
-/* Health, what the page needs first, the description of the API. */
+/* Health, and what the page needs first. */
 #include "api/request.h"
 
 #include "base/clock.h"
@@ -73,72 +73,6 @@ void handle_app(struct request *r)
     jw_kv_array(&w, "auth_modes");
     jw_text(&w, "jwt");
     jw_array_end(&w);
-    jw_object_end(&w);
-    request_reply(r, 200, &out);
-}
-
-static void write_operation(struct json_writer *w, const struct route *route)
-{
-    char method[16];
-    size_t n = 0;
-    for (; route->method[n] != '\0' && n < sizeof method - 1; n++)
-        method[n] = (char)(route->method[n] | 0x20);
-    method[n] = '\0';
-    jw_kv_object(w, method);
-    jw_kv_text(w, "summary", route->summary);
-    jw_kv_text(w, "x-role", role_name(route->role));
-    jw_kv_array(w, "security");
-    if (route->role != ROLE_NOBODY) {
-        jw_object(w);
-        jw_kv_array(w, "session");
-        jw_array_end(w);
-        jw_object_end(w);
-    }
-    jw_array_end(w);
-    jw_kv_object(w, "responses");
-    jw_kv_object(w, "default");
-    jw_kv_text(w, "description", "JSON, or the error shape");
-    jw_object_end(w);
-    jw_object_end(w);
-    jw_object_end(w);
-}
-
-void handle_openapi(struct request *r)
-{
-    struct buf out = {0};
-    struct json_writer w;
-    jw_begin(&w, &out);
-    jw_object(&w);
-    jw_kv_text(&w, "openapi", "3.1.0");
-    jw_kv_object(&w, "info");
-    jw_kv_text(&w, "title", "Cartographus");
-    jw_kv_text(&w, "version", r->api->config.version);
-    jw_object_end(&w);
-    jw_kv_object(&w, "components");
-    jw_kv_object(&w, "securitySchemes");
-    jw_kv_object(&w, "session");
-    jw_kv_text(&w, "type", "apiKey");
-    jw_kv_text(&w, "in", "cookie");
-    jw_kv_text(&w, "name", AUTH_COOKIE);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    jw_kv_object(&w, "paths");
-    for (size_t i = 0; i < api_route_count; i++) {
-        bool is_first = true;
-        for (size_t k = 0; k < i; k++)
-            is_first = is_first && !streq(api_routes[k].pattern, api_routes[i].pattern);
-        if (!is_first)
-            continue;
-        auto_free char *path = xasprintf("/api/v1%s", api_routes[i].pattern);
-        jw_kv_object(&w, path);
-        for (size_t k = i; k < api_route_count; k++) {
-            if (streq(api_routes[k].pattern, api_routes[i].pattern))
-                write_operation(&w, &api_routes[k]);
-        }
-        jw_object_end(&w);
-    }
-    jw_object_end(&w);
     jw_object_end(&w);
     request_reply(r, 200, &out);
 }

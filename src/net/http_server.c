@@ -321,24 +321,26 @@ static bool has_token(const char *header, const char *word)
     return false;
 }
 
-void http_upgrade(struct http_exchange *x,
-                  void (*opened)(void *ctx, int fd, char *leftover, size_t leftover_len), void *ctx)
+bool http_wants_upgrade(const struct http_exchange *x)
 {
     const char *key = http_header(x, "Sec-WebSocket-Key");
     const char *version = http_header(x, "Sec-WebSocket-Version");
-    if (!has_token(http_header(x, "Upgrade"), "websocket") ||
-        !has_token(http_header(x, "Connection"), "upgrade") || !key || strlen(key) != 24) {
+    return has_token(http_header(x, "Upgrade"), "websocket") &&
+           has_token(http_header(x, "Connection"), "upgrade") && key && strlen(key) == 24 &&
+           version && streq(version, "13");
+}
+
+void http_upgrade(struct http_exchange *x,
+                  void (*opened)(void *ctx, int fd, char *leftover, size_t leftover_len), void *ctx)
+{
+    if (!http_wants_upgrade(x)) {
         http_add_header(x, "Upgrade", "websocket");
-        http_reply(x, 426, "text/plain", STR("this is a WebSocket address\n"));
-        return;
-    }
-    if (!version || !streq(version, "13")) {
         http_add_header(x, "Sec-WebSocket-Version", "13");
-        http_reply(x, 426, "text/plain", STR("only WebSocket version 13 is spoken\n"));
+        http_reply(x, 426, "text/plain", STR("this is a WebSocket address, version 13\n"));
         return;
     }
     char accept[WS_ACCEPT_TEXT];
-    ws_accept_key(str_of(key), accept);
+    ws_accept_key(str_of(http_header(x, "Sec-WebSocket-Key")), accept);
     struct upgrade *u = xcalloc(1, sizeof *u);
     *u = (struct upgrade){opened, ctx};
     struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgraded, u);

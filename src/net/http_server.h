@@ -92,8 +92,10 @@ void http_reply_stream(struct http_exchange *x, int status, const char *content_
 /* Keeps the exchange for a later reply from another thread (call before handing it on). */
 void http_keep(struct http_exchange *x);
 
+/* True when the request asks for a WebSocket, version 13. */
+bool http_wants_upgrade(const struct http_exchange *x);
 /* RFC 6455 hand-over: checks the upgrade headers, answers 101 and gives the socket to `opened`
- * (which owns fd and frees `leftover` with free()). Answers 400/426 itself when the request is no
+ * (which owns fd and frees `leftover` with free()). Answers 426 itself when the request is no
  * WebSocket upgrade. Use with net/ws_hub.h. */
 void http_upgrade(struct http_exchange *x,
                   void (*opened)(void *ctx, int fd, char *leftover, size_t leftover_len),

@@ -1,0 +1,69 @@
+/* The description of the API (OpenAPI 3.1): the route table and api.json together. */
+#include "api/openapi.h"
+
+#include "api/request.h"
+#include "base/mem.h"
+
+#include "base/banned.h"
+
+static const char *doc_of(const struct route *route)
+{
+    for (size_t i = 0; i < api_doc_count; i++) {
+        if (streq(api_docs[i].method, route->method) && streq(api_docs[i].pattern, route->pattern))
+            return api_docs[i].json;
+    }
+    return "\"responses\":{}";
+}
+
+static void write_operation(struct buf *out, const struct route *route)
+{
+    struct json_writer w;
+    buf_putc(out, '"');
+    for (const char *c = route->method; *c != '\0'; c++)
+        buf_putc(out, (char)(*c | 0x20));
+    buf_puts(out, "\":{\"summary\":");
+    jw_begin(&w, out);
+    jw_text(&w, route->summary);
+    buf_printf(out, ",\"x-role\":\"%s\",\"security\":[%s],%s}", role_name(route->role),
+               route->role == ROLE_NOBODY ? "" : "{\"session\":[]}", doc_of(route));
+}
+
+static bool is_first_of_its_path(size_t row)
+{
+    for (size_t i = 0; i < row; i++) {
+        if (streq(api_routes[i].pattern, api_routes[row].pattern))
+            return false;
+    }
+    return true;
+}
+
+static void write_paths(struct buf *out)
+{
+    for (size_t i = 0; i < api_route_count; i++) {
+        const char *pattern = api_routes[i].pattern;
+        if (!is_first_of_its_path(i))
+            continue;
+        buf_printf(out, "%s\"/api/v1%s\":{", i == 0 ? "" : ",", pattern);
+        for (size_t k = i; k < api_route_count; k++) {
+            if (!streq(api_routes[k].pattern, pattern))
+                continue;
+            if (k > i)
+                buf_putc(out, ',');
+            write_operation(out, &api_routes[k]);
+        }
+        buf_putc(out, '}');
+    }
+}
+
+void handle_openapi(struct request *r)
+{
+    struct buf out = {0};
+    buf_printf(&out,
+               "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Cartographus\",\"version\":\"%s\"},"
+               "\"components\":{\"securitySchemes\":{\"session\":{\"type\":\"apiKey\","
+               "\"in\":\"cookie\",\"name\":\"%s\"}},%s},\"paths\":{",
+               r->api->config.version, AUTH_COOKIE, api_components);
+    write_paths(&out);
+    buf_puts(&out, "}}");
+    request_reply(r, 200, &out);
+}

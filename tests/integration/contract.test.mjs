@@ -1,0 +1,184 @@
+// The description of the API and the API: each says what the other does. In demo mode, so that every
+// list has rows.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { WebSocket } from 'ws';
+import { password, startProgram } from './program.mjs';
+import { until } from './simulator.mjs';
+
+const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
+addFormats.default(ajv);
+ajv.addVocabulary(['openapi', 'info', 'components', 'paths']);
+let program, cookie, api;
+
+before(async () => {
+  program = await startProgram({ DEMO: 'true' });
+  cookie = await program.login();
+  api = await (await ask('GET', '/api/v1/openapi.json')).json();
+  ajv.addSchema(api, 'api');
+  await until('the demo has plays and sessions', async () => {
+    const plays = await (await ask('GET', '/api/v1/plays')).json();
+    const { sessions } = await (await ask('GET', '/api/v1/sessions')).json();
+    return { is: plays.total > 100 && sessions.length > 0, value: [plays.total, sessions.length] };
+  }, 60000);
+});
+after(() => program?.stop());
+
+const ask = (method, route, { headers = { cookie }, body } = {}) =>
+  fetch(program.url(route), { method, headers, body });
+
+const pointer = (...names) => 'api#' + names
+  .map((n) => '/' + encodeURIComponent(n.replaceAll('~', '~0').replaceAll('/', '~1'))).join('');
+function assertFits(where, value, ...names) {
+  const fits = ajv.validate({ $ref: pointer(...names) }, value);
+  assert.ok(fits, `${where}: ${ajv.errorsText(ajv.errors)}: ${JSON.stringify(ajv.errors?.[0]?.params)}`);
+}
+
+// The one error shape, with the request id of the header.
+async function assertError(where, answer, status, field) {
+  assert.equal(answer.status, status, where);
+  assert.match(answer.headers.get('content-type'), /^application\/json/, where);
+  const body = await answer.json();
+  assertFits(where, body, 'components', 'schemas', 'error');
+  assert.equal(body.error.request_id, answer.headers.get('x-request-id'), where);
+  if (field !== undefined) assert.equal(body.error.field, field, where);
+}
+
+// The answer is one that the operation names, and is what it says.
+async function assertAnswer(where, operation, pathAndMethod, answer) {
+  const text = await answer.text();
+  assert.ok(operation.responses[answer.status], `${where}: ${answer.status} ${text.slice(0, 300)}`);
+  const { content } = operation.responses[answer.status];
+  if (!content) return assert.equal(text, '', where);
+  const type = answer.headers.get('content-type').split(';')[0];
+  assert.ok(content[type], `${where}: ${type} is not documented`);
+  if (type === 'application/json')
+    assertFits(where, JSON.parse(text), 'paths', ...pathAndMethod, 'responses',
+      String(answer.status), 'content', type, 'schema');
+}
+
+const operations = () => Object.entries(api.paths).flatMap(([route, methods]) =>
+  Object.entries(methods).map(([method, operation]) =>
+    ({ name: `${method.toUpperCase()} ${route.slice('/api/v1'.length)}`, route,
+      method: method.toUpperCase(), pathAndMethod: [route, method], operation })));
+const parameters = (operation, place) => (operation.parameters ?? [])
+  .map((p) => api.components.parameters[p.$ref.split('/').at(-1)])
+  .filter((p) => p.in === place);
+const firstOf = async (route, list) => (await (await ask('GET', route)).json())[list][0];
+
+// What an operation needs beyond a plain GET: path parameters' values, bodies, what is undone after.
+const needs = {
+  'POST /auth/login': { body: () => JSON.stringify({ username: 'admin', password }) },
+  'POST /auth/logout': { cookie: () => program.login() },
+  'POST /sync/trigger': {},
+  'GET /ws': { separately: true },
+};
+const isPlain = (o) => o.method === 'GET' && parameters(o.operation, 'path').length === 0;
+async function callOf(o) {
+  const need = needs[o.name] ?? {};
+  const values = need.path ? await need.path() : {};
+  const route = o.route.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name]));
+  const headers = { cookie: need.cookie ? await need.cookie() : cookie };
+  return { route: route + (need.query ?? ''), headers, body: need.body?.() };
+}
+
+test('the description is valid OpenAPI 3.1', async () => {
+  const { valid, errors } = await new Validator().validate(structuredClone(api));
+  assert.ok(valid, JSON.stringify(errors));
+  assert.match(api.openapi, /^3\.1\./);
+});
+
+test('every operation says what it answers, and every object which members it has', () => {
+  for (const { name, operation } of operations()) {
+    assert.ok(Object.keys(operation.responses).some((s) => /^[123]/.test(s)), `${name} names no success`);
+    assert.ok(operation.responses.default, name);
+  }
+  for (const [name, schema] of Object.entries(api.components.schemas))
+    if (schema.properties) assert.equal(schema.additionalProperties, false, name);
+});
+
+test('every operation answers as described', async () => {
+  for (const o of operations()) {
+    if (needs[o.name]?.separately) continue;
+    assert.ok(isPlain(o) || needs[o.name], `${o.name} is described but not tried here`);
+    const { route, headers, body } = await callOf(o);
+    await assertAnswer(o.name, o.operation, o.pathAndMethod, await ask(o.method, route, { headers, body }));
+  }
+});
+
+test('every parameter is taken, and a wrong or unknown one is refused by name', async () => {
+  let checked = 0;
+  for (const o of operations()) {
+    const query = parameters(o.operation, 'query');
+    if (query.length === 0 || o.method !== 'GET') continue;
+    const { route, headers } = await callOf(o);
+    const get = (text) => ask('GET', `${route}?${text}`, { headers });
+    for (const p of query) {
+      const where = `${o.name} ${p.name}`;
+      const given = `${p.name}=${encodeURIComponent(p.example)}`;
+      await assertAnswer(where, o.operation, o.pathAndMethod, await get(given));
+      await assertError(`${where}, not UTF-8`, await get(`${p.name}=%ff`), 400, p.name);
+      if (p.schema.type === 'integer' || p.schema.enum)
+        await assertError(`${where}=x`, await get(`${p.name}=x`), 400, p.name);
+      checked++;
+    }
+    await assertError(`${o.name} colour`, await get('colour=red'), 400, 'colour');
+  }
+  assert.ok(checked > 0);
+});
+
+test('frames on the socket are as described', async () => {
+  const frames = [];
+  const socket = new WebSocket(program.url('/api/v1/ws'), { headers: { cookie }, origin: program.url('') });
+  socket.on('message', (text) => frames.push(JSON.parse(text)));
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  await until('frames come', async () => ({ is: frames.length >= 5, value: frames.length }), 30000);
+  socket.terminate();
+  for (const frame of frames)
+    assertFits(frame.type, frame, 'components', 'schemas', `frame_${frame.type}`);
+  await assertError('GET /ws without upgrade', await ask('GET', '/api/v1/ws'), 426, 'Upgrade');
+});
+
+test('without a login every operation that needs one refuses in the one error shape', async () => {
+  for (const o of operations()) {
+    if (o.operation['x-role'] === 'nobody') continue;
+    const route = o.route.replace(/\{\w+\}/g, '1');
+    await assertError(o.name, await ask(o.method, route, { headers: {} }), 401);
+  }
+});
+
+test('another method is 405 and names the right ones, another path is 404', async () => {
+  for (const [route, methods] of Object.entries(api.paths)) {
+    const known = Object.keys(methods).map((m) => m.toUpperCase());
+    const path = route.replace(/\{\w+\}/g, '1');
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'].filter((m) => !known.includes(m))) {
+      const answer = await ask(method, path);
+      const allowed = answer.headers.get('allow')?.split(', ');
+      await assertError(`${method} ${route}`, answer, 405);
+      assert.deepEqual(allowed.filter((m) => m !== 'HEAD').sort(), known.sort(), route);
+    }
+    await assertError(`${route}/nothing/more`, await ask('GET', `${path}/nothing/more`), 404);
+  }
+  for (const route of ['/api', '/api/', '/api/v1', '/api/v2/plays', '/api/v1//plays', '/api/v1/plays/'])
+    await assertError(route, await ask('GET', route), 404);
+});
+
+test('HEAD is GET without the body', async () => {
+  for (const o of operations().filter((each) => isPlain(each) && each.name !== 'GET /ws')) {
+    const [head, get] = [await ask('HEAD', o.route), await ask('GET', o.route)];
+    assert.equal(head.status, get.status, o.name);
+    assert.equal(head.headers.get('content-type'), get.headers.get('content-type'), o.name);
+    assert.equal(await head.text(), '', o.name);
+    await get.text();
+  }
+});
+
+test('a body that is too large, not JSON or not an object is refused', async () => {
+  const login = (body) => ask('POST', '/api/v1/auth/login', { body });
+  await assertError('not JSON', await login('{"username'), 400);
+  await assertError('a list', await login('[]'), 400);
+  await assertError('too large', await login('x'.repeat(100_000)), 413);
+});

@@ -1,0 +1,41 @@
+// The real binary on a free port with a folder of its own: start, log in, stop.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { build, Children, until } from './simulator.mjs';
+
+export const password = 'correct horse battery';
+
+export const freePort = () => new Promise((resolve) => {
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address();
+    probe.close(() => resolve(port));
+  });
+});
+
+// Starts `cartographus serve` and waits until it is healthy. `more` is its further environment.
+export async function startProgram(more = {}) {
+  const children = new Children();
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+  const port = await freePort();
+  const child = children.spawn(path.join(build, 'cartographus'), ['serve'], { env: {
+    PATH: process.env.PATH, DATA_DIR: folder, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port),
+    JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password, ...more } });
+  const url = (route) => `http://127.0.0.1:${port}${route}`;
+  await until('the server answers', async () => ({
+    is: await fetch(url('/api/v1/health')).then((r) => r.ok, () => false), value: child.text }), 30000);
+  const login = async () => {
+    const answer = await fetch(url('/api/v1/auth/login'),
+      { method: 'POST', body: JSON.stringify({ username: 'admin', password }) });
+    assert.equal(answer.status, 200);
+    return answer.headers.get('set-cookie').split(';')[0];
+  };
+  const stop = async () => {
+    await children.end();
+    await rm(folder, { recursive: true });
+    assert.equal(child.exitCode, 0, child.text);
+  };
+  return { child, folder, port, url, login, stop };
+}

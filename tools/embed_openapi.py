@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Turns src/api/api.json into the C tables of src/api/openapi.h: embed_openapi.py api.json OUT.c
+
+api.json says what goes in and out of each route; the route table (routes.c) says the rest. A type
+is a text: int, double, bool, text, time, object, file, numbers and words (lists with commas), the
+name of a schema, [T] a list of T, a|b one of these texts, 'a' this text; T? also null; "T: help"
+adds a description, "int from 1" a least value. Where a JSON object stands for a type, it is an object of
+exactly these members; a member "name?" may be missing.
+
+An operation has "parameters" (names out of "parameters": [type, example]), "body" (a type) and,
+under its HTTP status, what it answers (a type, null for no body).
+"""
+import json
+import pathlib
+import re
+import sys
+
+PLAIN = {
+    "int": {"type": "integer"}, "double": {"type": "number"}, "bool": {"type": "boolean"},
+    "text": {"type": "string"}, "time": {"type": "string", "format": "date-time"},
+    "object": {"type": "object"}, "file": {"type": "string", "format": "binary"},
+    "numbers": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+    "words": {"type": "string", "pattern": "^[^,]+(,[^,]+)*$"},
+}
+REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "202": "it has begun",
+           "204": "done", "503": "not now"}
+document = json.loads(pathlib.Path(sys.argv[1]).read_text())
+
+
+def schema(spec, where):
+    if isinstance(spec, dict):
+        members = {name.removesuffix("?"): schema(value, f"{where}.{name}")
+                   for name, value in spec.items()}
+        needed = [name for name in spec if not name.endswith("?")]
+        return {"type": "object", "properties": members, "required": needed,
+                "additionalProperties": False}
+    word, _, help_text = spec.partition(": ")
+    word, _, least = word.partition(" from ")
+    can_be_null = word.endswith("?")
+    word = word.removesuffix("?")
+    if word.startswith("["):
+        found = {"type": "array", "items": schema(word[1:-1], where)}
+    elif word in PLAIN:
+        found = dict(PLAIN[word])
+    elif word in document["schemas"]:
+        found = {"$ref": f"#/components/schemas/{word}"}
+    elif "|" in word or word.startswith("'"):
+        found = {"type": "string", "enum": word.strip("'").split("|")}
+    else:
+        sys.exit(f"{sys.argv[1]}: {where}: '{word}' is no type")
+    if can_be_null:
+        found = ({"anyOf": [found, {"type": "null"}]} if "$ref" in found
+                 else found | {"type": [found["type"], "null"]})
+    if least:
+        found["minimum"] = int(least)
+    if help_text:
+        found["description"] = help_text
+    return found
+
+
+def parameter(name, place, spec, example):
+    found = schema(spec, name)
+    help_text = found.pop("description", name)
+    return {"name": name, "in": place, "required": place == "path", "description": help_text,
+            "schema": found, "example": example}
+
+
+def operation(key, spec):
+    found = {"parameters": []}
+    for name in re.findall(r"\{(\w+)\}", key):
+        found["parameters"].append({"$ref": f"#/components/parameters/{name}"})
+    for name in spec.get("parameters", []):
+        if name not in document["parameters"]:
+            sys.exit(f"{sys.argv[1]}: {key}: there is no parameter '{name}'")
+        found["parameters"].append({"$ref": f"#/components/parameters/{name}"})
+    if "body" in spec:
+        kind = "application/octet-stream" if spec["body"] == "file" else "application/json"
+        found["requestBody"] = {"required": True,
+                                "content": {kind: {"schema": schema(spec["body"], key)}}}
+    found["responses"] = {}
+    for status, answer in spec.items():
+        if not status.isdigit():
+            continue
+        found["responses"][status] = {"description": REASONS[status]} | (
+            {"content": {"application/json": {"schema": schema(answer, key)}}} if answer else {})
+    found["responses"]["default"] = {"$ref": "#/components/responses/error"}
+    return found
+
+
+def c_text(value):
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+paths = "".join(document["operations"])
+components = {
+    "schemas": {name: schema(spec, name) for name, spec in document["schemas"].items()},
+    "parameters": {
+        name: parameter(name, "path" if "{" + name + "}" in paths else "query", *spec)
+        for name, spec in document["parameters"].items()},
+    "responses": {"error": {
+        "description": "what went wrong",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/error"}}}}},
+}
+rows = []
+for key, spec in document["operations"].items():
+    method, pattern = key.split(" ")
+    members = json.dumps(operation(key, spec), separators=(",", ":"))[1:-1]
+    rows.append(f"    {{{c_text(method)}, {c_text(pattern)},\n     {c_text(members)}}},")
+members = json.dumps(components, separators=(",", ":"))[1:-1]
+pathlib.Path(sys.argv[2]).write_text("\n".join([
+    '#include "api/openapi.h"', "", "const struct api_doc api_docs[] = {", *rows, "};",
+    "const size_t api_doc_count = sizeof api_docs / sizeof api_docs[0];",
+    f"const char api_components[] = {c_text(members)};", ""]))
