@@ -182,6 +182,20 @@ static bool has_role(const struct request *r)
     return r->is_logged_in && r->user.role >= r->route->role;
 }
 
+/* Who asks: by the cookie; over the control socket the command line, which is the administrator. */
+static void identify(struct request *r)
+{
+    if (http_is_control(r->x)) {
+        r->is_logged_in = true;
+        r->user = (struct auth_user){.name = "command line", .role = ROLE_ADMIN};
+        return;
+    }
+    char token[AUTH_TOKEN_MAX];
+    if (http_cookie(r->x, AUTH_COOKIE, token, sizeof token))
+        r->is_logged_in = auth_session(r->api->config.auth, token, &r->user);
+    secret_wipe(token, sizeof token);
+}
+
 static void handle_api(struct api *a, struct http_exchange *x)
 {
     struct request *r = xcalloc(1, sizeof *r);
@@ -190,11 +204,9 @@ static void handle_api(struct api *a, struct http_exchange *x)
     r->started_us = clock_monotonic_us();
     if (!find_route(r))
         return;
-    char token[AUTH_TOKEN_MAX];
-    if (http_cookie(x, AUTH_COOKIE, token, sizeof token))
-        r->is_logged_in = auth_session(a->config.auth, token, &r->user);
-    secret_wipe(token, sizeof token);
-    bool is_page_checked = is_change(http_method(x)) || r->route->handle == handle_ws;
+    identify(r);
+    bool is_page_checked = !http_is_control(x) &&
+                           (is_change(http_method(x)) || r->route->handle == handle_ws);
     if (is_page_checked && !auth_is_same_origin(http_header(x, "Origin"), http_header(x, "Host"),
                                                 http_header(x, "Sec-Fetch-Site"))) {
         request_failf(r, STATUS_DENIED, "Origin", "this request comes from another site");

@@ -23,8 +23,9 @@
 struct app {
     const struct config *config;
     const char *version;
+    enum app_mode mode;
+    size_t started; /* parts before this one in the table run, if their row says so */
     int lock_fd;
-    sigset_t signals;
     struct auth *auth;
     struct store *store;
     struct log *log;
@@ -59,7 +60,8 @@ static enum status start_auth(struct app *a, struct error *err)
     auto_free char *path = in_data(a, "cartographus.sqlite");
     struct auth_config c = {.path = path,
                             .jwt_secret = a->config->jwt_secret,
-                            .admin_username = a->config->admin_username,
+                            .admin_username = a->mode == APP_SERVE ? a->config->admin_username
+                                                                   : NULL,
                             .admin_password = a->config->admin_password,
                             .session_timeout_us = a->config->session_timeout};
     return auth_open(&c, &a->auth, err);
@@ -217,14 +219,17 @@ static void stop_api(struct app *a)
 
 static enum status start_http(struct app *a, struct error *err)
 {
-    struct http_server_config c = {.host = a->config->http_host,
+    auto_free char *socket_path = in_data(a, APP_SOCKET);
+    struct http_server_config c = {.host = a->mode == APP_SERVE ? a->config->http_host : NULL,
                                    .port = (uint16_t)a->config->http_port,
+                                   .socket_path = socket_path,
                                    .ctx = a->api,
                                    .body_policy = api_body_policy,
                                    .handle = api_handle};
     TRY(http_server_start(&c, &a->http, err));
-    log_info("app", "listening", LF_TEXT("host", a->config->http_host),
-             LF_INT("port", http_server_port(a->http)));
+    if (a->mode == APP_SERVE)
+        log_info("app", "listening", LF_TEXT("host", a->config->http_host),
+                 LF_INT("port", http_server_port(a->http)));
     return STATUS_OK;
 }
 
@@ -283,18 +288,63 @@ static void stop_collector(struct app *a)
     free(a->sources);
 }
 
-/* Started from top to bottom, stopped from bottom to top. */
+/* Started from top to bottom, stopped from bottom to top. Offline all but those that watch. */
 static const struct {
     const char *name;
     enum status (*start)(struct app *a, struct error *err);
     void (*stop)(struct app *a);
+    bool is_serving_only;
 } parts[] = {
-    {"lock", start_lock, stop_lock},       {"auth", start_auth, stop_auth},
-    {"store", start_store, stop_store},    {"log", start_log, stop_log},
-    {"places", start_places, stop_places}, {"ingest", start_ingest, stop_ingest},
-    {"live", start_live, stop_live},       {"api", start_api, stop_api},
-    {"http", start_http, stop_http},       {"collector", start_collector, stop_collector},
+    {"lock", start_lock, stop_lock, false},
+    {"auth", start_auth, stop_auth, false},
+    {"store", start_store, stop_store, false},
+    {"log", start_log, stop_log, false},
+    {"places", start_places, stop_places, false},
+    {"ingest", start_ingest, stop_ingest, false},
+    {"live", start_live, stop_live, false},
+    {"api", start_api, stop_api, false},
+    {"http", start_http, stop_http, false},
+    {"collector", start_collector, stop_collector, true},
 };
+
+static bool is_wanted(const struct app *a, size_t part)
+{
+    return a->mode == APP_SERVE || !parts[part].is_serving_only;
+}
+
+enum status app_start(const struct config *c, const char *version, enum app_mode mode,
+                      struct app **ret, struct error *err)
+{
+    struct app *a = xcalloc(1, sizeof *a);
+    a->config = c;
+    a->version = version;
+    a->mode = mode;
+    a->lock_fd = -1;
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    for (; a->started < ARRAY_LEN(parts); a->started++) {
+        enum status s = is_wanted(a, a->started) ? parts[a->started].start(a, err) : STATUS_OK;
+        if (s != STATUS_OK) {
+            app_stop(a);
+            return s;
+        }
+    }
+    *ret = a;
+    return STATUS_OK;
+}
+
+void app_stop(struct app *a)
+{
+    if (a == NULL)
+        return;
+    while (a->started > 0) {
+        if (!is_wanted(a, --a->started))
+            continue;
+        log_debug("app", "stop", LF_TEXT("part", parts[a->started].name));
+        parts[a->started].stop(a);
+    }
+    free(a);
+}
 
 static void wait_for_signal(const sigset_t *signals)
 {
@@ -307,25 +357,14 @@ static void wait_for_signal(const sigset_t *signals)
 
 enum status app_serve(const struct config *c, const char *version, struct error *err)
 {
-    struct app a = {.config = c, .version = version, .lock_fd = -1};
-    umask(077);
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&a.signals);
-    sigaddset(&a.signals, SIGINT);
-    sigaddset(&a.signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &a.signals, NULL);
-    size_t started = 0;
-    enum status s = STATUS_OK;
-    while (started < ARRAY_LEN(parts) && s == STATUS_OK) {
-        s = parts[started].start(&a, err);
-        if (s == STATUS_OK)
-            started++;
-    }
-    if (s == STATUS_OK)
-        wait_for_signal(&a.signals);
-    while (started > 0) {
-        log_debug("app", "stop", LF_TEXT("part", parts[started - 1].name));
-        parts[--started].stop(&a);
-    }
-    return s;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    struct app *a = NULL;
+    TRY(app_start(c, version, APP_SERVE, &a, err));
+    wait_for_signal(&signals);
+    app_stop(a);
+    return STATUS_OK;
 }

@@ -464,6 +464,8 @@ static enum status open_file(struct auth *a, const char *path, struct error *err
                     a->db ? sqlite3_errmsg(a->db) : "no memory");
     if (sqlite3_exec(a->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK)
         return fail(err, STATUS_IO, "'%s': %s", path, sqlite3_errmsg(a->db));
+    if (a->admin_username == NULL)
+        return STATUS_OK;
     char random[33];
     unsigned char bytes[16];
     randombytes_buf(bytes, sizeof bytes);
@@ -479,8 +481,10 @@ enum status auth_open(const struct auth_config *c, struct auth **ret, struct err
         return fail(err, STATUS_INTERNAL, "libsodium has no source of random numbers");
     struct auth *a = xcalloc(1, sizeof *a);
     a->jwt_secret = xstrdup(c->jwt_secret);
-    a->admin_username = xstrdup(c->admin_username);
-    a->admin_password = xstrdup(c->admin_password);
+    if (c->admin_username != NULL) {
+        a->admin_username = xstrdup(c->admin_username);
+        a->admin_password = xstrdup(c->admin_password);
+    }
     a->session_timeout_us = c->session_timeout_us;
     a->throttle = throttle_new();
     a->queue = queue_new(QUEUE_MOST);

@@ -34,7 +34,7 @@ struct auth_user {
 struct auth_config {
     const char *path; /* DATA/cartographus.sqlite; ":memory:" in tests */
     const char *jwt_secret;
-    const char *admin_username;
+    const char *admin_username; /* NULL: accounts stay as they are, nobody logs in (offline) */
     const char *admin_password;
     int64_t session_timeout_us;
 };

@@ -1,16 +1,30 @@
-#include "cli/cli.h"
+#include "cli/args.h"
+
+#include <stdio.h>
 
 #include "base/mem.h"
 
 #include "base/banned.h"
 
+static bool needs_server, is_quiet;
+
+static const struct arg_option options[] = {
+    {"--configured", NULL, "only tell by the exit status whether a media server is configured", NULL,
+     &needs_server},
+    {"--quiet", NULL, "say nothing", NULL, &is_quiet},
+};
+static const struct args args = {
+    .usage = "check",
+    .about = "Checks the configuration.",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+};
+
 int cli_check(struct cli *c, int argc, char **argv)
 {
-    bool needs_server = false, is_quiet = false;
-    for (int i = 0; i < argc; i++) {
-        needs_server = needs_server || streq(argv[i], "--configured");
-        is_quiet = is_quiet || streq(argv[i], "--quiet");
-    }
+    int status = args_read(c, &args, &argc, argv);
+    if (status != ARGS_GO_ON)
+        return status;
     struct config config;
     auto_free char *faults = NULL;
     bool is_well = config_load(&c->origin, !needs_server, &config, &faults) == STATUS_OK;

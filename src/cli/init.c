@@ -1,8 +1,9 @@
-#include "cli/cli.h"
+#include "cli/args.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 
 #include "app/lock.h"
 #include "base/mem.h"
@@ -17,9 +18,18 @@ static void random_text(size_t bytes, char *dst, size_t room)
     secret_wipe(raw, sizeof raw);
 }
 
+static const struct args args = {
+    .usage = "init",
+    .about = "Writes DATA/cartographus.yaml with an administrator and fresh secrets, unless it exists.",
+    .statuses = "0 it is there, 1 failed, 2 wrong usage",
+};
+
 int cli_init(struct cli *c, int argc, char **argv)
 {
-    const char *data = getenv("DATA_DIR");
+    int status = args_read(c, &args, &argc, argv);
+    if (status != ARGS_GO_ON)
+        return status;
+    const char *data = c->data ? c->data + strlen("DATA_DIR=") : getenv("DATA_DIR");
     if (data == NULL || data[0] == '\0')
         data = "./data";
     struct error err = {0};

@@ -1,4 +1,6 @@
-#include "cli/cli.h"
+#include "cli/args.h"
+
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "version.h"
@@ -11,49 +13,69 @@ static const struct {
     const char *help;
 } commands[] = {
     {"serve", cli_serve, "serve page and API (what happens without a subcommand)"},
-    {"init", cli_init, "write DATA/cartographus.yaml with fresh secrets, unless it exists"},
-    {"check", cli_check, "check the configuration; --configured: also that a server is named"},
-    {"config", cli_config, "config show: all options with their values, secrets masked"},
+    {"init", cli_init, "write a first configuration with fresh secrets, unless there is one"},
+    {"check", cli_check, "try the configuration and each media server, and say what is wrong"},
+    {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
+    {"query", cli_query, "ask one of the catalogue's questions"},
+    {"rederive", cli_rederive, "make all plays anew from what was recorded"},
+    {"config", cli_config, "show all options with their values, secrets masked"},
     {"version", cli_version, "print the version"},
 };
 
-static void help(FILE *to)
+static void help(void)
 {
-    fputs("usage: cartographus [--data DIR] [SUBCOMMAND] [--help]\n\n", to);
+    fputs("usage: cartographus [--data DIR] [SUBCOMMAND] [--help]\n\n", stdout);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-    fputs("\nexit status: 0 ok, 1 failed, 2 wrong usage\n\noptions, by environment or file:\n", to);
+        printf("  %-9s %s\n", commands[i].name, commands[i].help);
+    fputs("\nA subcommand goes through the server that runs on the data folder, and works on the\n"
+          "folder itself where none does. SUBCOMMAND --help tells more.\n"
+          "\nexit status: 0 ok, 1 failed, 2 wrong usage\n\noptions, by environment or file:\n", stdout);
     auto_buf struct buf out = {0};
     config_help(&out);
-    fputs(buf_text(&out), to);
+    fputs(buf_text(&out), stdout);
+}
+
+void cli_set_data(struct cli *c, const char *folder)
+{
+    free(c->data);
+    c->data = xasprintf("DATA_DIR=%s", folder);
+    c->overrides[0] = c->data;
+    c->origin.overrides = c->overrides;
+}
+
+static int run(struct cli *c, int argc, char **argv)
+{
+    int i = 1;
+    while (i + 1 < argc && streq(argv[i], "--data")) {
+        cli_set_data(c, argv[i + 1]);
+        i += 2;
+    }
+    if (i < argc && str_has_prefix(str_of(argv[i]), STR("--data=")))
+        cli_set_data(c, argv[i++] + strlen("--data="));
+    if (i >= argc)
+        return cli_serve(c, 0, argv + argc);
+    if (streq(argv[i], "--help") || streq(argv[i], "-h") || streq(argv[i], "help")) {
+        help();
+        return EXIT_OK;
+    }
+    if (streq(argv[i], "--version"))
+        return cli_version(c, 0, argv + argc);
+    const char *names[ARRAY_LEN(commands)];
+    for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
+        names[k] = commands[k].name;
+        if (streq(argv[i], names[k]))
+            return commands[k].run(c, argc - i - 1, argv + i + 1);
+    }
+    char hint[80];
+    args_nearest(argv[i], names, ARRAY_LEN(names), hint);
+    fprintf(stderr, "cartographus: '%s' is no subcommand%s (--help lists them)\n", argv[i], hint);
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
 {
     struct cli c = {.version = CARTOGRAPHUS_VERSION};
-    auto_free char *data = NULL;
-    const char *overrides[] = {NULL, NULL};
-    int i = 1;
-    if (i + 1 < argc && streq(argv[i], "--data")) {
-        data = xasprintf("DATA_DIR=%s", argv[i + 1]);
-        setenv("DATA_DIR", argv[i + 1], 1);
-        overrides[0] = data;
-        c.origin.overrides = overrides;
-        i += 2;
-    }
-    for (int k = i; k < argc; k++) {
-        if (streq(argv[k], "--help") || streq(argv[k], "-h")) {
-            help(stdout);
-            return EXIT_OK;
-        }
-    }
-    if (i >= argc)
-        return cli_serve(&c, 0, argv + argc);
-    for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
-        if (streq(argv[i], commands[k].name))
-            return commands[k].run(&c, argc - i - 1, argv + i + 1);
-    }
-    fprintf(stderr, "cartographus: '%s' is no subcommand\n\n", argv[i]);
-    help(stderr);
-    return EXIT_USAGE;
+    int status = run(&c, argc, argv);
+    free(c.data);
+    return status;
 }

@@ -1,4 +1,6 @@
-#include "cli/cli.h"
+#include "cli/args.h"
+
+#include <stdio.h>
 
 #include "app/app.h"
 #include "app/demo.h"
@@ -7,8 +9,18 @@
 
 #include "base/banned.h"
 
+static const struct args args = {
+    .usage = "serve",
+    .about = "Serves page and API until it is stopped by SIGINT or SIGTERM. What it needs is set by\n"
+             "environment or file: cartographus --help lists the options.",
+    .statuses = "0 stopped as asked, 1 could not start (each fault is told), 2 wrong usage",
+};
+
 int cli_serve(struct cli *c, int argc, char **argv)
 {
+    int status = args_read(c, &args, &argc, argv);
+    if (status != ARGS_GO_ON)
+        return status;
     struct config config;
     auto_free char *faults = NULL;
     if (config_load(&c->origin, true, &config, &faults) != STATUS_OK) {

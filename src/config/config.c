@@ -503,16 +503,22 @@ static bool is_placeholder(const char *s)
     return false;
 }
 
-static void check_for_serving(struct loading *l)
+static void check_jwt_secret(struct loading *l)
 {
-    const struct config *c = l->out;
-    size_t n = strlen(c->jwt_secret);
+    size_t n = strlen(l->out->jwt_secret);
     if (n < 32)
         fault(l, "JWT_SECRET: JWT secret too short: %zu characters found, at least 32 are needed; "
                  "make one with: openssl rand -base64 48", n);
+}
+
+static void check_for_serving(struct loading *l)
+{
+    const struct config *c = l->out;
+    if (!*c->jwt_secret)
+        check_jwt_secret(l);
     if (!*c->admin_username)
         fault(l, "ADMIN_USERNAME: is missing; choose the administrator's name");
-    n = strlen(c->admin_password);
+    size_t n = strlen(c->admin_password);
     if (n < 12 || is_placeholder(c->admin_password))
         fault(l, "ADMIN_PASSWORD: %zu characters found, at least 12 are needed (and no sample "
                  "text); make one with: openssl rand -base64 18", n);
@@ -529,6 +535,8 @@ static void check_values(struct loading *l)
 {
     const struct config *c = l->out;
     struct error err;
+    if (*c->jwt_secret)
+        check_jwt_secret(l);
     if (c->log_level && logger_set_levels(c->log_level, &err) != STATUS_OK)
         fault(l, "LOG_LEVEL: %s", err.text);
     if (!streq(c->log_format, "logfmt") && !streq(c->log_format, "json"))

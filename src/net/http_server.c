@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/logger.h"
+#include "net/unix_path.h"
 #include "net/upgraded.h"
 #include "net/ws_accept.h"
 
@@ -27,9 +29,17 @@ enum {
     REQUEST_ID_MAX = 17,
 };
 
+/* One of the two ways in: the TCP port and the control socket. */
+struct entrance {
+    struct http_server *server;
+    struct MHD_Daemon *daemon; /* NULL: not open */
+    bool is_control;
+};
+
 struct http_server {
-    struct MHD_Daemon *daemon;
+    struct entrance tcp, control;
     struct http_server_config config;
+    char *socket_path;
     uint16_t port;
     _Atomic bool is_stopping;
     _Atomic uint64_t next_id;
@@ -61,6 +71,7 @@ struct http_exchange {
     char *body_path;
     bool is_body_refused;
     bool is_kept, is_suspended, is_replied, is_queued;
+    bool is_control;
     int status;
     struct MHD_Response *response;
     size_t header_count;
@@ -73,11 +84,13 @@ struct http_exchange {
 
 /* --- life of an exchange ------------------------------------------------------------------- */
 
-static struct http_exchange *exchange_new(struct http_server *s, struct MHD_Connection *c,
+static struct http_exchange *exchange_new(struct entrance *from, struct MHD_Connection *c,
                                           const char *url, const char *query_text)
 {
+    struct http_server *s = from->server;
     struct http_exchange *x = xcalloc(1, sizeof *x);
     x->server = s;
+    x->is_control = from->is_control;
     x->connection = c;
     x->users = 1;
     x->body_fd = -1;
@@ -441,6 +454,11 @@ const struct sockaddr *http_peer(const struct http_exchange *x)
     return info ? info->client_addr : NULL;
 }
 
+bool http_is_control(const struct http_exchange *x)
+{
+    return x->is_control;
+}
+
 const char *http_request_id(const struct http_exchange *x)
 {
     return x->id;
@@ -552,7 +570,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)version;
     (void)url;
     if (!x || x->phase == PHASE_HEADERS) {
-        if (!x) /* on_uri did not see it: cannot happen, but a NULL must not crash us */
+        if (!x) /* refused by on_uri */
             return MHD_NO;
         x->connection = connection;
         x->method = xstrdup(streq(method, "HEAD") ? "GET" : method);
@@ -587,14 +605,27 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return is_replied ? queue_response(x) : MHD_YES;
 }
 
-/* Sees the raw address first: the query text is not to be had later. */
+/* The control socket is for our own user and root: whoever it belongs to, as the kernel says. */
+static bool is_own_peer(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct ucred who;
+    socklen_t len = sizeof who;
+    return info && getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+           (who.uid == geteuid() || who.uid == 0);
+}
+
+/* Sees the raw address first: the query text is not to be had later. NULL: the connection is cut. */
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
-    struct http_server *s = cls;
+    struct entrance *from = cls;
+    if (from->is_control && !is_own_peer(connection))
+        return NULL;
     const char *question = strchr(uri, '?');
     auto_free char *path = question ? xstrndup(uri, (size_t)(question - uri)) : xstrdup(uri);
     MHD_http_unescape(path);
-    return exchange_new(s, connection, path, question ? question + 1 : "");
+    return exchange_new(from, connection, path, question ? question + 1 : "");
 }
 
 /* --- start and stop ------------------------------------------------------------------------ */
@@ -698,33 +729,79 @@ static void no_log(void *cls, const char *fmt, va_list ap)
     log_debug("net", text);
 }
 
-enum status http_server_start(const struct http_server_config *config, struct http_server **ret,
-                              struct error *err)
+static enum status listen_at(const char *path, int *ret_fd, struct error *err)
 {
-    int fd = -1;
-    TRY(listen_on(config->host, config->port, &fd, err));
-    struct sockaddr_storage bound;
-    socklen_t bound_len = sizeof bound;
-    getsockname(fd, (struct sockaddr *)&bound, &bound_len);
-    struct http_server *s = xcalloc(1, sizeof *s);
-    s->config = *config;
-    s->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                : ((struct sockaddr_in *)&bound)->sin_port);
-    pthread_mutex_init(&s->lock, NULL);
-    s->daemon = MHD_start_daemon(
+    auto_cleanup(unix_path_done) struct unix_path at = UNIX_PATH_NONE;
+    TRY(unix_path_init(path, &at, err));
+    auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    unlink(path); /* of one who died: the caller makes sure that nobody else is alive */
+    /* Nobody can connect before listen(), so the mode is right in time. */
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&at.address, sizeof at.address) != 0 ||
+        chmod(path, 0600) != 0 || listen(fd, 16) != 0)
+        return fail_errno(err, errno, "listen at '%s'", path);
+    *ret_fd = steal_fd(&fd);
+    return STATUS_OK;
+}
+
+/* Takes over fd. Stays NULL on failure. */
+static void open_entrance(struct entrance *e, int fd, unsigned threads, unsigned most_connections)
+{
+    struct http_server *s = e->server;
+    e->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
             MHD_USE_ERROR_LOG,
         0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-        config->threads ? config->threads : 2, MHD_OPTION_CONNECTION_LIMIT,
-        config->most_connections ? config->most_connections : 1024, MHD_OPTION_CONNECTION_TIMEOUT,
-        config->timeout_s ? config->timeout_s : 75, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_CONNECTION_LIMIT, most_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        s->config.timeout_s ? s->config.timeout_s : 75, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_END);
-    if (!s->daemon) {
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, e, MHD_OPTION_END);
+    if (!e->daemon)
         close(fd);
-        free(s);
-        return fail(err, STATUS_IO, "the HTTP server did not start on port %u", config->port);
+}
+
+static enum status open_tcp(struct http_server *s, struct error *err)
+{
+    const struct http_server_config *c = &s->config;
+    int fd = -1;
+    TRY(listen_on(c->host, c->port, &fd, err));
+    struct sockaddr_storage bound;
+    socklen_t bound_len = sizeof bound;
+    getsockname(fd, (struct sockaddr *)&bound, &bound_len);
+    s->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                : ((struct sockaddr_in *)&bound)->sin_port);
+    open_entrance(&s->tcp, fd, c->threads ? c->threads : 2,
+                  c->most_connections ? c->most_connections : 1024);
+    if (!s->tcp.daemon)
+        return fail(err, STATUS_IO, "the HTTP server did not start on port %u", c->port);
+    return STATUS_OK;
+}
+
+static enum status open_control(struct http_server *s, struct error *err)
+{
+    int fd = -1;
+    TRY(listen_at(s->config.socket_path, &fd, err));
+    s->socket_path = xstrdup(s->config.socket_path);
+    open_entrance(&s->control, fd, 0, 32);
+    if (!s->control.daemon)
+        return fail(err, STATUS_IO, "the HTTP server did not start at '%s'", s->socket_path);
+    return STATUS_OK;
+}
+
+enum status http_server_start(const struct http_server_config *config, struct http_server **ret,
+                              struct error *err)
+{
+    struct http_server *s = xcalloc(1, sizeof *s);
+    s->config = *config;
+    s->tcp = (struct entrance){.server = s};
+    s->control = (struct entrance){.server = s, .is_control = true};
+    pthread_mutex_init(&s->lock, NULL);
+    enum status status = config->host ? open_tcp(s, err) : STATUS_OK;
+    if (status == STATUS_OK && config->socket_path)
+        status = open_control(s, err);
+    if (status != STATUS_OK) {
+        http_server_stop(s);
+        return status;
     }
     *ret = s;
     return STATUS_OK;
@@ -735,13 +812,9 @@ uint16_t http_server_port(const struct http_server *s)
     return s->port;
 }
 
-void http_server_stop(struct http_server *s)
+/* Every suspended connection has to be resumed before a daemon may stop. */
+static void resume_all(struct http_server *s)
 {
-    if (!s)
-        return;
-    s->is_stopping = true;
-    MHD_socket listening = MHD_quiesce_daemon(s->daemon);
-    /* Every suspended connection has to be resumed before the daemon may stop. */
     pthread_mutex_lock(&s->lock);
     for (struct http_exchange *x = s->open; x; x = x->next) {
         pthread_mutex_lock(&x->lock);
@@ -755,9 +828,28 @@ void http_server_stop(struct http_server *s)
         pthread_mutex_unlock(&x->lock);
     }
     pthread_mutex_unlock(&s->lock);
-    MHD_stop_daemon(s->daemon);
-    if (listening != MHD_INVALID_SOCKET)
-        close(listening);
+}
+
+void http_server_stop(struct http_server *s)
+{
+    if (!s)
+        return;
+    s->is_stopping = true;
+    struct entrance *const entrances[] = {&s->tcp, &s->control};
+    MHD_socket listening[ARRAY_LEN(entrances)];
+    for (size_t i = 0; i < ARRAY_LEN(entrances); i++)
+        listening[i] = entrances[i]->daemon ? MHD_quiesce_daemon(entrances[i]->daemon)
+                                            : MHD_INVALID_SOCKET;
+    resume_all(s);
+    for (size_t i = 0; i < ARRAY_LEN(entrances); i++) {
+        if (entrances[i]->daemon)
+            MHD_stop_daemon(entrances[i]->daemon);
+        if (listening[i] != MHD_INVALID_SOCKET)
+            close(listening[i]);
+    }
+    if (s->socket_path)
+        unlink(s->socket_path);
+    free(s->socket_path);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

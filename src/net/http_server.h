@@ -1,5 +1,6 @@
 /*
- * The HTTP server: one port for HTTP and WebSocket, on libmicrohttpd's epoll threads. A handler
+ * The HTTP server: one port for HTTP and WebSocket, and the same on a unix socket for the command
+ * line (http_is_control()), on libmicrohttpd's epoll threads. A handler
  * runs in an http thread and never blocks: it replies at once, or keeps the exchange, hands it to
  * another thread and that thread replies later. Every exchange gets exactly one reply.
  */
@@ -23,9 +24,12 @@ struct http_body_policy {
 };
 
 struct http_server_config {
-    const char *host; /* "0.0.0.0", "127.0.0.1", "::" */
+    const char *host; /* "0.0.0.0", "127.0.0.1", "::"; NULL: no port */
     uint16_t port;    /* 0: any free one, see http_server_port() */
-    unsigned threads; /* 0: 2 */
+    /* A unix socket of mode 0600 for our own user and root; made anew, so the caller holds the
+     * folder's lock. NULL: none. */
+    const char *socket_path;
+    unsigned threads; /* of the port; 0: 2 */
     unsigned most_connections; /* 0: 1024 */
     unsigned timeout_s;        /* idle connections; 0: 75 */
     void *ctx;
@@ -62,6 +66,8 @@ const char *http_body_file(const struct http_exchange *x); /* NULL when it was i
  * A body file nobody steals is removed after the reply. */
 char *http_steal_body_file(struct http_exchange *x);
 const struct sockaddr *http_peer(const struct http_exchange *x);
+/* True if the request came over the unix socket, from our own user or root. */
+bool http_is_control(const struct http_exchange *x);
 /* A short unique id, sent back as X-Request-Id and logged. */
 const char *http_request_id(const struct http_exchange *x);
 /* True once the client has gone: a long query should stop. Any thread. */
