@@ -165,7 +165,7 @@ void sum_segment(const struct state_row *rows, size_t count, bool is_live, const
         }
         if (r->state != PLAY_PAUSED)
             pause_from = 0;
-        if (r->last_position_ms > s.position_ms)
+        if (r->last_position_ms >= 0) /* where it ended, not how far somebody jumped in between */
             s.position_ms = r->last_position_ms;
         s.ended_us = r->last_us;
         if (r->is_interrupted) {

@@ -1,7 +1,7 @@
 /*
  * What counts: pure functions from observations to segments and from segments to plays. No clock,
  * no database, no allocation that outlives the call; the same for live data and re-derivation.
- * Definitions: README "Numbers" and docs/internals/numbers.md.
+ * Definitions: docs/internals/numbers.md.
  */
 #pragma once
 

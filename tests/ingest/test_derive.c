@@ -122,6 +122,19 @@ static void a_pause_of_more_than_a_day_ends_the_segment_at_its_beginning(void **
     free(s.spans);
 }
 
+static void the_position_is_where_it_ended_not_how_far_somebody_jumped(void **state)
+{
+    static const struct seen script[] = {{0, PLAY_PLAYING, 0},     {10, PLAY_PLAYING, 5000},
+                                         {20, PLAY_PLAYING, 5010}, {30, PLAY_PLAYING, 40},
+                                         {40, PLAY_PLAYING, 50},   {50, PLAY_STOPPED, -1}};
+    struct knobs k = knobs_default();
+    struct state_row folded[MAX_ROWS];
+    struct segment_sum s;
+    sum_segment(folded, fold_all(script, ARRAY_LEN(script), folded), false, &k, &s);
+    assert_int_equal(s.position_ms, 50 * 1000);
+    free(s.spans);
+}
+
 /* The definition counted over the unfolded observations, without the rows. */
 static int64_t watch_by_hand(const struct seen *s, size_t count)
 {
@@ -276,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watch_time_counts_what_was_played),
         cmocka_unit_test(a_pause_of_more_than_a_day_ends_the_segment_at_its_beginning),
+        cmocka_unit_test(the_position_is_where_it_ended_not_how_far_somebody_jumped),
         cmocka_unit_test(folding_loses_nothing),
         cmocka_unit_test(segments_join_into_plays),
         cmocka_unit_test(watched_and_short_have_their_thresholds),
