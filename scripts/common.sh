@@ -25,3 +25,15 @@ use_node() {
     fi
     node_is_new_enough node || die "no Node.js of version 20.19 or newer; run scripts/setup build"
 }
+
+# Brings DIR/node_modules to what DIR/package-lock.json says, once.
+npm_packages() {
+    local dir=$1 why=$2 stamp
+    stamp=$(sha256sum "$dir/package-lock.json" | cut -d' ' -f1)
+    [ "$(cat "$dir/node_modules/.stamp" 2>/dev/null)" = "$stamp" ] && return
+    say "fetching npm packages for $why (pinned in $dir/package-lock.json)"
+    (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
+        die "npm failed; with a network, type: (cd $dir && npm ci --ignore-scripts)"
+    mkdir -p "$dir/node_modules"
+    echo "$stamp" >"$dir/node_modules/.stamp"
+}

@@ -1,164 +1,126 @@
-// The one way the page talks to the server (docs/internals/api.md).
+// The one way the page talks to the server (docs/internals/api.md). Every failure is an ApiError;
+// an aborted request throws the signal's own AbortError. See asking.svelte.ts for how a panel asks.
+import { zone } from './format';
+import { readable } from './route.svelte';
+import type { Answer, AppInfo, Choices, Import, NowAnswer, Play, PlaysPage, User } from './types';
 
 export class ApiError extends Error {
   constructor(
-    readonly status: number,
+    readonly status: number, // 0: no answer at all
     readonly code: string,
     message: string,
-    readonly field: string,
-    readonly requestId: string,
+    readonly field = '',
+    readonly requestId = '',
   ) {
     super(message);
   }
 }
 
-export interface User {
-  name: string;
-  role: 'admin' | 'viewer';
+// Told when an answer says that nobody is logged in any more.
+let loggedOut: () => void = () => {};
+export function onLoggedOut(tell: () => void): void {
+  loggedOut = tell;
 }
 
-export interface AppInfo {
-  version: string;
-  demo: boolean;
-  user: User | null;
-  time_zone: string;
-  auth_modes: string[];
+interface Options {
+  method?: 'GET' | 'POST' | 'DELETE';
+  json?: unknown;
+  signal?: AbortSignal | undefined;
 }
 
-export interface ServerStatus {
-  ordinal: number;
-  kind: 'plex' | 'jellyfin' | 'emby';
-  state: 'connecting' | 'connected' | 'polling' | 'blind' | 'unauthorized' | 'unreachable';
-  percent: number | null;
-  key?: string;
-  name?: string;
-  error?: string | null;
-}
-
-export interface Session {
-  id: string;
-  server: string;
-  server_kind: ServerStatus['kind'];
-  state: 'playing' | 'paused' | 'buffering';
-  person: string | null;
-  account: string | null;
-  media_type: string | null;
-  title: string | null;
-  grandparent_title: string | null;
-  season: number | null;
-  episode: number | null;
-  year: number | null;
-  position_ms: number | null;
-  duration_ms: number | null;
-  updated_at: string;
-  player: string | null;
-  product: string | null;
-  place: string | null;
-  transcode_decision: string | null;
-  video_codec: string | null;
-  video_resolution: string | null;
-  stream_video_codec: string | null;
-  stream_video_resolution: string | null;
-}
-
-export interface NowAnswer {
-  sessions: Session[];
-  servers: ServerStatus[];
-}
-
-export interface Play {
-  id: number;
-  started: string;
-  watch_ms: number;
-  watch_low_ms: number;
-  watch_high_ms: number;
-  percent: number | null;
-  is_watched: boolean;
-  is_open: boolean;
-  kind: 'play' | 'view';
-  server: string;
-  person: string | null;
-  media_type: string;
-  full_title: string;
-  season: number | null;
-  episode: number | null;
-  year: number | null;
-  player: string | null;
-  transcode_decision: string | null;
-  video_resolution: string | null;
-}
-
-export interface PlaysPage {
-  rows: Play[];
-  next_cursor: string | null;
-  total: number;
-}
-
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`/api/v1${path}`, {
-    method,
-    credentials: 'same-origin',
-    ...(body === undefined
-      ? {}
-      : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
-  });
-  if (answer.status === 204) return undefined as T;
+async function failure(answer: Response): Promise<ApiError> {
   const data: unknown = await answer.json().catch(() => null);
-  if (answer.ok) return data as T;
   const error = (data as { error?: Record<string, string> } | null)?.error ?? {};
-  throw new ApiError(
+  return new ApiError(
     answer.status,
     error['code'] ?? 'UNAVAILABLE',
-    error['message'] ?? answer.statusText,
+    error['message'] ?? `${answer.status} ${answer.statusText}`,
     error['field'] ?? '',
     error['request_id'] ?? '',
   );
 }
 
+export const url = (path: string, query?: URLSearchParams): string =>
+  `/api/v1${path}${query?.size ? `?${readable(query)}` : ''}`;
+
+async function call<T>(path: string, options: Options = {}): Promise<T> {
+  const { method = 'GET', json, signal } = options;
+  let answer: Response;
+  try {
+    answer = await fetch(`/api/v1${path}`, {
+      method,
+      credentials: 'same-origin',
+      signal: signal ?? null,
+      ...(json === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(json) }),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'UNAVAILABLE', String(error));
+  }
+  if (answer.status === 204) return undefined as T;
+  if (answer.ok) return (await answer.json()) as T;
+  if (answer.status === 401 && path !== '/auth/login') loggedOut();
+  throw await failure(answer);
+}
+
+// A day is one of the reader's zone.
+export function zoned(query: URLSearchParams): URLSearchParams {
+  const next = new URLSearchParams(query);
+  next.set('tz', zone);
+  return next;
+}
+
+const get = <T>(path: string, query?: URLSearchParams, signal?: AbortSignal): Promise<T> =>
+  call<T>(`${path}${query?.size ? `?${readable(query)}` : ''}`, { signal });
+
 export const api = {
-  app: () => call<AppInfo>('GET', '/app'),
+  app: () => get<AppInfo>('/app'),
   login: (username: string, password: string) =>
-    call<{ user: User }>('POST', '/auth/login', { username, password }),
-  logout: () => call<void>('POST', '/auth/logout'),
-  sessions: () => call<NowAnswer>('GET', '/sessions'),
-  plays: (filter: URLSearchParams) => call<PlaysPage>('GET', `/plays?${filter}`),
+    call<{ user: User }>('/auth/login', { method: 'POST', json: { username, password } }),
+  logout: () => call<void>('/auth/logout', { method: 'POST' }),
+  sync: () => call<{ state: string }>('/sync/trigger', { method: 'POST' }),
+  sessions: (signal?: AbortSignal) => get<NowAnswer>('/sessions', undefined, signal),
+  choices: (signal?: AbortSignal) => get<Choices>('/filters', undefined, signal),
+
+  plays: (query: URLSearchParams, signal?: AbortSignal) => get<PlaysPage>('/plays', zoned(query), signal),
+  play: (id: number, signal?: AbortSignal) => get<Play>(`/plays/${id}`, undefined, signal),
+  deletePlay: (id: number) => call<void>(`/plays/${id}`, { method: 'DELETE' }),
+  restorePlay: (id: number) => call<void>(`/plays/${id}/restore`, { method: 'POST' }),
+
+  // Row: one of the generated types of the query. query: the filter and the query's parameters.
+  analytics: <Row>(name: string, query: URLSearchParams, signal?: AbortSignal) =>
+    get<Answer<Row>>(`/analytics/${name}`, zoned(query), signal),
+
+  imports: (signal?: AbortSignal) => get<{ imports: Import[] }>('/import', undefined, signal),
+  import: (id: number, signal?: AbortSignal) => get<{ import: Import }>(`/import/${id}`, undefined, signal),
+  cancelImport: (id: number) => call<void>(`/import/${id}/cancel`, { method: 'POST' }),
+  undoImport: (id: number) => call<void>(`/import/${id}`, { method: 'DELETE' }),
 };
 
-type Frame =
-  | { type: 'session_start' | 'session_progress'; data: Session }
-  | { type: 'session_stop'; data: { id: string } }
-  | { type: 'sync'; data: { servers: ServerStatus[] } }
-  | { type: 'resync' };
-
-// Live updates: calls `frame` for each, and `ask` whenever the whole state has to be asked for
-// (after a connect, and when the server says that frames were missed). Returns what ends it.
-export function live(frame: (f: Frame) => void, ask: () => void): () => void {
-  let socket: WebSocket | null = null;
-  let isOver = false;
-  let wait = 1000;
-  const open = (): void => {
-    if (isOver) return;
-    socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/ws`);
-    socket.onopen = () => {
-      wait = 1000;
-      ask();
+// Sends a file as it is, telling the share sent: fetch cannot tell, so this is an XMLHttpRequest.
+export function sendImport(
+  file: File,
+  query: URLSearchParams,
+  sent: (share: number) => void,
+  signal: AbortSignal,
+): Promise<{ import: Import }> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', url('/import', query));
+    request.responseType = 'text';
+    request.setRequestHeader('Content-Type', 'application/octet-stream');
+    request.upload.onprogress = (event) => sent(event.lengthComputable ? event.loaded / event.total : 0);
+    request.onload = () => {
+      if (request.status < 300) {
+        resolve(JSON.parse(request.responseText) as { import: Import });
+        return;
+      }
+      if (request.status === 401) loggedOut();
+      void failure(new Response(request.responseText, { status: request.status, statusText: request.statusText })).then(reject);
     };
-    socket.onmessage = (event) => {
-      const f = JSON.parse(String(event.data)) as Frame;
-      if (f.type === 'resync') ask();
-      else frame(f);
-    };
-    socket.onclose = () => {
-      setTimeout(open, wait * (0.5 + Math.random()));
-      wait = Math.min(wait * 2, 30_000);
-    };
-  };
-  open();
-  // What the socket may miss, a slow poll finds.
-  const poll = setInterval(ask, 30_000);
-  return () => {
-    isOver = true;
-    clearInterval(poll);
-    socket?.close();
-  };
+    request.onerror = () => reject(new ApiError(0, 'UNAVAILABLE', ''));
+    request.onabort = () => reject(new DOMException('cancelled', 'AbortError'));
+    signal.addEventListener('abort', () => request.abort(), { once: true });
+    request.send(file);
+  });
 }

@@ -1,17 +1,31 @@
-import { en, type MessageKey } from '../messages/en';
+// Messages: each place has a catalogue of its own (messages/NAME.ts), which only its code loads.
+//   const t = texts(shared, history);   t('history.total', { n })
+// {name} is replaced by what t() is given, numbers in the reader's own form. A message with
+// { one, other } is chosen by the number {n}.
 
-// The catalogue's text with its {gaps} filled.
-export function t(key: MessageKey, values: Record<string, string | number> = {}): string {
-  return en[key].replace(/\{(\w+)\}/g, (gap, name: string) => String(values[name] ?? gap));
+export type Message = string | { readonly one: string; readonly other: string };
+export type Catalogue = Readonly<Record<string, Message>>;
+export type Values = Readonly<Record<string, string | number>>;
+
+const numbers = new Intl.NumberFormat();
+const plurals = new Intl.PluralRules();
+
+function fill(message: Message, values: Values): string {
+  const text =
+    typeof message === 'string'
+      ? message
+      : plurals.select(Number(values['n'])) === 'one' ? message.one : message.other;
+  return text.replace(/\{(\w+)\}/g, (gap, name: string) => {
+    const value = values[name];
+    return value === undefined ? gap : typeof value === 'number' ? numbers.format(value) : value;
+  });
 }
 
-export const percent = (share: number): string =>
-  new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 }).format(share);
+export type Text<Key> = (key: Key, values?: Values) => string;
 
-// 1:02:03 or 4:05.
-export function clock(ms: number): string {
-  const s = Math.max(0, Math.floor(ms / 1000));
-  const parts = [Math.floor(s / 60) % 60, s % 60].map((n) => String(n).padStart(2, '0'));
-  const hours = Math.floor(s / 3600);
-  return hours ? `${hours}:${parts.join(':')}` : `${Number(parts[0])}:${parts[1]}`;
+export function texts<A extends Catalogue>(a: A): Text<keyof A>;
+export function texts<A extends Catalogue, B extends Catalogue>(a: A, b: B): Text<keyof A | keyof B>;
+export function texts(...catalogues: Catalogue[]): Text<string> {
+  const all = Object.assign({}, ...catalogues) as Catalogue;
+  return (key, values = {}) => fill(all[key] ?? key, values);
 }

@@ -1,0 +1,48 @@
+// What may be filtered on, asked once for all places and again at most once a minute.
+import { api } from './api';
+import { countryName, decisionName, resolutionName, typeName } from './names';
+import type { ListName } from './filter';
+import type { Choices } from './types';
+
+const OLD_MS = 60_000;
+
+export interface Choice { value: string; label: string }
+
+class ChoiceStore {
+  all = $state.raw<Choices | null>(null);
+  isFailed = $state(false);
+  #askedAt = 0;
+
+  async ask(): Promise<void> {
+    if (Date.now() - this.#askedAt < OLD_MS) return;
+    this.#askedAt = Date.now();
+    try {
+      this.all = await api.choices();
+      this.isFailed = false;
+    } catch {
+      this.isFailed = true;
+      this.#askedAt = 0;
+    }
+  }
+}
+export const choices = new ChoiceStore();
+
+const ids = (all: { id: number; name: string }[]): Choice[] =>
+  all.map((one) => ({ value: String(one.id), label: one.name }));
+const words = (all: string[], name: (word: string) => string = (word) => word): Choice[] =>
+  all.map((value) => ({ value, label: name(value) }));
+
+// The values to choose from; none for what has no list (titles: they come from a click).
+export function choicesOf(name: ListName, all: Choices): Choice[] {
+  switch (name) {
+    case 'users': return ids(all.people);
+    case 'server_ids': return ids(all.servers);
+    case 'libraries': return ids(all.libraries);
+    case 'media_types': return words(all.media_types, typeName);
+    case 'platforms': return words(all.platforms);
+    case 'transcode_decisions': return words(all.transcode_decisions, decisionName);
+    case 'video_resolutions': return words(all.video_resolutions, resolutionName);
+    case 'countries': return words(all.countries, countryName);
+    default: return [];
+  }
+}

@@ -1,0 +1,31 @@
+// The places of the page, one row each: its address, its name (messages/places.ts), how its code is
+// loaded, and where its link stands. A place is lazily loaded: a row costs the others nothing.
+import type { Component } from 'svelte';
+import type { places as names } from '../messages/places';
+import type { IconName } from './Icon.svelte';
+
+export interface Place {
+  path: string;
+  name: keyof typeof names;
+  icon: IconName;
+  load: () => Promise<{ default: Component }>;
+  // bar: in the header (and at the bottom of a phone); menu: in the user's menu.
+  link: 'bar' | 'menu';
+  // The place has the filter bar: links to it keep the filter of the place before.
+  isFiltered: boolean;
+  isForAdmin: boolean;
+}
+
+export const places: readonly Place[] = [
+  {
+    path: '/', name: 'place.now', icon: 'now', link: 'bar', isFiltered: false, isForAdmin: false,
+    load: () => import('../places/Now.svelte'),
+  },
+  {
+    path: '/history', name: 'place.history', icon: 'history', link: 'bar', isFiltered: true, isForAdmin: false,
+    load: () => import('../places/History.svelte'),
+  },
+];
+
+export const placeAt = (path: string): Place | undefined =>
+  places.find((place) => place.path === path.replace(/(.)\/+$/, '$1'));

@@ -1,0 +1,192 @@
+// What the server answers (docs/internals/api.md). Unknown is null.
+
+export interface User { name: string; role: 'admin' | 'viewer' }
+
+export interface AppInfo {
+  version: string;
+  demo: boolean;
+  user: User | null;
+  time_zone: string;
+  auth_modes: string[];
+}
+
+export type ServerKind = 'plex' | 'jellyfin' | 'emby';
+export type ServerState = 'connecting' | 'connected' | 'polling' | 'blind' | 'unauthorized' | 'unreachable';
+
+export interface ServerStatus {
+  ordinal: number;
+  kind: ServerKind;
+  state: ServerState;
+  percent: number | null;
+  // With a login only.
+  key?: string;
+  name?: string;
+  url?: string;
+  error?: string | null;
+  last_event_at?: string | null;
+  plays?: number | null;
+}
+
+export type Decision = 'direct play' | 'copy' | 'transcode';
+
+export interface Session {
+  id: string;
+  server_id: number;
+  server: string;
+  server_kind: ServerKind;
+  state: 'playing' | 'paused' | 'buffering';
+  person: string | null;
+  account: string | null;
+  media_type: string | null;
+  title: string | null;
+  parent_title: string | null;
+  grandparent_title: string | null;
+  season: number | null;
+  episode: number | null;
+  year: number | null;
+  position_ms: number | null;
+  duration_ms: number | null;
+  started_at: string;
+  updated_at: string;
+  player: string | null;
+  product: string | null;
+  platform: string | null;
+  location: string | null;
+  place: string | null;
+  address_class: string | null;
+  transcode_decision: string | null;
+  video_decision: string | null;
+  audio_decision: string | null;
+  video_codec: string | null;
+  video_resolution: string | null;
+  video_dynamic_range: string | null;
+  stream_video_codec: string | null;
+  stream_video_resolution: string | null;
+  audio_codec: string | null;
+  stream_audio_codec: string | null;
+  container: string | null;
+  bandwidth_kbps: number | null;
+  secure: boolean | null;
+  relayed: boolean | null;
+  hw_decode: string | null;
+  hw_encode: string | null;
+}
+
+export interface Today { plays: number; watch_ms: number; people: number }
+
+export interface NowAnswer {
+  sessions: Session[];
+  servers: ServerStatus[];
+  today: Today;
+  at: string;
+}
+
+export interface Play {
+  id: number;
+  started: string;
+  ended: string | null;
+  watch_ms: number;
+  watch_low_ms: number;
+  watch_high_ms: number;
+  paused_ms: number | null;
+  percent: number | null;
+  is_watched: boolean;
+  is_short: boolean;
+  is_open: boolean;
+  kind: 'play' | 'view' | 'extra';
+  origin: 'live' | 'import' | 'view';
+  server_id: number;
+  server: string;
+  server_kind: ServerKind;
+  person_id: number | null;
+  person: string | null;
+  media_type: string;
+  title_id: number;
+  title: string | null;
+  parent_title: string | null;
+  grandparent_title: string | null;
+  full_title: string;
+  season: number | null;
+  episode: number | null;
+  year: number | null;
+  duration_ms: number | null;
+  segments: number;
+  platform: string | null;
+  player: string | null;
+  transcode_decision: string | null;
+  video_resolution: string | null;
+  place: string | null;
+  library: string | null;
+}
+
+export interface PlaysPage {
+  rows: Play[];
+  next_cursor: string | null;
+  total: number;
+}
+
+export interface Named { id: number; name: string }
+
+export interface Choices {
+  people: Named[];
+  servers: (Named & { kind: ServerKind })[];
+  libraries: Named[];
+  media_types: string[];
+  platforms: string[];
+  transcode_decisions: string[];
+  video_resolutions: string[];
+  countries: string[];
+}
+
+export interface Import {
+  id: number;
+  source: string;
+  file: string;
+  state: 'counting' | 'running' | 'done' | 'failed' | 'cancelled' | 'undone';
+  is_dry_run: boolean;
+  rows_total: number | null;
+  rows_read: number;
+  rows_added: number;
+  rows_skipped: number;
+  percent: number | null;
+  started_at: string;
+  ended_at: string | null;
+  error: string | null;
+  skips: { reason: string; count: number; sample: string }[];
+  people: number | null;
+  titles: number | null;
+  from: string | null;
+  to: string | null;
+}
+
+export interface Gap { server_id: number; from: string; to: string }
+
+// What every analytics answer says about itself.
+export interface Meta {
+  query: string;
+  title: string;
+  row: string;
+  tz: string;
+  data_version: number;
+  from: string | null;
+  to: string | null;
+  rows_behind: number;
+  took_ms: number;
+  is_cached: boolean;
+  coverage_gaps: Gap[];
+}
+
+export interface Answer<Row> {
+  data: Row[];
+  meta: Meta;
+  // With explain=1.
+  explain?: { definition: string; sql: string; values: unknown[] };
+}
+
+export type Frame =
+  | { type: 'session_start' | 'session_progress'; data: Session }
+  | { type: 'session_stop'; data: { id: string; server_id: number } }
+  | { type: 'sync'; data: { servers: ServerStatus[] } }
+  | { type: 'import'; data: Import }
+  | { type: 'data_changed'; data: { data_version: number } }
+  | { type: 'resync'; data?: unknown };

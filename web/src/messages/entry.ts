@@ -1,0 +1,12 @@
+// What the page says before a login.
+export const entry = {
+  'entry.offline': 'The server does not answer. Trying again…',
+  'entry.demo': 'This is demo data: invented people and plays on simulated servers.',
+  'entry.tagline': 'Who watches what, where and how, on your own servers.',
+  'login.title': 'Log in',
+  'login.name': 'User name',
+  'login.password': 'Password',
+  'login.submit': 'Log in',
+  'login.no_answer': 'The server does not answer.',
+  'login.hint': 'The administrator is the one of the configuration (ADMIN_USERNAME). The first start printed where its password is.',
+} as const;

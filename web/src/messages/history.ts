@@ -1,0 +1,17 @@
+export const history = {
+  'history.title': 'History',
+  'history.total': { one: '{n} play', other: '{n} plays' },
+  'history.more': 'Show more',
+  'history.none': 'No play matches.',
+  'history.nothing_yet': 'No plays on these servers yet. They come with the first sync, or as soon as somebody watches.',
+  'history.started': 'Started',
+  'history.what': 'Title',
+  'history.person': 'Person',
+  'history.watched': 'Watched',
+  'history.device': 'Device',
+  'history.quality': 'Quality',
+  'history.server': 'Server',
+  'history.view': 'marked as watched; how long is not known',
+  'history.between': 'between {low} and {high}: the server was not reachable for part of it',
+  'history.playing': 'playing',
+} as const;

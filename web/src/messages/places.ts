@@ -1,0 +1,4 @@
+export const places = {
+  'place.now': 'Now',
+  'place.history': 'History',
+} as const;
