@@ -13,7 +13,8 @@
 
 static const char *const state_names[] = {"playing", "paused", "buffering", "stopped"};
 static const char *const fault_names[] = {"none", "drop", "restart", "duplicate", "reorder",
-                                          "stall", "skew", "unauthorized", "garbage"};
+                                          "stall", "skew", "unauthorized", "garbage",
+                                          "forbidden"};
 
 static void write_session(const struct sim *m, const struct session *s, struct json_writer *w)
 {

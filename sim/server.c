@@ -189,6 +189,7 @@ void server_broadcast(struct sim_server *s, const char *text)
         free(held);
         return;
     }
+    case FAULT_FORBIDDEN:
     case FAULT_NONE:
     case FAULT_DROP:
     case FAULT_SKEW:
@@ -260,6 +261,15 @@ static bool is_socket_path(const struct sim_server *s, struct http_exchange *x)
     return streq(path, s->kind == KIND_EMBY ? "/embywebsocket" : "/socket");
 }
 
+/* FAULT_FORBIDDEN: the token is one of an account that is no administrator. */
+static bool is_for_admins(const struct sim_server *s, struct http_exchange *x)
+{
+    const char *path = http_path(x);
+    if (s->kind == KIND_PLEX)
+        return str_has_prefix(str_of(path), STR("/status/")) || streq(path, "/accounts");
+    return strcasestr(path, "/System/ActivityLog") != NULL || strcasestr(path, "/Users") != NULL;
+}
+
 /* Answers an exchange that nothing is wrong with. */
 static void answer(struct sim_server *s, struct http_exchange *x)
 {
@@ -289,6 +299,10 @@ static void answer(struct sim_server *s, struct http_exchange *x)
         else
             http_reply(x, 401, "text/plain",
                        s->kind == KIND_EMBY ? STR("Access token is invalid or expired.") : STR(""));
+        return;
+    }
+    if (fault_of(s) == FAULT_FORBIDDEN && !is_public && is_for_admins(s, x)) {
+        http_reply(x, 403, s->kind == KIND_PLEX ? "text/html" : "text/plain", STR(""));
         return;
     }
     struct answer a = {.status = 404, .total = -1};

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "app/lock.h"
+#include "app/servers.h"
 #include "auth/auth.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -250,22 +251,7 @@ static enum status start_collector(struct app *a, struct error *err)
     const struct config *c = a->config;
     if (c->server_count == 0)
         return STATUS_OK;
-    a->sources = xcalloc(c->server_count, sizeof *a->sources);
-    for (unsigned i = 0; i < c->server_count; i++) {
-        const struct server_config *s = &c->servers[i];
-        a->sources[i] = (struct source_config){.key = s->key,
-                                               .kind = s->kind,
-                                               .name = s->name,
-                                               .url = s->url,
-                                               .token = s->token,
-                                               .client_id = "cartographus",
-                                               .is_realtime = s->is_realtime,
-                                               .is_polling = s->is_polling,
-                                               .polling_interval_us = s->polling_interval_us,
-                                               .sync_interval_us = c->sync_interval,
-                                               .batch_size = (unsigned)c->sync_batch_size,
-                                               .tls = {.is_unverified = s->is_tls_unverified}};
-    }
+    a->sources = servers_of(c);
     auto_arena struct arena texts = {0};
     size_t open_count = 0;
     const struct observation *open = ingest_open_sessions(a->ingest, &texts, &open_count);

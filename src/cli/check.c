@@ -1,24 +1,100 @@
-#include "cli/args.h"
+#include "cli/cli.h"
 
 #include <stdio.h>
 
+#include "app/lock.h"
+#include "app/servers.h"
 #include "base/mem.h"
+#include "cli/args.h"
+#include "sources/probe.h"
 
 #include "base/banned.h"
 
-static bool needs_server, is_quiet;
+static bool is_offline;
 
 static const struct arg_option options[] = {
-    {"--configured", NULL, "only tell by the exit status whether a media server is configured", NULL,
-     &needs_server},
-    {"--quiet", NULL, "say nothing", NULL, &is_quiet},
+    {"--offline", NULL, "only the configuration: no server is asked", NULL, &is_offline},
 };
 static const struct args args = {
     .usage = "check",
-    .about = "Checks the configuration.",
+    .about = "Checks the configuration as serve would, then the data folder, then asks each configured\n"
+             "media server for what watching needs, and says of each in words: fine, unreachable,\n"
+             "another server, unauthorized (it does not know the token), forbidden (it knows it, but\n"
+             "it has no rights), failing.",
     .options = options,
     .option_count = ARRAY_LEN(options),
+    .statuses = "0 all is fine, 1 something is not (each fault is told), 2 wrong usage",
 };
+
+static void say(const char *what, const char *verdict, const char *text)
+{
+    printf("%-16s %s%s%s\n", what, verdict, *text ? ": " : "", text);
+}
+
+struct checking {
+    struct loop *loop;
+    struct probe_result *results;
+    unsigned waiting;
+};
+
+struct check_one {
+    struct checking *all;
+    unsigned number;
+};
+
+static void probed(void *ctx, const struct probe_result *r)
+{
+    struct check_one *one = ctx;
+    one->all->results[one->number] = *r;
+    if (--one->all->waiting == 0)
+        loop_stop(one->all->loop);
+}
+
+static void say_result(const struct source_config *s, const struct probe_result *r)
+{
+    auto_free char *text = NULL;
+    if (r->verdict == PROBE_FINE)
+        text = xasprintf("%s %s at %s", *r->name ? r->name : server_kind_name(s->kind), r->version,
+                         s->url);
+    else
+        text = xasprintf("%s: %s", s->url, r->text);
+    say(s->key, probe_verdict_name(r->verdict), text);
+}
+
+/* All at once; true if each is fine. */
+static bool check_servers(const struct config *c)
+{
+    auto_free struct source_config *sources = servers_of(c);
+    auto_free struct check_one *ones = xcalloc(c->server_count + 1, sizeof *ones);
+    auto_free struct probe_result *results = xcalloc(c->server_count + 1, sizeof *results);
+    struct checking all = {.results = results, .waiting = c->server_count};
+    struct error err = {0};
+    if (loop_new(&all.loop, &err) != STATUS_OK) {
+        say("media servers", "failing", err.text);
+        return false;
+    }
+    for (unsigned i = 0; i < c->server_count; i++) {
+        ones[i] = (struct check_one){&all, i};
+        probe_start(all.loop, &sources[i], probed, &ones[i]);
+    }
+    if (all.waiting > 0)
+        loop_run(all.loop);
+    loop_free(all.loop);
+    bool is_well = true;
+    for (unsigned i = 0; i < c->server_count; i++) {
+        say_result(&sources[i], &results[i]);
+        is_well = is_well && results[i].verdict == PROBE_FINE;
+    }
+    return is_well;
+}
+
+static bool check_folder(const struct config *c)
+{
+    struct error err = {0};
+    bool is_well = data_folder_prepare(c->data_dir, &err) == STATUS_OK;
+    say("data folder", is_well ? "fine" : "failing", is_well ? c->data_dir : err.text);
+    return is_well;
+}
 
 int cli_check(struct cli *c, int argc, char **argv)
 {
@@ -27,12 +103,13 @@ int cli_check(struct cli *c, int argc, char **argv)
         return status;
     struct config config;
     auto_free char *faults = NULL;
-    bool is_well = config_load(&c->origin, !needs_server, &config, &faults) == STATUS_OK;
-    if (!is_quiet)
-        fputs(faults, stderr);
-    bool has_server = config.server_count > 0;
-    if (!is_quiet && is_well)
-        printf("the configuration is well; %u media server(s)\n", config.server_count);
+    bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
+    say("configuration", is_well ? "fine" : "at fault", config.file ? config.file : "");
+    fputs(faults, stdout);
+    if (!is_offline) {
+        is_well = check_folder(&config) && is_well;
+        is_well = check_servers(&config) && is_well;
+    }
     config_done(&config);
-    return is_well && (has_server || !needs_server) ? EXIT_OK : EXIT_FAILED;
+    return is_well ? EXIT_OK : EXIT_FAILED;
 }

@@ -157,7 +157,7 @@ static void run_timers(struct loop *l)
 
 /* --- HTTP --------------------------------------------------------------------------------- */
 
-enum status loop_curl_error(CURLcode code, const char *detail, struct error *err)
+enum status loop_curl_error(CURL *easy, CURLcode code, const char *detail, struct error *err)
 {
     enum status s = STATUS_UNAVAILABLE;
     if (code == CURLE_OPERATION_TIMEDOUT)
@@ -171,7 +171,12 @@ enum status loop_curl_error(CURLcode code, const char *detail, struct error *err
         s = STATUS_PROTOCOL;
     if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
         return fail(err, s, "the server's certificate is not the pinned one");
-    return fail(err, s, "%s", detail && *detail ? detail : curl_easy_strerror(code));
+    if (!detail || !*detail)
+        detail = curl_easy_strerror(code);
+    long why = 0;
+    if (code == CURLE_COULDNT_CONNECT && easy)
+        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &why);
+    return fail(err, s, "%s%s%s", detail, why ? ": " : "", why ? strerrordesc_np((int)why) : "");
 }
 
 static void set_tls(CURL *easy, const struct tls_options *tls)
@@ -387,7 +392,7 @@ static void finish_call(struct loop *l, struct http_call *c, CURLcode code)
     if (c->is_too_large)
         (void)fail(&c->failure, STATUS_TOO_LARGE, "the answer is over %zu bytes", c->most_bytes);
     else if (c->failure.status == STATUS_OK && code != CURLE_OK)
-        (void)loop_curl_error(code, c->curl_error, &c->failure);
+        (void)loop_curl_error(c->easy, code, c->curl_error, &c->failure);
     a.error = c->failure;
     a.status = c->failure.status;
     a.code = (int)http_code;

@@ -37,5 +37,5 @@ enum status loop_socket_open(struct loop *l, struct loop_socket *s, const char *
                              const struct tls_options *tls, struct error *err);
 /* Takes it out of the loop; released soon after. */
 void loop_socket_close(struct loop *l, struct loop_socket *s);
-/* Turns curl's code into ours; `detail` is curl's error buffer. */
-enum status loop_curl_error(CURLcode code, const char *detail, struct error *err);
+/* Turns curl's code into ours; `detail` is curl's error buffer, `easy` may tell more or be NULL. */
+enum status loop_curl_error(CURL *easy, CURLcode code, const char *detail, struct error *err);

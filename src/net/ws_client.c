@@ -322,7 +322,8 @@ static void socket_connected(struct loop_socket *s, CURLcode code, const char *d
     if (c->phase != WS_CONNECTING)
         return;
     if (code != CURLE_OK || s->fd == CURL_SOCKET_BAD) {
-        (void)loop_curl_error(code == CURLE_OK ? CURLE_COULDNT_CONNECT : code, detail, &c->why);
+        (void)loop_curl_error(s->easy, code == CURLE_OK ? CURLE_COULDNT_CONNECT : code, detail,
+                              &c->why);
         end(c);
         return;
     }

@@ -57,14 +57,14 @@ void source_add_header(struct source_request *r, const char *fmt, ...)
     secret_wipe(text, sizeof(text));
 }
 
-static void request_done(struct source_request *r)
+void source_request_done(struct source_request *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         secret_wipe(r->headers[i], strlen(r->headers[i]));
         free(r->headers[i]);
     }
 }
-#define auto_request __attribute__((cleanup(request_done)))
+#define auto_request __attribute__((cleanup(source_request_done)))
 
 /* Between half and the whole of 1, 2, 4, ... 60 s. */
 static int64_t backoff_us(unsigned failures)

@@ -69,6 +69,7 @@ struct source_request {
 };
 void source_add_header(struct source_request *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+void source_request_done(struct source_request *r); /* wipes and frees them */
 
 struct source_ops {
     enum server_kind kind;

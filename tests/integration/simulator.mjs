@@ -48,6 +48,7 @@ export async function startSimulator(children) {
     server: (kind) => ready.servers[number(kind)],
     play: (kind, what) => control('/sessions', { server: number(kind), ...what }),
     act: (session, verb) => control(`/sessions/${session.id}/${verb}`),
+    fault: (kind, fault, ms) => control('/fault', { server: number(kind), kind: fault, ms }),
   };
 }
 

@@ -1,0 +1,8 @@
+/* The configured media servers as the sources want them. */
+#pragma once
+
+#include "config/config.h"
+#include "sources/source.h"
+
+/* One for each of c->servers, in their order; free() the array. The texts are the configuration's. */
+struct source_config *servers_of(const struct config *c);

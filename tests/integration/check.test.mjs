@@ -1,0 +1,163 @@
+// `cartographus check` against simulated servers and against what is none: told apart in words.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Children, startSimulator } from './simulator.mjs';
+
+const binary = path.resolve(process.env.BUILD_DIR ?? 'build', 'cartographus');
+const children = new Children();
+const servers = [];
+let folder, sim;
+
+const listen = (server) => new Promise((resolve) => {
+  servers.push(server);
+  server.listen(0, '127.0.0.1', () => resolve(server.address().port));
+});
+before(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-check-'));
+  sim = await startSimulator(children);
+});
+after(async () => {
+  for (const server of servers) {
+    server.closeAllConnections?.();
+    server.close();
+  }
+  await children.end();
+  await rm(folder, { recursive: true });
+});
+
+function check(env, args = []) {
+  const child = spawn(binary, ['check', ...args], {
+    cwd: folder,
+    env: {
+      PATH: process.env.PATH, JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin',
+      ADMIN_PASSWORD: 'correct horse battery', ...env,
+    },
+  });
+  let text = '';
+  child.stdout.on('data', (chunk) => { text += chunk; });
+  child.stderr.on('data', (chunk) => { text += chunk; });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, text })));
+}
+const plex = (list) => ({
+  PLEX_SERVERS: JSON.stringify(list.map((s) => ({ token: 'a-token-of-a-test', ...s }))),
+});
+const line = (text, key) => text.split('\n').find((l) => l.startsWith(`${key} `)) ?? '';
+
+test('servers that are well are named with their version', async () => {
+  const env = {};
+  for (const kind of ['plex', 'jellyfin', 'emby']) {
+    const { url, token } = sim.server(kind);
+    env[`${kind.toUpperCase()}_SERVERS`] = JSON.stringify([{ url, token }]);
+  }
+  const { code, text } = await check(env);
+  assert.equal(code, 0, text);
+  assert.match(line(text, 'configuration'), /fine/);
+  assert.match(line(text, 'data folder'), /fine/);
+  assert.match(line(text, 'plex-1'), /fine: .*Plex 1.* 1\.43\.3/);
+  assert.match(line(text, 'jellyfin-1'), /fine: .*Jellyfin 1 10\.11/);
+  assert.match(line(text, 'emby-1'), /fine: .*Emby 1 4\.8/);
+  for (const kind of ['plex', 'jellyfin', 'emby']) assert.ok(!text.includes(sim.server(kind).token));
+});
+
+test('a token that is not known, and one without rights', async () => {
+  for (const kind of ['plex', 'jellyfin', 'emby']) {
+    const name = `${kind.toUpperCase()}_SERVERS`;
+    const { url, token } = sim.server(kind);
+    const unknown = await check({ [name]: JSON.stringify([{ url, token: 'wrong-token-of-a-test' }]) });
+    assert.equal(unknown.code, 1);
+    assert.match(line(unknown.text, `${kind}-1`), /unauthorized: .*does not know the token \(HTTP 401\)/);
+    assert.ok(!unknown.text.includes('wrong-token-of-a-test'));
+    await sim.fault(kind, 'forbidden', 60000);
+    const forbidden = await check({ [name]: JSON.stringify([{ url, token }]) });
+    await sim.fault(kind, 'none', 1);
+    assert.equal(forbidden.code, 1);
+    assert.match(line(forbidden.text, `${kind}-1`), /forbidden: .*valid but may not see .*\(HTTP 403\)/);
+    assert.ok(!forbidden.text.includes(token));
+  }
+});
+
+test('another kind of server is named', async () => {
+  for (const [as, is, expected] of [
+    ['PLEX', 'jellyfin', /another server: .* a Jellyfin server, configured as Plex/],
+    ['PLEX', 'emby', /another server: .* an Emby server, configured as Plex/],
+    ['JELLYFIN', 'plex', /another server: .* a Plex server, configured as Jellyfin/],
+    ['JELLYFIN', 'emby', /another server: .* an Emby server, configured as Jellyfin/],
+    ['EMBY', 'jellyfin', /another server: .* a Jellyfin server, configured as Emby/],
+  ]) {
+    const { url, token } = sim.server(is);
+    const { code, text } = await check({ [`${as}_SERVERS`]: JSON.stringify([{ url, token }]) });
+    assert.equal(code, 1);
+    assert.match(line(text, `${as.toLowerCase()}-1`), expected, `${as} at ${is}`);
+  }
+});
+
+test('who does not answer, or is none at all', async () => {
+  const closed = await new Promise((resolve) => {
+    const probe = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+  const silent = await listen(net.createServer(() => {}));
+  const page = await listen(http.createServer((q, r) => r.end('<html>my other site</html>')));
+  const away = await listen(http.createServer((q, r) => r.writeHead(302, { location: 'http://elsewhere.test:80/' }).end()));
+  const ill = await listen(http.createServer((q, r) => r.writeHead(503).end('starting')));
+  const seen = [];
+  const spy = await listen(http.createServer((q, r) => { seen.push(q.headers); r.writeHead(404).end(); }));
+  const key = path.join(folder, 'key.pem'), cert = path.join(folder, 'cert.pem');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert,
+    '-days', '2', '-subj', '/CN=127.0.0.1'], { stdio: 'ignore' });
+  const tls = await listen(https.createServer({ key: await readFile(key), cert: await readFile(cert) },
+    (q, r) => r.end('{}')));
+  const { code, text } = await check(plex([
+    { url: `http://127.0.0.1:${closed}` },
+    { url: 'http://no-such-name.invalid:32400' },
+    { url: `http://127.0.0.1:${silent}` },
+    { url: `https://127.0.0.1:${tls}` },
+    { url: `http://127.0.0.1:${page}` },
+    { url: `http://127.0.0.1:${away}` },
+    { url: `http://127.0.0.1:${ill}` },
+    { url: `http://127.0.0.1:${spy}` },
+    { url: `http://127.0.0.1:${tls}` },
+  ]));
+  assert.equal(code, 1);
+  assert.match(line(text, 'plex-1'), /unreachable: .*Connection refused; does it run/);
+  assert.match(line(text, 'plex-2'), /unreachable: .*resolve host/);
+  assert.match(line(text, 'plex-3'), /unreachable: .*timed out.*; a firewall/);
+  assert.match(line(text, 'plex-4'), /unreachable: .*certificate.*; https:\/\/ and http:\/\/ mixed up/);
+  assert.match(line(text, 'plex-5'), /another server: .*no media server/);
+  assert.match(line(text, 'plex-6'), /unreachable: .*redirects to another place \(http:\/\/elsewhere.test:80\)/);
+  assert.match(line(text, 'plex-7'), /failing: .*HTTP 503/);
+  assert.match(line(text, 'plex-8'), /another server: .*no media server/);
+  assert.match(line(text, 'plex-9'), /unreachable|another server/);
+  assert.ok(seen.length > 0 && seen.every((headers) => !JSON.stringify(headers).includes('a-token')),
+    'the token is not shown to who is no media server');
+  assert.ok(!text.includes('a-token-of-a-test'));
+});
+
+test('faults of the configuration come first; --offline asks nobody', async () => {
+  const { url } = sim.server('plex');
+  const { code, text } = await check(
+    { ...plex([{ url }]), JWT_SECRET: 'short', HTTP_PORT: 'x' }, ['--offline']);
+  assert.equal(code, 1);
+  assert.match(line(text, 'configuration'), /at fault/);
+  assert.match(text, /JWT secret too short/);
+  assert.match(text, /HTTP_PORT: 'x' is not right/);
+  assert.doesNotMatch(text, /plex-1/);
+});
+
+test('a data folder that cannot be written is told', async (t) => {
+  if (process.getuid() === 0) return t.skip('root may write everywhere');
+  await chmod(folder, 0o500);
+  const { code, text } = await check({ SETUP: 'true' });
+  await chmod(folder, 0o700);
+  assert.equal(code, 1);
+  assert.match(line(text, 'data folder'), /failing/);
+});
