@@ -28,6 +28,7 @@ struct filter_config {
     bool sees_all;
     const int64_t *account_ids;
     size_t account_count;
+    bool takes_deleted; /* knows `deleted`: include, only */
 };
 
 struct filter;
@@ -55,12 +56,14 @@ const char *filter_time_zone(const struct filter *f);
  *                  person_id; under a segment filter watch_ms is that of the segments that match
  * filtered_segment one row a segment that passes and overlaps the window: the columns of `segment`,
  *                  person_id, media_type, and window_ms: its watch time inside the window
- * filtered_watch   one row a segment and quarter of an hour with watch time: segment_id, play_id,
- *                  person_id, server_id, title_id, media_type, quality_id, device_id, address_id,
- *                  quarter (BIGINT, epoch / 15 minutes, UTC), watch_us inside the window
+ * filtered_watch   one row a stretch of watching and quarter of an hour that it touches:
+ *                  segment_id, play_id, person_id, server_id, title_id, media_type, quality_id,
+ *                  device_id, address_id, quarter (BIGINT, epoch / 15 minutes, UTC), watch_us
+ *                  inside the window; a segment may have several rows in one quarter
  *
- * Hidden plays, extras and (without short=include) short ones are in none of them; backfilled views
- * are in filtered_play, with kind 'view' and no watch time.
+ * A query that names filtered_watch twice gathers what it needs of it once, first: it is the dear
+ * one. Hidden plays, extras and (without short=include) short ones are in none of them; backfilled
+ * views are in filtered_play, with kind 'view' and no watch time.
  */
 void filter_sql(const struct filter *f, struct buf *out);
 /* What filter_sql() refers to, by name. Owned by the filter. */

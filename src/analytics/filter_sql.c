@@ -1,0 +1,407 @@
+/* The filter's relations. Only what is asked for is in the text, and no value ever is. */
+#include "analytics/filter.h"
+
+#include <inttypes.h>
+
+#include "analytics/filter_parts.h"
+
+#include "base/banned.h"
+
+/* What a list chooses from, and the column of play and segment that points at it. */
+struct target {
+    const char *key;
+    const char *from; /* NULL: the list holds the keys themselves */
+};
+
+static const struct target targets[FILTER_TABLES] = {
+    [ON_SERVER] = {"server_id", NULL},
+    [ON_LIBRARY] = {"library_id", NULL},
+    [ON_ACCOUNT] = {"account_id", "account"},
+    [ON_TITLE] = {"title_id", "title"},
+    [ON_DEVICE] = {"device_id", "device"},
+    [ON_QUALITY] = {"quality_id", "quality"},
+    [ON_ADDRESS] = {"address_id", "address left join place using (place_id)"},
+};
+
+static bool is_active(const struct filter *f, enum filter_table t)
+{
+    if (t == ON_ACCOUNT && f->scope)
+        return true;
+    for (size_t i = 0; i < FILTER_LIST_COUNT; i++)
+        if (filter_list_kinds[i].table == t && filter_list_is_active(&f->lists[i]))
+            return true;
+    return false;
+}
+
+static bool has_segment_filter(const struct filter *f)
+{
+    for (enum filter_table t = ON_DEVICE; t < FILTER_TABLES; t++)
+        if (is_active(f, t))
+            return true;
+    return false;
+}
+
+/* Whether what points nowhere in this table passes. */
+static bool takes_unknown(const struct filter *f, enum filter_table t)
+{
+    if (t == ON_ACCOUNT && f->scope)
+        return false;
+    for (size_t i = 0; i < FILTER_LIST_COUNT; i++)
+        if (filter_list_kinds[i].table == t && filter_list_is_active(&f->lists[i]) &&
+            !f->lists[i].has_unknown)
+            return false;
+    return true;
+}
+
+/* --- one list -------------------------------------------------------------------------------- */
+
+/* The bound list as a set of rows: "select unnest(...)". */
+static void add_values(struct buf *out, const struct filter_list_kind *kind)
+{
+    bool is_number = kind->value == IS_ID || kind->value == IS_YEAR;
+    buf_printf(out, "select unnest(string_split($filter_%s, chr(31))%s)", kind->name,
+               is_number ? "::integer[]" : "");
+}
+
+/* The condition on a row of the small table. */
+static void add_condition(struct buf *out, const struct filter_list_kind *kind,
+                          const struct filter_list *l)
+{
+    const char *column = kind->column;
+    bool is_genre = streq(column, "genres");
+    buf_puts(out, "(");
+    if (l->count && is_genre) {
+        buf_puts(out, "list_has_any(genres, string_split($filter_genres, chr(31)))");
+    } else if (l->count) {
+        buf_printf(out, "%s in (", column);
+        add_values(out, kind);
+        buf_puts(out, ")");
+    }
+    if (l->count && streq(kind->name, "countries")) {
+        buf_puts(out, " or country_code in (");
+        add_values(out, kind);
+        buf_puts(out, ")");
+    }
+    if (l->has_unknown)
+        buf_printf(out, "%s%s is null%s", l->count ? " or " : "", column,
+                   is_genre ? " or len(genres) = 0" : "");
+    buf_puts(out, ")");
+}
+
+/* --- a small table --------------------------------------------------------------------------- */
+
+/* The keys that pass, as a query. 0 stands for a key that is not known. */
+static void add_keys(const struct filter *f, enum filter_table t, struct buf *out)
+{
+    const struct target *target = &targets[t];
+    const char *sep = " where ";
+    bool is_begun = target->from;
+    if (target->from)
+        buf_printf(out, "select %s from %s", target->key, target->from);
+    for (size_t i = 0; i < FILTER_LIST_COUNT; i++) {
+        const struct filter_list_kind *kind = &filter_list_kinds[i];
+        const struct filter_list *l = &f->lists[i];
+        if (kind->table != t || !filter_list_is_active(l))
+            continue;
+        if (target->from) {
+            buf_puts(out, sep);
+            add_condition(out, kind, l);
+            sep = " and ";
+        } else if (l->count) {
+            add_values(out, kind);
+            is_begun = true;
+        }
+    }
+    if (t == ON_ACCOUNT && f->scope)
+        buf_printf(out, "%s%s", sep,
+                   *f->scope ? "account_id in (select unnest(string_split($filter_scope, chr(31))"
+                               "::integer[]))"
+                             : "false");
+    if (takes_unknown(f, t))
+        buf_printf(out, "%sselect 0", is_begun ? " union all " : "");
+}
+
+/* " and FACT.key in (...)" */
+static void add_target(const struct filter *f, enum filter_table t, const char *fact,
+                       struct buf *out)
+{
+    bool unknown = takes_unknown(f, t);
+    buf_printf(out, "\n    and %s%s.%s%s in (", unknown ? "coalesce(" : "", fact, targets[t].key,
+               unknown ? ", 0)" : "");
+    add_keys(f, t, out);
+    buf_puts(out, ")");
+}
+
+/* Where the viewer was: what the server said and what the address is, either. */
+static void add_location(const struct filter *f, struct buf *out)
+{
+    const struct filter_list *l = NULL;
+    for (size_t i = 0; i < FILTER_LIST_COUNT; i++)
+        if (filter_list_kinds[i].table == ON_LOCATION)
+            l = &f->lists[i];
+    buf_puts(out, "\n    and (");
+    if (l->count)
+        buf_puts(out, "s.location in (select unnest(string_split($filter_location_types, chr(31))))"
+                      " or s.address_id in (select address_id from address where class in"
+                      " (select unnest(string_split($filter_location_types, chr(31)))))");
+    if (l->has_unknown)
+        buf_printf(out, "%ss.location is null and coalesce(s.address_id, 0) in (select address_id from"
+                        " address where class is null or class = 'unknown' union all select 0)",
+                   l->count ? " or " : "");
+    buf_puts(out, ")");
+}
+
+/* --- the facts ------------------------------------------------------------------------------- */
+
+static void add_words(const struct filter *f, const char *column, struct buf *out)
+{
+    for (size_t i = 0; i < f->word_count; i++)
+        buf_printf(out, "%scontains(strip_accents(lower(%s)),"
+                        " strip_accents(lower($filter_search_%zu)))",
+                   i ? " and " : "", column, i + 1);
+}
+
+/* All words in the title, or all in the person's name. */
+static void add_search(const struct filter *f, const char *fact, struct buf *out)
+{
+    buf_printf(out, "\n    and (%s.title_id in (select title_id from title where ", fact);
+    add_words(f, "full_title", out);
+    buf_printf(out, ")\n      or %s.account_id in (select account_id from account"
+                    " left join person using (person_id) where ", fact);
+    add_words(f, "coalesce(person.name, account.name)", out);
+    buf_puts(out, "))");
+}
+
+/* What play and segment share; both begin their condition with something before it. */
+static void add_fact_conditions(const struct filter *f, const char *fact, struct buf *out)
+{
+    static const enum filter_table shared[] = {ON_SERVER, ON_ACCOUNT, ON_TITLE};
+    for (size_t i = 0; i < ARRAY_LEN(shared); i++)
+        if (is_active(f, shared[i]))
+            add_target(f, shared[i], fact, out);
+    if (f->word_count)
+        add_search(f, fact, out);
+}
+
+static void add_segment_conditions(const struct filter *f, struct buf *out)
+{
+    for (enum filter_table t = ON_DEVICE; t < ON_LOCATION; t++)
+        if (is_active(f, t))
+            add_target(f, t, "s", out);
+    if (is_active(f, ON_LOCATION))
+        add_location(f, out);
+}
+
+/* Whether a play that has no segment passes the segment filters: nothing of it is known. */
+static bool takes_plays_without_segment(const struct filter *f)
+{
+    for (enum filter_table t = ON_DEVICE; t < FILTER_TABLES; t++)
+        if (is_active(f, t) && !takes_unknown(f, t))
+            return false;
+    return true;
+}
+
+/* Which plays count at all; `p` is the play. */
+static void add_play_kind(const struct filter *f, struct buf *out)
+{
+    switch (f->deleted) {
+    case WITHOUT_DELETED:
+        buf_puts(out, "not p.is_hidden");
+        break;
+    case WITH_DELETED:
+        buf_puts(out, "(not p.is_hidden or coalesce(p.hidden_by, '') = 'deleted')");
+        break;
+    case ONLY_DELETED:
+        buf_puts(out, "coalesce(p.hidden_by, '') = 'deleted'");
+        break;
+    }
+    buf_puts(out, " and p.kind <> 'extra'");
+    if (!f->with_short)
+        buf_puts(out, " and not p.is_short");
+}
+
+/* --- the relations --------------------------------------------------------------------------- */
+
+static bool has_from(const struct filter *f)
+{
+    return f->from_us != TIME_NONE;
+}
+
+static bool has_to(const struct filter *f)
+{
+    return f->to_us != TIME_NONE;
+}
+
+static void add_window(const struct filter *f, struct buf *out)
+{
+    buf_printf(out, "filter_window as (\n  select %s as from_at, %s as to_at, $filter_tz as tz)",
+               has_from(f) ? "$filter_from::timestamp" : "null::timestamp",
+               has_to(f) ? "$filter_to::timestamp" : "null::timestamp");
+}
+
+/* Plays with a segment that passes, and how much of them was watched so. */
+static void add_match(const struct filter *f, struct buf *out)
+{
+    buf_puts(out, ",\nfilter_match as (\n  select s.play_id, sum(s.watch_ms)::bigint as watch_ms"
+                  "\n  from segment s\n  where true");
+    if (has_from(f)) /* no segment is before its play */
+        buf_puts(out, "\n    and s.started >= $filter_from");
+    add_fact_conditions(f, "s", out);
+    add_segment_conditions(f, out);
+    buf_puts(out, "\n  group by s.play_id)");
+}
+
+static void add_plays(const struct filter *f, struct buf *out)
+{
+    bool by_segment = has_segment_filter(f);
+    bool also_without = by_segment && takes_plays_without_segment(f);
+    buf_printf(out, ",\nfiltered_play as (\n  select p.*%s, a.person_id\n  from play p",
+               by_segment ? " replace (coalesce(m.watch_ms, p.watch_ms) as watch_ms)" : "");
+    if (by_segment)
+        buf_printf(out, "\n    %sjoin filter_match m on m.play_id = p.play_id",
+                   also_without ? "left " : "");
+    buf_puts(out, "\n    left join account a on a.account_id = p.account_id\n  where ");
+    add_play_kind(f, out);
+    if (also_without)
+        buf_puts(out, "\n    and (m.play_id is not null or p.segments = 0)");
+    if (has_from(f))
+        buf_puts(out, "\n    and p.started >= $filter_from");
+    if (has_to(f))
+        buf_puts(out, "\n    and p.started < $filter_to");
+    if (is_active(f, ON_LIBRARY))
+        add_target(f, ON_LIBRARY, "p", out);
+    add_fact_conditions(f, "p", out);
+    buf_puts(out, ")");
+}
+
+/* The text with `word` for each @. */
+static void add_with(struct buf *out, const char *text, const char *word)
+{
+    struct str rest = str_of(text), piece;
+    for (bool is_first = true; str_next(&rest, '@', &piece); is_first = false) {
+        if (!is_first)
+            buf_puts(out, word);
+        buf_add_str(out, piece);
+    }
+}
+
+/*
+ * Watch time of a segment before an instant, in whole milliseconds. The difference of two of them
+ * is what lies between, so that windows that touch add up to the whole.
+ */
+static void add_watched_before(const char *at, struct buf *out)
+{
+    add_with(out,
+             "case when @ <= s.started then 0 when @ >= s.ended then s.watch_ms"
+             "\n        when s.spans is null then (s.watch_ms::hugeint * (epoch_us(@) -"
+             " epoch_us(s.started)) // (epoch_us(s.ended) - epoch_us(s.started)))::bigint"
+             "\n        else coalesce(list_sum(list_transform(range(1, len(s.spans), 2), lambda i:"
+             " greatest(least(s.spans[i + 1], epoch_us(@)) - s.spans[i], 0))), 0)::bigint // 1000"
+             " end",
+             at);
+}
+
+static void add_window_ms(const struct filter *f, struct buf *out)
+{
+    if (!has_from(f) && !has_to(f)) {
+        buf_puts(out, "s.watch_ms");
+        return;
+    }
+    buf_puts(out, "case when ");
+    if (has_from(f))
+        buf_puts(out, "s.started >= $filter_from");
+    if (has_from(f) && has_to(f))
+        buf_puts(out, " and ");
+    if (has_to(f))
+        buf_puts(out, "s.ended <= $filter_to");
+    buf_puts(out, " then s.watch_ms else\n      ");
+    if (has_to(f))
+        add_watched_before("$filter_to", out);
+    else
+        buf_puts(out, "s.watch_ms");
+    if (has_from(f)) {
+        buf_puts(out, "\n      - ");
+        add_watched_before("$filter_from", out);
+    }
+    buf_puts(out, " end");
+}
+
+/* " and X.started ..." for what overlaps the window. */
+static void add_overlap(const struct filter *f, const char *fact, struct buf *out)
+{
+    if (has_to(f))
+        buf_printf(out, "\n    and %s.started < $filter_to", fact);
+    if (has_from(f)) /* what has no length is at its start */
+        add_with(out, "\n    and (@.ended > $filter_from or @.started >= $filter_from)", fact);
+}
+
+static void add_segments(const struct filter *f, struct buf *out)
+{
+    buf_puts(out, ",\nfiltered_segment as (\n  select s.*, a.person_id, t.media_type,\n    ");
+    add_window_ms(f, out);
+    buf_puts(out, " as window_ms\n  from segment s"
+                  "\n    left join account a on a.account_id = s.account_id"
+                  "\n    left join title t on t.title_id = s.title_id"
+                  "\n  where s.play_id not in (select p.play_id from play p"
+                  " where p.segments > 0 and not (");
+    add_play_kind(f, out);
+    buf_puts(out, ")");
+    add_overlap(f, "p", out);
+    buf_puts(out, ")");
+    add_overlap(f, "s", out);
+    if (is_active(f, ON_LIBRARY)) { /* the play's, not the segment's own */
+        buf_puts(out, "\n    and s.play_id in (select p.play_id from play p where true");
+        add_overlap(f, "p", out);
+        add_target(f, ON_LIBRARY, "p", out);
+        buf_puts(out, ")");
+    }
+    add_fact_conditions(f, "s", out);
+    add_segment_conditions(f, out);
+    buf_puts(out, ")");
+}
+
+#define FACTS                                                                                  \
+    "segment_id, play_id, person_id, server_id, title_id, media_type, quality_id, device_id,"  \
+    " address_id"
+/* A stretch is begun_us..done_us, cut to the window at first_us and last_us. */
+#define QUARTERS "unnest(range(first_us // 900000000, (last_us - 1) // 900000000 + 1)) as quarter"
+
+/* Watch time by quarters: first the stretches of watching, then the quarters that each touches. */
+static void add_watch(const struct filter *f, struct buf *out)
+{
+    auto_free char *cut = xasprintf(
+        "%s, %s", has_from(f) ? "greatest(begun_us, epoch_us($filter_from)) as first_us"
+                              : "begun_us as first_us",
+        has_to(f) ? "least(done_us, epoch_us($filter_to)) as last_us" : "done_us as last_us");
+    add_with(out,
+             ",\nfilter_span as (\n  select *, @ from (select " FACTS ", unnest(list_transform("
+             "\n    range(1, len(spans), 2), lambda i:"
+             " {'begun_us': spans[i], 'done_us': spans[i + 1]}), recursive := true)"
+             "\n    from filtered_segment where spans is not null and window_ms > 0))"
+             ",\nfilter_even as (\n  select *, @ from (select " FACTS ","
+             "\n    watch_ms * 1000 as whole_us, epoch_us(started) as begun_us,"
+             " greatest(epoch_us(ended), epoch_us(started) + 1) as done_us"
+             "\n    from filtered_segment where spans is null and window_ms > 0))",
+             cut);
+    buf_puts(out,
+             ",\nfiltered_watch as (\n  select " FACTS ", quarter,"
+             "\n    least(last_us, (quarter + 1) * 900000000)"
+             " - greatest(first_us, quarter * 900000000) as watch_us"
+             "\n  from (select *, " QUARTERS " from filter_span)"
+             "\n  union all\n  select " FACTS ", quarter,"
+             "\n    floor(whole_us * ((least(last_us, (quarter + 1) * 900000000) - begun_us)"
+             " / (done_us - begun_us)))::bigint"
+             "\n      - floor(whole_us * ((greatest(first_us, quarter * 900000000) - begun_us)"
+             " / (done_us - begun_us)))::bigint"
+             "\n  from (select *, " QUARTERS " from filter_even))");
+}
+
+void filter_sql(const struct filter *f, struct buf *out)
+{
+    add_window(f, out);
+    if (has_segment_filter(f))
+        add_match(f, out);
+    add_plays(f, out);
+    add_segments(f, out);
+    add_watch(f, out);
+}
