@@ -39,6 +39,7 @@ static void write_session(const struct sim *m, const struct session *s, struct j
     jw_kv_int(w, "duration_ms", i->duration_ms);
     jw_kv_int(w, "playing_ms", s->playing_us / US_PER_MS);
     jw_kv_int(w, "wall_playing_ms", s->wall_us / US_PER_MS);
+    jw_kv_int(w, "changes", s->changes);
     jw_kv_time(w, "started", s->started_us);
     jw_kv_time(w, "stopped", s->state == STATE_STOPPED ? s->stopped_us : TIME_NONE);
     static const char *const methods[] = {"direct play", "copy", "transcode"};
@@ -73,6 +74,21 @@ static void write_truth(struct sim *m, struct json_writer *w)
     }
     jw_array_end(w);
     jw_object_end(w);
+}
+
+static void write_requests(const struct sim *m, struct json_writer *w)
+{
+    uint64_t from = m->n_requests > REQUESTS_MAX ? m->n_requests - REQUESTS_MAX : 0;
+    jw_array(w);
+    for (uint64_t i = from; i < m->n_requests; i++) {
+        const struct request *r = &m->requests[i % REQUESTS_MAX];
+        jw_object(w);
+        jw_kv_int(w, "number", (int64_t)i);
+        jw_kv_int(w, "server", r->server);
+        jw_kv_text(w, "request", r->text);
+        jw_object_end(w);
+    }
+    jw_array_end(w);
 }
 
 static void reply_error(struct http_exchange *x, int status, const char *text)
@@ -172,9 +188,11 @@ static void act(struct sim *m, struct http_exchange *x, const char *rest, const 
 static void fault(struct sim *m, struct http_exchange *x, const json_t *body)
 {
     int64_t server = jint(body, "server", -1), ms = jint(body, "ms", 1000);
+    int64_t every = jint(body, "every", 1);
     for (unsigned i = 0; i < ARRAY_LEN(fault_names); i++)
-        if (streq(fault_names[i], jstr(body, "kind")) && server >= 0 && server < m->n_servers) {
-            server_fault(&m->servers[server], (enum fault_kind)i, ms);
+        if (streq(fault_names[i], jstr(body, "kind")) && server >= 0 && server < m->n_servers &&
+            every > 0) {
+            server_fault(&m->servers[server], (enum fault_kind)i, ms, (unsigned)every);
             http_reply(x, 200, "application/json", STR("{}"));
             return;
         }
@@ -207,12 +225,15 @@ void control_handle(void *sim, struct http_exchange *x)
         pthread_mutex_unlock(&m->lock);
         outbox_send(o);
         http_reply(x, 200, "application/json", STR("{}"));
-    } else if (!is_post && streq(path, "/truth")) {
+    } else if (!is_post && (streq(path, "/truth") || streq(path, "/requests"))) {
         auto_buf struct buf b = {0};
         struct json_writer w;
         jw_begin(&w, &b);
         pthread_mutex_lock(&m->lock);
-        write_truth(m, &w);
+        if (streq(path, "/truth"))
+            write_truth(m, &w);
+        else
+            write_requests(m, &w);
         pthread_mutex_unlock(&m->lock);
         http_reply(x, 200, "application/json", buf_str(&b));
     } else {

@@ -40,10 +40,9 @@ void outbox_send(struct outbox *o)
     free(o);
 }
 
-int64_t server_now_us(const struct sim_server *s)
+int64_t server_skew_us(const struct sim_server *s)
 {
-    int64_t skew = s->fault.kind == FAULT_SKEW ? s->fault.ms * US_PER_MS : 0;
-    return clock_now_us() + skew;
+    return s->fault.kind == FAULT_SKEW ? s->fault.ms * US_PER_MS : 0;
 }
 
 /* Says a change of state: Plex sends a hint, the others owe a snapshot. */
@@ -126,6 +125,7 @@ struct session *session_start(struct sim *m, unsigned server, unsigned person, i
     s->started_us = s->changed_us = clock_now_us();
     s->accounted_us = clock_monotonic_us();
     m->sessions[m->n_sessions++] = s;
+    s->changes++;
     plan(m, s);
     say(m, s, "playing", o);
     return s;
@@ -137,6 +137,7 @@ void session_pause(struct sim *m, struct session *s, struct outbox *o)
         return;
     session_settle(m, s);
     s->state = STATE_PAUSED;
+    s->changes++;
     s->paused_since_us = s->changed_us = clock_now_us();
     s->resume_at_us = -1;
     if (!s->is_scripted)
@@ -151,6 +152,7 @@ void session_resume(struct sim *m, struct session *s, struct outbox *o)
         return;
     session_settle(m, s);
     s->state = STATE_PLAYING;
+    s->changes++;
     s->changed_us = clock_now_us();
     say(m, s, "playing", o);
 }
@@ -172,6 +174,7 @@ void session_stop(struct sim *m, struct session *s, struct outbox *o)
         return;
     session_settle(m, s);
     s->state = STATE_STOPPED;
+    s->changes++;
     if (s->position_ms > duration_of(m, s))
         s->position_ms = duration_of(m, s);
     s->stopped_us = s->changed_us = clock_now_us();

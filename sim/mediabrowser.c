@@ -99,7 +99,18 @@ static void put_streams(struct json_writer *w, const struct media *m)
     jw_array_end(w);
 }
 
-static void put_item(const struct sim_server *s, struct json_writer *w, unsigned item, int person)
+/* What a user has played of an item, as the server remembers it. */
+struct user_data {
+    int64_t plays, last_us, position_ms;
+};
+
+static bool is_played(const struct user_data *data)
+{
+    return data->plays > 0 && !data->position_ms;
+}
+
+static void put_item(const struct sim_server *s, struct json_writer *w, unsigned item,
+                     const struct user_data *data)
 {
     const struct world *world = s->sim->world;
     const struct item *i = &world->items[item];
@@ -148,23 +159,14 @@ static void put_item(const struct sim_server *s, struct json_writer *w, unsigned
         jw_kv_text(w, "Container", i->media->container);
         put_streams(w, i->media);
     }
-    if (person >= 0) {
-        int64_t plays = 0, last = 0, position = 0;
-        for (size_t n = 0; n < s->sim->n_past; n++) {
-            const struct past_play *p = &s->sim->past[n];
-            if (p->server != s->number || p->person != (unsigned)person || p->item != item)
-                continue;
-            plays++;
-            last = p->stopped_s;
-            position = p->end_ms * 10 < i->duration_ms * 9 ? p->end_ms : 0;
-        }
+    if (data) {
         jw_kv_object(w, "UserData");
-        jw_kv_int(w, "PlaybackPositionTicks", position * TICKS_PER_MS);
-        jw_kv_int(w, "PlayCount", plays);
+        jw_kv_int(w, "PlaybackPositionTicks", data->position_ms * TICKS_PER_MS);
+        jw_kv_int(w, "PlayCount", data->plays);
         jw_kv_bool(w, "IsFavorite", false);
-        if (last)
-            jw_kv_time(w, "LastPlayedDate", last * US_PER_S);
-        jw_kv_bool(w, "Played", plays > 0 && !position);
+        if (data->last_us)
+            jw_kv_time(w, "LastPlayedDate", data->last_us);
+        jw_kv_bool(w, "Played", is_played(data));
         jw_object_end(w);
     }
     jw_object_end(w);
@@ -227,9 +229,9 @@ static void put_session(const struct sim_server *s, struct json_writer *w, const
     jw_kv_text(w, "UserId", id_user(s, n->person, id));
     jw_kv_text(w, "UserName", p->username);
     jw_kv_text(w, "Client", d->mb_client);
-    jw_kv_time(w, "LastActivityDate", n->reported_us + server_now_us(s) - clock_now_us());
+    jw_kv_time(w, "LastActivityDate", n->reported_us + server_skew_us(s));
     if (is_jellyfin) {
-        jw_kv_time(w, "LastPlaybackCheckIn", n->reported_us + server_now_us(s) - clock_now_us());
+        jw_kv_time(w, "LastPlaybackCheckIn", n->reported_us + server_skew_us(s));
         if (n->state == STATE_PAUSED)
             jw_kv_time(w, "LastPausedDate", n->paused_since_us);
         jw_kv_bool(w, "IsActive", true);
@@ -248,7 +250,7 @@ static void put_session(const struct sim_server *s, struct json_writer *w, const
     jw_text(w, "Audio");
     jw_array_end(w);
     jw_key(w, "NowPlayingItem");
-    put_item(s, w, n->item, -1);
+    put_item(s, w, n->item, NULL);
     if (how->method != METHOD_DIRECT)
         put_transcoding(w, s, n);
     jw_object_end(w);
@@ -269,7 +271,7 @@ static void put_sessions(struct sim_server *s, struct json_writer *w)
         jw_kv_text(w, "Client", "Cartographus");
         jw_kv_text(w, "DeviceId", s->id);
         jw_kv_text(w, "DeviceName", s->name);
-        jw_kv_time(w, "LastActivityDate", server_now_us(s));
+        jw_kv_time(w, "LastActivityDate", clock_now_us() + server_skew_us(s));
         jw_kv_bool(w, "IsActive", true);
         jw_object_end(w);
     }
@@ -380,33 +382,126 @@ static bool is_listed(const char *list, const char *word)
     return false;
 }
 
+static void note_play(const struct sim_server *s, struct user_data *data, unsigned item,
+                      int64_t at_us, int64_t position_ms)
+{
+    struct user_data *d = &data[item];
+    d->plays++;
+    if (at_us < d->last_us)
+        return;
+    d->last_us = at_us;
+    d->position_ms = position_ms * 10 < s->sim->world->items[item].duration_ms * 9 ? position_ms
+                                                                                   : 0;
+}
+
+/* One for each item of the catalogue. The caller frees. */
+static struct user_data *user_data_of(const struct sim_server *s, unsigned person)
+{
+    struct user_data *data = xcalloc(s->sim->world->n_items, sizeof(*data));
+    for (size_t n = 0; n < s->sim->n_past; n++) {
+        const struct past_play *p = &s->sim->past[n];
+        if (p->server == s->number && p->person == person)
+            note_play(s, data, p->item, p->stopped_s * US_PER_S, p->end_ms);
+    }
+    for (unsigned n = 0; n < s->sim->n_sessions; n++) {
+        const struct session *l = s->sim->sessions[n];
+        if (l->server == s->number && l->person == person && l->state == STATE_STOPPED)
+            note_play(s, data, l->item, l->stopped_us + server_skew_us(s), l->position_ms);
+    }
+    return data;
+}
+
+struct listed {
+    unsigned item;
+    int64_t played_us;
+};
+
+static int last_played_first(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    if (x->played_us != y->played_us)
+        return x->played_us < y->played_us ? 1 : -1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
 static void put_items(struct sim_server *s, struct http_exchange *x, struct json_writer *w,
                       const char *user)
 {
     int64_t start = query_int(x, "startIndex", "StartIndex", 0);
-    int64_t limit = query_int(x, "limit", "Limit", 100000), total = 0;
+    int64_t limit = query_int(x, "limit", "Limit", 100000);
     const char *types = query(x, "includeItemTypes", "IncludeItemTypes");
     const char *ids = query(x, "ids", "Ids");
+    const char *filters = query(x, "filters", "Filters");
+    const char *sort = query(x, "sortBy", "SortBy");
     int person = user ? user_by_id(s, user) : -1;
-    jw_object(w);
-    jw_kv_array(w, "Items");
+    auto_free struct user_data *data = person >= 0 ? user_data_of(s, (unsigned)person) : NULL;
+    auto_free struct listed *list = xcalloc(s->sim->world->n_items, sizeof(*list));
+    size_t total = 0;
     for (unsigned i = 0; i < s->sim->world->n_items; i++) {
         char id[ID_MAX];
         if (types && !is_listed(types, type_of(&s->sim->world->items[i])))
             continue;
         if (ids && !is_listed(ids, id_item(s, i, id)))
             continue;
-        if (total >= start && total < start + limit)
-            put_item(s, w, i, person);
-        total++;
+        if (filters && is_listed(filters, "IsPlayed") && !(data && is_played(&data[i])))
+            continue;
+        list[total++] = (struct listed){i, data ? data[i].last_us : 0};
     }
+    if (sort && is_listed(sort, "DatePlayed"))
+        qsort(list, total, sizeof(*list), last_played_first);
+    jw_object(w);
+    jw_kv_array(w, "Items");
+    for (size_t i = (size_t)start; i < total && (int64_t)i < start + limit; i++)
+        put_item(s, w, list[i].item, data ? &data[list[i].item] : NULL);
     jw_array_end(w);
-    jw_kv_int(w, "TotalRecordCount", total);
+    jw_kv_int(w, "TotalRecordCount", (int64_t)total);
     jw_kv_int(w, "StartIndex", start);
     jw_object_end(w);
 }
 
-/* Start and stop of every past play, newest first. */
+/* One line of the activity log. */
+struct activity {
+    int64_t id, at_us;
+    unsigned person, item;
+    bool is_stop;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct activity *x = a, *y = b;
+    if (x->at_us != y->at_us)
+        return x->at_us < y->at_us ? 1 : -1;
+    return x->id < y->id ? 1 : -1;
+}
+
+/* Start and stop of every play. The caller frees. */
+static struct activity *activities(const struct sim_server *s, size_t *ret_count)
+{
+    struct activity *all = xcalloc(2 * (s->sim->n_past + s->sim->n_sessions) + 1, sizeof(*all));
+    size_t count = 0;
+    for (size_t n = 0; n < s->sim->n_past; n++) {
+        const struct past_play *p = &s->sim->past[n];
+        if (p->server != s->number)
+            continue;
+        int64_t id = (int64_t)n * 2 + 1;
+        all[count++] = (struct activity){id, p->started_s * US_PER_S, p->person, p->item, false};
+        all[count++] = (struct activity){id + 1, p->stopped_s * US_PER_S, p->person, p->item, true};
+    }
+    for (unsigned n = 0; n < s->sim->n_sessions; n++) {
+        const struct session *l = s->sim->sessions[n];
+        if (l->server != s->number)
+            continue;
+        int64_t id = ((int64_t)s->sim->n_past + l->number) * 2 + 1, skew_us = server_skew_us(s);
+        all[count++] = (struct activity){id, l->started_us + skew_us, l->person, l->item, false};
+        if (l->state == STATE_STOPPED)
+            all[count++] =
+                (struct activity){id + 1, l->stopped_us + skew_us, l->person, l->item, true};
+    }
+    qsort(all, count, sizeof(*all), newest_first);
+    *ret_count = count;
+    return all;
+}
+
 static void put_activity(struct sim_server *s, struct http_exchange *x, struct json_writer *w)
 {
     int64_t start = query_int(x, "startIndex", "StartIndex", 0);
@@ -414,33 +509,29 @@ static void put_activity(struct sim_server *s, struct http_exchange *x, struct j
     const char *from = query(x, "minDate", "MinDate");
     if (from && !time_parse(str_of(from), &since))
         since = INT64_MIN;
+    size_t count;
+    auto_free struct activity *all = activities(s, &count);
     jw_object(w);
     jw_kv_array(w, "Items");
-    for (size_t n = s->sim->n_past; n-- > 0;) {
-        const struct past_play *p = &s->sim->past[n];
-        if (p->server != s->number)
+    for (const struct activity *a = all; a < all + count; a++) {
+        if (a->at_us < since || total++ < start || total > start + limit)
             continue;
-        const struct item *i = &s->sim->world->items[p->item];
-        for (unsigned k = 0; k < 2; k++) {
-            int64_t at = (k ? p->started_s : p->stopped_s) * US_PER_S;
-            if (at < since || total++ < start || total > start + limit)
-                continue;
-            char id[ID_MAX], text[200];
-            const struct person *who = &s->sim->world->people[p->person];
-            jw_object(w);
-            jw_kv_int(w, "Id", (int64_t)n * 2 + (k ? 1 : 2));
-            snprintf(text, sizeof(text), "%s %s playing %s", who->username,
-                     k ? "is" : "has finished", i->title);
-            jw_kv_text(w, "Name", text);
-            bool is_audio = i->kind == ITEM_TRACK;
-            jw_kv_text(w, "Type", is_audio ? (k ? "AudioPlayback" : "AudioPlaybackStopped")
-                                           : (k ? "VideoPlayback" : "VideoPlaybackStopped"));
-            jw_kv_text(w, "ItemId", id_item(s, p->item, id));
-            jw_kv_time(w, "Date", at);
-            jw_kv_text(w, "UserId", id_user(s, p->person, id));
-            jw_kv_text(w, "Severity", s->kind == KIND_EMBY ? "Info" : "Information");
-            jw_object_end(w);
-        }
+        char id[ID_MAX], text[200];
+        const struct item *i = &s->sim->world->items[a->item];
+        jw_object(w);
+        jw_kv_int(w, "Id", a->id);
+        snprintf(text, sizeof(text), "%s %s playing %s", s->sim->world->people[a->person].username,
+                 a->is_stop ? "has finished" : "is", i->title);
+        jw_kv_text(w, "Name", text);
+        bool is_audio = i->kind == ITEM_TRACK;
+        snprintf(text, sizeof(text), "%sPlayback%s", is_audio ? "Audio" : "Video",
+                 a->is_stop ? "Stopped" : "");
+        jw_kv_text(w, "Type", text);
+        jw_kv_text(w, "ItemId", id_item(s, a->item, id));
+        jw_kv_time(w, "Date", a->at_us);
+        jw_kv_text(w, "UserId", id_user(s, a->person, id));
+        jw_kv_text(w, "Severity", s->kind == KIND_EMBY ? "Info" : "Information");
+        jw_object_end(w);
     }
     jw_array_end(w);
     jw_kv_int(w, "TotalRecordCount", total);

@@ -575,7 +575,8 @@ static void add_history(struct sim_server *s, struct http_exchange *x, json_t *b
             n->position_ms * 10 < world->items[n->item].duration_ms * 9)
             continue;
         all[n_all++] = (struct viewing){s->sim->n_past + (size_t)n->number, n->person, n->device,
-                                        n->item, n->stopped_us / US_PER_S};
+                                        n->item,
+                                        (n->stopped_us + server_skew_us(s)) / US_PER_S};
     }
     for (size_t i = 0; i < s->sim->n_past; i++) {
         const struct past_play *p = &s->sim->past[i];

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/logger.h"
@@ -92,6 +93,9 @@ int user_by_id(const struct sim_server *s, const char *id)
     return -1;
 }
 
+/* A message that is out of order is so by at most this. */
+#define REORDER_US (400 * US_PER_MS)
+
 /* --- the push channel --------------------------------------------------------------------------- */
 
 static void hub_opened(void *ctx, uint64_t client, void *user)
@@ -118,7 +122,9 @@ static void hub_closed(void *ctx, uint64_t client, void *user)
             break;
         }
     pthread_mutex_unlock(&s->ws_lock);
-    free(user);
+    struct ws_user *u = user;
+    free(u->held);
+    free(u);
 }
 
 static void hub_message(void *ctx, uint64_t client, void *user, struct str text)
@@ -156,37 +162,77 @@ static void upgraded(void *ctx, int fd, char *leftover, size_t leftover_len)
         free(u);
 }
 
-static enum fault_kind fault_of(struct sim_server *s)
+static struct fault fault_now(struct sim_server *s)
 {
     pthread_mutex_lock(&s->sim->lock);
-    enum fault_kind kind = s->fault.kind;
+    struct fault fault = s->fault;
     pthread_mutex_unlock(&s->sim->lock);
-    return kind;
+    return fault;
+}
+
+static enum fault_kind fault_of(struct sim_server *s)
+{
+    return fault_now(s).kind;
+}
+
+static const char garbage_message[] =
+    "{\"NotificationContainer\":{\"type\":\"playing\",\"si";
+
+/* Under ws_lock. The oldest is lost when there are too many. */
+static void hold(struct sim_server *s, const char *text)
+{
+    if (s->n_held == HELD_MAX) {
+        free(s->held[0].text);
+        memmove(s->held, s->held + 1, --s->n_held * sizeof(*s->held));
+    }
+    s->held[s->n_held++] = (struct held){xstrdup(text), clock_monotonic_us()};
+}
+
+/* Sends what was held since before `until_us`, in its order. */
+static void release(struct sim_server *s, int64_t until_us)
+{
+    for (;;) {
+        pthread_mutex_lock(&s->ws_lock);
+        bool is_due = s->n_held && s->held[0].since_us <= until_us;
+        auto_free char *text = is_due ? s->held[0].text : NULL;
+        if (is_due)
+            memmove(s->held, s->held + 1, --s->n_held * sizeof(*s->held));
+        pthread_mutex_unlock(&s->ws_lock);
+        if (!text)
+            return;
+        ws_hub_broadcast(s->hub, str_of(text), NULL);
+    }
 }
 
 void server_broadcast(struct sim_server *s, const char *text)
 {
     switch (fault_of(s)) {
-    case FAULT_STALL:
     case FAULT_RESTART:
     case FAULT_UNAUTHORIZED:
         return;
-    case FAULT_GARBAGE:
-        ws_hub_broadcast(s->hub, STR("{\"NotificationContainer\":{\"type\":\"playing\",\"si"), NULL);
+    case FAULT_STALL: /* told when it is well again */
+        pthread_mutex_lock(&s->ws_lock);
+        hold(s, text);
+        pthread_mutex_unlock(&s->ws_lock);
         return;
+    case FAULT_GARBAGE:
+        ws_hub_broadcast(s->hub, str_of(garbage_message), NULL);
+        if (fault_now(s).every <= 1)
+            return;
+        break;
     case FAULT_DUPLICATE:
         ws_hub_broadcast(s->hub, str_of(text), NULL);
         break;
     case FAULT_REORDER: {
         pthread_mutex_lock(&s->ws_lock);
-        char *held = s->held_message;
-        s->held_message = held ? NULL : xstrdup(text);
+        bool is_first = s->n_held == 0;
+        if (is_first)
+            hold(s, text);
         pthread_mutex_unlock(&s->ws_lock);
-        if (!held)
+        if (is_first)
             return;
         ws_hub_broadcast(s->hub, str_of(text), NULL);
-        ws_hub_broadcast(s->hub, str_of(held), NULL);
-        free(held);
+        release(s, INT64_MAX);
         return;
     }
     case FAULT_FORBIDDEN:
@@ -198,43 +244,107 @@ void server_broadcast(struct sim_server *s, const char *text)
     ws_hub_broadcast(s->hub, str_of(text), NULL);
 }
 
-void server_push(struct sim_server *s)
+/* Who gets a snapshot now. */
+static unsigned due_users(struct sim_server *s, bool is_changed, uint64_t due[WS_MAX])
 {
-    if (s->kind == KIND_PLEX)
-        return;
-    enum fault_kind fault = fault_of(s);
-    pthread_mutex_lock(&s->sim->lock);
-    bool is_changed = s->is_changed;
-    s->is_changed = false;
-    pthread_mutex_unlock(&s->sim->lock);
-
-    uint64_t due[WS_MAX];
     unsigned n = 0;
     int64_t now = clock_monotonic_us();
+    enum fault_kind fault = fault_of(s);
+    bool is_silent = fault == FAULT_STALL || fault == FAULT_RESTART || fault == FAULT_UNAUTHORIZED;
     pthread_mutex_lock(&s->ws_lock);
     for (unsigned i = 0; i < s->n_users; i++) {
         struct ws_user *u = s->users[i];
         u->is_owed |= is_changed;
-        if (!u->is_subscribed || !u->is_owed || now - u->sent_us < u->interval_ms * US_PER_MS)
+        if (is_silent || !u->is_subscribed || !u->is_owed ||
+            now - u->sent_us < u->interval_ms * US_PER_MS)
             continue;
         u->is_owed = false;
         u->sent_us = now;
         due[n++] = u->client;
     }
     pthread_mutex_unlock(&s->ws_lock);
-    if (!n || fault == FAULT_STALL || fault == FAULT_RESTART || fault == FAULT_UNAUTHORIZED)
+    return n;
+}
+
+/* FAULT_REORDER: a snapshot is held, and follows the one after it, or comes REORDER_US late. */
+static char *held_snapshot(struct sim_server *s, uint64_t client, char *next)
+{
+    char *held = next;
+    pthread_mutex_lock(&s->ws_lock);
+    for (unsigned i = 0; i < s->n_users; i++) {
+        struct ws_user *u = s->users[i];
+        bool is_it = u->client == client;
+        if (is_it && next && !u->held) {
+            u->held = next;
+            u->held_us = clock_monotonic_us();
+            held = NULL;
+        } else if (is_it && u->held && (next || clock_monotonic_us() - u->held_us > REORDER_US)) {
+            held = steal_ptr(&u->held);
+        }
+    }
+    pthread_mutex_unlock(&s->ws_lock);
+    return held;
+}
+
+static void push_held(struct sim_server *s)
+{
+    uint64_t clients[WS_MAX];
+    pthread_mutex_lock(&s->ws_lock);
+    unsigned n = s->n_users;
+    for (unsigned i = 0; i < n; i++)
+        clients[i] = s->users[i]->client;
+    pthread_mutex_unlock(&s->ws_lock);
+    for (unsigned i = 0; i < n; i++) {
+        auto_free char *late = held_snapshot(s, clients[i], NULL);
+        if (late)
+            ws_hub_send(s->hub, clients[i], str_of(late));
+    }
+}
+
+static void push_to(struct sim_server *s, uint64_t client, struct str message)
+{
+    struct fault now_is = fault_now(s);
+    enum fault_kind fault = now_is.kind;
+    if (fault == FAULT_REORDER) {
+        char *now = xstrndup(message.ptr, message.len);
+        auto_free char *late = held_snapshot(s, client, now);
+        if (!late)
+            return; /* it waits */
+        if (late == now) {
+            ws_hub_send(s->hub, client, message);
+            return;
+        }
+        free(now);
+        ws_hub_send(s->hub, client, message);
+        ws_hub_send(s->hub, client, str_of(late));
+        return;
+    }
+    if (fault == FAULT_GARBAGE)
+        ws_hub_send(s->hub, client, (struct str){message.ptr, message.len / 2});
+    if (fault != FAULT_GARBAGE || now_is.every > 1)
+        ws_hub_send(s->hub, client, message);
+    if (fault == FAULT_DUPLICATE)
+        ws_hub_send(s->hub, client, message);
+}
+
+void server_push(struct sim_server *s)
+{
+    if (s->kind == KIND_PLEX)
+        return;
+    pthread_mutex_lock(&s->sim->lock);
+    bool is_changed = s->is_changed;
+    s->is_changed = false;
+    pthread_mutex_unlock(&s->sim->lock);
+    push_held(s);
+    uint64_t due[WS_MAX];
+    unsigned n = due_users(s, is_changed, due);
+    if (!n)
         return;
     pthread_mutex_lock(&s->sim->lock);
     auto_free char *text = mb_sessions_message(s);
     pthread_mutex_unlock(&s->sim->lock);
-    struct str message = str_of(text);
-    if (fault == FAULT_GARBAGE)
-        message.len /= 2;
-    for (unsigned i = 0; i < n; i++) {
-        ws_hub_send(s->hub, due[i], message);
-        if (fault == FAULT_DUPLICATE)
-            ws_hub_send(s->hub, due[i], message);
-    }
+    for (unsigned i = 0; i < n; i++)
+        push_to(s, due[i], str_of(text));
 }
 
 /* --- HTTP ----------------------------------------------------------------------------------------- */
@@ -270,13 +380,31 @@ static bool is_for_admins(const struct sim_server *s, struct http_exchange *x)
     return strcasestr(path, "/System/ActivityLog") != NULL || strcasestr(path, "/Users") != NULL;
 }
 
+/* The clock that the server thinks is right. */
+static void tell_date(struct sim_server *s, struct http_exchange *x)
+{
+    pthread_mutex_lock(&s->sim->lock);
+    time_t now = (time_t)((clock_now_us() + server_skew_us(s)) / US_PER_S);
+    pthread_mutex_unlock(&s->sim->lock);
+    struct tm parts;
+    char text[64];
+    if (gmtime_r(&now, &parts) &&
+        strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts) > 0)
+        http_add_header(x, "Date", text);
+}
+
 /* Answers an exchange that nothing is wrong with. */
 static void answer(struct sim_server *s, struct http_exchange *x)
 {
     const char *path = http_path(x);
     bool is_allowed = s->kind == KIND_PLEX ? plex_is_allowed(s, x) : mb_is_allowed(s, x);
     bool is_denied_now = fault_of(s) == FAULT_UNAUTHORIZED;
+    tell_date(s, x);
     if (is_socket_path(s, x)) {
+        if (fault_of(s) == FAULT_DROP) {
+            http_reply(x, 503, "text/html", STR("<h1>503</h1>"));
+            return;
+        }
         if (!is_allowed || is_denied_now) {
             http_reply(x, s->kind == KIND_JELLYFIN ? 403 : 401, "text/html",
                        str_of(plex_denied));
@@ -329,11 +457,31 @@ static void answer(struct sim_server *s, struct http_exchange *x)
         http_reply(x, a.status, a.content_type, STR(""));
 }
 
+static void note_request(struct sim_server *s, const struct http_exchange *x)
+{
+    const char *query = http_query_text(x);
+    pthread_mutex_lock(&s->sim->lock);
+    struct request *r = &s->sim->requests[s->sim->n_requests++ % REQUESTS_MAX];
+    r->server = s->number;
+    snprintf(r->text, sizeof(r->text), "%s %s%s%s", http_method(x), http_path(x), *query ? "?" : "",
+             query);
+    pthread_mutex_unlock(&s->sim->lock);
+}
+
+static bool is_garbage_turn(struct sim_server *s)
+{
+    pthread_mutex_lock(&s->sim->lock);
+    bool is_turn = s->fault.count++ % s->fault.every == 0;
+    pthread_mutex_unlock(&s->sim->lock);
+    return is_turn;
+}
+
 static void handle(void *ctx, struct http_exchange *x)
 {
     struct sim_server *s = ctx;
     enum fault_kind fault = fault_of(s);
-    if (fault == FAULT_GARBAGE) {
+    note_request(s, x);
+    if (fault == FAULT_GARBAGE && !is_socket_path(s, x) && is_garbage_turn(s)) {
         http_reply(x, 200, s->kind == KIND_PLEX ? "text/xml;charset=utf-8" : "application/json",
                    STR("<html>\x01{\"MediaContainer\":[[[<Video title=\"&nope;"));
         return;
@@ -367,7 +515,8 @@ enum status server_listen(struct sim_server *s, uint16_t port, struct error *err
     return STATUS_OK;
 }
 
-static void answer_stalled(struct sim_server *s)
+/* Before the HTTP server stops, which takes the exchanges along, they are only let go. */
+static void end_stalled(struct sim_server *s, bool is_answered)
 {
     for (;;) {
         pthread_mutex_lock(&s->sim->lock);
@@ -375,7 +524,10 @@ static void answer_stalled(struct sim_server *s)
         pthread_mutex_unlock(&s->sim->lock);
         if (!x)
             return;
-        answer(s, x);
+        if (is_answered)
+            answer(s, x);
+        else
+            http_reply(x, 503, NULL, STR(""));
     }
 }
 
@@ -391,10 +543,10 @@ static void cut_sockets(struct sim_server *s)
         ws_hub_kick(s->hub, clients[i], 1001, true);
 }
 
-void server_fault(struct sim_server *s, enum fault_kind kind, int64_t ms)
+void server_fault(struct sim_server *s, enum fault_kind kind, int64_t ms, unsigned every)
 {
     pthread_mutex_lock(&s->sim->lock);
-    s->fault = (struct fault){.kind = kind, .ms = ms,
+    s->fault = (struct fault){.kind = kind, .ms = ms, .every = every,
                               .until_us = clock_monotonic_us() + ms * US_PER_MS};
     if (kind == FAULT_SKEW) /* a clock stays wrong until it is set */
         s->fault.until_us = INT64_MAX;
@@ -413,6 +565,7 @@ void server_tend(struct sim_server *s)
     pthread_mutex_unlock(&s->sim->lock);
     if (kind == FAULT_RESTART && !is_over && s->http) {
         cut_sockets(s);
+        end_stalled(s, false);
         http_server_stop(steal_ptr(&s->http));
     }
     if ((kind != FAULT_RESTART || is_over) && !s->http) {
@@ -430,22 +583,17 @@ void server_tend(struct sim_server *s)
         if (server_listen(s, s->port, &err) != STATUS_OK)
             log_warn("sim", "cannot listen again, trying on", LF_ERROR(&err));
     }
-    if (kind != FAULT_STALL || is_over)
-        answer_stalled(s);
-    if (is_over && kind == FAULT_REORDER) {
-        pthread_mutex_lock(&s->ws_lock);
-        auto_free char *held = s->held_message;
-        s->held_message = NULL;
-        pthread_mutex_unlock(&s->ws_lock);
-        if (held)
-            server_broadcast(s, held);
+    if (kind != FAULT_STALL || is_over) {
+        end_stalled(s, true);
+        release(s, clock_monotonic_us() - (kind == FAULT_REORDER && !is_over ? REORDER_US : 0));
     }
 }
 
 void server_close(struct sim_server *s)
 {
-    answer_stalled(s);
+    end_stalled(s, true);
     http_server_stop(s->http);
     ws_hub_stop(s->hub);
-    free(s->held_message);
+    for (unsigned i = 0; i < s->n_held; i++)
+        free(s->held[i].text);
 }

@@ -23,7 +23,8 @@ enum session_state { STATE_PLAYING, STATE_PAUSED, STATE_BUFFERING, STATE_STOPPED
 enum fault_kind { FAULT_NONE, FAULT_DROP, FAULT_RESTART, FAULT_DUPLICATE, FAULT_REORDER,
                   FAULT_STALL, FAULT_SKEW, FAULT_UNAUTHORIZED, FAULT_GARBAGE, FAULT_FORBIDDEN };
 
-enum { SESSIONS_MAX = 4096, SERVERS_MAX = 64, STALLED_MAX = 64, WS_MAX = 64, MARK_MAX = 64 };
+enum { SESSIONS_MAX = 4096, SERVERS_MAX = 64, STALLED_MAX = 64, WS_MAX = 64, HELD_MAX = 256,
+       REQUESTS_MAX = 4096, REQUEST_TEXT_MAX = 400 };
 
 struct session {
     int number; /* of the control API, from 1, never reused */
@@ -31,7 +32,8 @@ struct session {
     struct route route;
     struct decision decision;
     enum session_state state;
-    bool is_scripted, is_end_wanted;
+    bool is_scripted;
+    unsigned changes;                   /* starts, pauses, resumes, stops */
     int plex_key;
     char id[33];                        /* 32 hex: of the client session */
     int64_t position_ms, reported_ms;   /* true, and as the client last said */
@@ -48,11 +50,26 @@ struct ws_user {
     uint64_t client;
     bool is_open, is_subscribed, is_owed;
     int64_t interval_ms, sent_us;
+    char *held; /* FAULT_REORDER: the snapshot that waits for its successor */
+    int64_t held_us;
 };
 
 struct fault {
     enum fault_kind kind;
     int64_t until_us, ms;
+    unsigned every, count; /* FAULT_GARBAGE: one answer of so many */
+};
+
+/* A message that waits: for its successor or for the end of a stall. */
+struct held {
+    char *text;
+    int64_t since_us;
+};
+
+/* What was asked of a server; the last REQUESTS_MAX of all. */
+struct request {
+    unsigned server;
+    char text[REQUEST_TEXT_MAX]; /* "GET /path?query" */
 };
 
 struct sim_server {
@@ -69,8 +86,9 @@ struct sim_server {
     bool is_changed;           /* a snapshot is owed to the subscribed */
     struct http_exchange *stalled[STALLED_MAX];
     unsigned n_stalled;
-    char *held_message;        /* FAULT_REORDER: the one that waits for its successor */
-    pthread_mutex_t ws_lock;   /* of users; taken after sim->lock, never before */
+    pthread_mutex_t ws_lock;   /* of what follows; taken after sim->lock, never before */
+    struct held held[HELD_MAX];
+    unsigned n_held;
     struct ws_user *users[WS_MAX];
     unsigned n_users;
 };
@@ -89,6 +107,8 @@ struct sim {
     struct past_play *past;
     size_t n_past;
     int64_t born_us;
+    struct request requests[REQUESTS_MAX];
+    uint64_t n_requests; /* ever; at n_requests % REQUESTS_MAX comes the next */
     struct http_server *control;
     _Atomic bool is_over;
 };
@@ -112,12 +132,13 @@ void session_stop(struct sim *m, struct session *s, struct outbox *o);
 void session_settle(struct sim *m, struct session *s);
 /* Not under lock: the engine's thread, until sim->is_over. */
 void *engine_run(void *sim);
-int64_t server_now_us(const struct sim_server *s); /* with its clock's skew */
+int64_t server_skew_us(const struct sim_server *s); /* how far ahead its clock is */
 
 /* --- server.c ----------------------------------------------------------------------------------- */
 enum status server_listen(struct sim_server *s, uint16_t port, struct error *err);
 void server_close(struct sim_server *s);
-void server_fault(struct sim_server *s, enum fault_kind kind, int64_t ms);
+/* every: see struct fault; 1 is every answer. */
+void server_fault(struct sim_server *s, enum fault_kind kind, int64_t ms, unsigned every);
 /* Not under lock: ends faults whose time is over, answers what was stalled, restarts. */
 void server_tend(struct sim_server *s);
 /* Not under lock: pushes snapshots that are owed. */

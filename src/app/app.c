@@ -36,6 +36,7 @@ struct app {
     struct api *api;
     struct http_server *http;
     struct source_config *sources;
+    char *alive_path;
     struct collector *collector;
 };
 
@@ -255,9 +256,11 @@ static enum status start_collector(struct app *a, struct error *err)
     auto_arena struct arena texts = {0};
     size_t open_count = 0;
     const struct observation *open = ingest_open_sessions(a->ingest, &texts, &open_count);
+    a->alive_path = in_data(a, "alive");
     struct collector_config k = {.sources = a->sources,
                                  .source_count = c->server_count,
                                  .log = a->log,
+                                 .alive_path = a->alive_path,
                                  .open = open,
                                  .open_count = open_count,
                                  .live = observed,
@@ -271,6 +274,7 @@ static void stop_collector(struct app *a)
 {
     api_set_collector(a->api, NULL);
     collector_stop(a->collector);
+    free(a->alive_path);
     free(a->sources);
 }
 

@@ -134,6 +134,28 @@ static void add_stretch(struct stretches *t, int64_t from, int64_t to, bool stan
     count(t->sum, from, to, least(to - from, most), is_blind);
 }
 
+/* Playing up to the next row; of it only what was not seen is in doubt. */
+static void add_gap(struct stretches *t, const struct state_row *r, const struct state_row *next)
+{
+    bool stands = next->first_position_ms == r->last_position_ms;
+    int64_t blind_us = next->is_interrupted ? 0 : next->blind_ms * US_PER_MS;
+    int64_t seen_us = next->first_us - blind_us;
+    if (seen_us < r->last_us)
+        seen_us = r->last_us;
+    add_stretch(t, r->last_us, seen_us, stands, t->knobs->max_silence_us, false);
+    add_stretch(t, seen_us, next->first_us, stands, t->knobs->max_silence_us, blind_us > 0);
+}
+
+/* What may have been watched unseen between two rows of which the first does not play. */
+static int64_t blind_between(const struct state_row *r, const struct state_row *next)
+{
+    bool has_stood = next->state != PLAY_PLAYING && next->state != PLAY_STOPPED &&
+                     next->first_position_ms == r->last_position_ms;
+    if (has_stood || next->is_interrupted)
+        return 0;
+    return least(next->blind_ms * US_PER_MS, next->first_us - r->last_us);
+}
+
 void sum_segment(const struct state_row *rows, size_t count, bool is_live, const struct knobs *k,
                  struct segment_sum *ret)
 {
@@ -143,6 +165,9 @@ void sum_segment(const struct state_row *rows, size_t count, bool is_live, const
                             .position_ms = -1};
     struct stretches t = {.sum = &s, .knobs = k, .is_live = is_live};
     int64_t pause_from = 0; /* start of the pause that is going on */
+    if (rows[0].state == PLAY_PLAYING || rows[0].first_position_ms > 0)
+        s.head_blind_us = rows[0].blind_ms * US_PER_MS;
+    s.watch_high_us = s.head_blind_us;
     for (size_t i = 0; i < count; i++) {
         const struct state_row *r = &rows[i];
         const struct state_row *next = i + 1 < count ? r + 1 : NULL;
@@ -153,9 +178,7 @@ void sum_segment(const struct state_row *rows, size_t count, bool is_live, const
             if (r->moved_us > r->first_us)
                 add_stretch(&t, r->moved_us, r->last_us, true, INT64_MAX, false);
             if (next)
-                add_stretch(&t, r->last_us, until,
-                            next->first_position_ms == r->last_position_ms, k->max_silence_us,
-                            next->blind_ms > 0 && !next->is_interrupted);
+                add_gap(&t, r, next);
             if (!next || next->state != PLAY_PLAYING)
                 end_standing(&t);
         } else if (r->state == PLAY_PAUSED) {
@@ -163,6 +186,8 @@ void sum_segment(const struct state_row *rows, size_t count, bool is_live, const
                 pause_from = r->first_us;
             s.paused_us += until - r->first_us;
         }
+        if (r->state != PLAY_PLAYING && next)
+            s.watch_high_us += blind_between(r, next);
         if (r->state != PLAY_PAUSED)
             pause_from = 0;
         if (r->last_position_ms >= 0) /* where it ended, not how far somebody jumped in between */
@@ -170,7 +195,8 @@ void sum_segment(const struct state_row *rows, size_t count, bool is_live, const
         s.ended_us = r->last_us;
         if (r->is_interrupted) {
             s.is_interrupted = true;
-            s.watch_high_us += r->blind_ms * US_PER_MS;
+            s.tail_blind_us = r->blind_ms * US_PER_MS;
+            s.watch_high_us += s.tail_blind_us;
         }
         if (pause_from && until - pause_from > k->pause_cap_us) {
             s.paused_us -= until - pause_from;
@@ -179,6 +205,15 @@ void sum_segment(const struct state_row *rows, size_t count, bool is_live, const
         }
     }
     *ret = s;
+}
+
+int64_t blind_overlap(const struct segment_sum *last, const struct segment_sum *next)
+{
+    int64_t from = next->started_us - next->head_blind_us;
+    int64_t until = last->ended_us + last->tail_blind_us;
+    from = from > last->ended_us ? from : last->ended_us;
+    until = least(until, next->started_us);
+    return until > from ? until - from : 0;
 }
 
 double share_seen(int64_t position_ms, int64_t duration_ms)

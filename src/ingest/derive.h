@@ -51,6 +51,7 @@ struct fold fold_observation(struct state_row *last, const struct observation *o
 struct segment_sum {
     int64_t started_us, ended_us;
     int64_t watch_us, watch_low_us, watch_high_us, paused_us;
+    int64_t head_blind_us, tail_blind_us; /* before the start and after the end; in watch_high_us */
     int64_t start_position_ms, position_ms; /* -1: unknown */
     bool is_interrupted;
     int64_t *spans; /* from, to, from, to, ...; free() */
@@ -68,6 +69,10 @@ struct play_part {
     int64_t device_id;
     int64_t group; /* an import's own grouping; 0: none */
 };
+/* How much of the blind time before `next` is that after `last` already, so that it counts once when
+ * a session went on under another name. */
+int64_t blind_overlap(const struct segment_sum *last, const struct segment_sum *next);
+
 /* Sets play_id of each: the segment_id of the play's first part. */
 void join_plays(struct play_part *parts, size_t count, bool is_track_or_live,
                 const struct knobs *k);

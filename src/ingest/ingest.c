@@ -284,6 +284,7 @@ static enum status begin_session(struct ingest *in, struct session *s, const str
                               .moved_us = o->observed_us,
                               .first_position_ms = o->position_ms,
                               .last_position_ms = o->position_ms,
+                              .blind_ms = o->blind_ms,
                               .is_interrupted = o->is_interrupted};
     begin_row(in, s, &first, record);
     note_pause(s, &first);

@@ -451,6 +451,11 @@ static enum status derive_group(struct slice *s, struct segment *g, size_t count
                    s->knobs);
     for (size_t i = 0; i < count; i++) {
         g[i].play_id = parts[i].play_id;
+        for (size_t j = i; j-- > 0 && g[i].sum.head_blind_us;)
+            if (g[j].play_id == g[i].play_id) {
+                g[i].high_us -= blind_overlap(&g[j].sum, &g[i].sum);
+                break;
+            }
         size_t p = play_count;
         while (p > 0 && plays[p - 1].id != g[i].play_id)
             p--;

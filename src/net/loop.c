@@ -376,6 +376,15 @@ static bool follow_redirect(struct loop *l, struct http_call *c, int code)
     return false;
 }
 
+static int64_t server_clock(CURL *easy)
+{
+    struct curl_header *date = NULL;
+    if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) != CURLHE_OK)
+        return TIME_NONE;
+    time_t at = curl_getdate(date->value, NULL);
+    return at > 0 ? at * US_PER_S : TIME_NONE;
+}
+
 static void finish_call(struct loop *l, struct http_call *c, CURLcode code)
 {
     long http_code = 0;
@@ -388,7 +397,8 @@ static void finish_call(struct loop *l, struct http_call *c, CURLcode code)
         curl_multi_remove_handle(l->multi, c->easy);
     }
     unlink_call(l, c);
-    struct http_answer a = {.took_us = clock_monotonic_us() - c->started_us};
+    struct http_answer a = {.took_us = clock_monotonic_us() - c->started_us,
+                            .server_us = c->easy ? server_clock(c->easy) : TIME_NONE};
     if (c->is_too_large)
         (void)fail(&c->failure, STATUS_TOO_LARGE, "the answer is over %zu bytes", c->most_bytes);
     else if (c->failure.status == STATUS_OK && code != CURLE_OK)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -51,6 +52,7 @@ struct http_answer {
     const char *content_type; /* "" when absent */
     struct str body;
     int64_t took_us;
+    int64_t server_us; /* the server's clock when it answered (to the second); TIME_NONE: not told */
 };
 
 struct http_call;
@@ -84,5 +86,7 @@ struct ws_client_options {
 struct ws_client *ws_open(struct loop *l, const struct ws_client_options *o,
                           const struct ws_client_events *events, void *ctx);
 enum status ws_send(struct ws_client *c, struct str text, struct error *err);
+/* When something last came from the server, a pong included; the wall clock. */
+int64_t ws_heard_us(const struct ws_client *c);
 /* No event after this. Must be called exactly once, also after `closed`. */
 void ws_close(struct loop *l, struct ws_client *c);

@@ -43,6 +43,7 @@ struct ws_client {
     size_t turn_bytes;
     bool is_cut; /* the peer's end of the stream was seen */
     unsigned missed_pings;
+    int64_t heard_us;
     struct loop_timer *timer; /* handshake deadline, then pings */
     struct loop_timer *more;  /* the turn's share of reading was used up */
     struct error why;
@@ -147,6 +148,7 @@ static void frames_message(wslay_event_context_ptr ctx,
     if (c->socket.is_closed || c->phase != WS_OPEN)
         return;
     c->missed_pings = 0;
+    c->heard_us = clock_now_us();
     if (m->opcode == WSLAY_TEXT_FRAME || m->opcode == WSLAY_BINARY_FRAME)
         c->events.message(c->ctx, (struct str){m->msg ? (const char *)m->msg : "", m->msg_length});
 }
@@ -261,6 +263,7 @@ static enum status check_answer(struct ws_client *c, struct str head, struct err
 static void start_frames(struct ws_client *c)
 {
     c->phase = WS_OPEN;
+    c->heard_us = clock_now_us();
     loop_timer_cancel(c->loop, c->timer);
     c->timer = loop_timer_start(c->loop, c->ping_interval_ms * US_PER_MS, ping, c);
     update_wants(c);
@@ -491,6 +494,11 @@ enum status ws_send(struct ws_client *c, struct str text, struct error *err)
     update_wants(c);
     c->socket.wants_read = true;
     return STATUS_OK;
+}
+
+int64_t ws_heard_us(const struct ws_client *c)
+{
+    return c->heard_us;
 }
 
 void ws_close(struct loop *l, struct ws_client *c)

@@ -1,15 +1,19 @@
 #include "sources/collector.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "base/json_write.h"
 #include "base/mem.h"
+#include "sources/alive.h"
 
 #include "base/banned.h"
 
-enum { PENDING_MAX = 100000 };
+enum { PENDING_MAX = 100000, ALIVE_MAX = 256 };
 #define RETRY_US US_PER_S
+#define ALIVE_US (10 * US_PER_S)
 
 struct pending {
     enum log_kind kind;
@@ -34,8 +38,9 @@ struct collector {
     size_t pending_count, pending_room;
     struct heard *heard;
     size_t heard_count, heard_room;
-    struct loop_timer *retry;
+    struct loop_timer *retry, *alive;
     size_t lost;
+    bool is_alive_unwritten;
 
     pthread_mutex_t lock; /* guards statuses */
     struct source_status *statuses;
@@ -73,6 +78,63 @@ static void sink_observed(void *ctx, const struct observation *o)
     observation_copy(&h->arena, o, &h->o);
 }
 
+/* --- DATA/alive --------------------------------------------------------------------------- */
+
+/* Only what is in the log is true after a kill. */
+static void write_alive(struct collector *c)
+{
+    if (c->pending_count)
+        return;
+    auto_free struct alive_entry *entries = xcalloc(c->config.source_count + 1, sizeof(*entries));
+    for (size_t i = 0; i < c->config.source_count; i++)
+        source_alive(c->sources[i], &entries[i]);
+    bool is_written = alive_write(c->config.alive_path, entries, c->config.source_count);
+    if (!is_written && !c->is_alive_unwritten)
+        log_warn("sources", "cannot note until when was watched",
+                 LF_TEXT("file", c->config.alive_path), LF_INT("errno", errno));
+    c->is_alive_unwritten = !is_written;
+}
+
+static void stay_alive(void *ctx)
+{
+    struct collector *c = ctx;
+    c->alive = loop_timer_start(c->loop, ALIVE_US, stay_alive, c);
+    write_alive(c);
+}
+
+static void tell_blind(struct collector *c, const struct alive_entry *e)
+{
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_text(&w, "server", e->key);
+    jw_kv_int(&w, "at_us", e->at_us);
+    jw_kv_text(&w, "state", source_state_name(SOURCE_BLIND));
+    jw_kv_text(&w, "why", "not running");
+    jw_object_end(&w);
+    c->sink.append(c, LOG_COVERAGE, buf_str(&b));
+}
+
+/* Since the last start ended, however it ended, nobody has watched. */
+static void take_up(struct collector *c)
+{
+    auto_free struct alive_entry *entries = xcalloc(ALIVE_MAX, sizeof(*entries));
+    size_t count = alive_read(c->config.alive_path, entries, ALIVE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct alive_entry *e = &entries[i];
+        if (e->at_us == TIME_NONE || e->at_us > clock_now_us())
+            continue;
+        if (e->is_watched)
+            tell_blind(c, e);
+        for (size_t k = 0; k < c->config.source_count; k++)
+            if (streq(e->key, c->config.sources[k].key))
+                source_blind(c->sources[k], e->at_us);
+    }
+}
+
+/* --- what the sources tell ---------------------------------------------------------------- */
+
 static void sink_flush(void *ctx);
 
 static void retry_flush(void *ctx)
@@ -109,6 +171,7 @@ static void sink_flush(void *ctx)
         arena_done(&c->heard[i].arena);
     }
     c->heard_count = 0;
+    write_alive(c);
 }
 
 static void sink_changed(void *ctx, struct source *s)
@@ -124,13 +187,20 @@ static void *run(void *ctx)
 {
     struct collector *c = ctx;
     logger_set_thread("collector");
+    take_up(c);
+    sink_flush(c);
     for (size_t i = 0; i < c->config.source_count; i++)
         source_start(c->sources[i]);
+    stay_alive(c);
     loop_run(c->loop);
+    for (size_t i = 0; i < c->config.source_count; i++)
+        source_stop(c->sources[i]);
+    sink_flush(c);
     for (size_t i = 0; i < c->config.source_count; i++)
         source_free(c->sources[i]);
     loop_timer_cancel(c->loop, c->retry);
-    c->retry = NULL;
+    loop_timer_cancel(c->loop, c->alive);
+    c->retry = c->alive = NULL;
     return NULL;
 }
 

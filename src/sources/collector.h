@@ -17,6 +17,7 @@ struct collector_config {
     const struct source_config *sources; /* borrowed until collector_stop() */
     size_t source_count;
     struct log *log;
+    const char *alive_path; /* DATA/alive; borrowed until collector_stop() */
     /* Sessions still open in the store, as last observed; borrowed for the call. */
     const struct observation *open;
     size_t open_count;

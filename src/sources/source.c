@@ -11,6 +11,9 @@
 #define POLL_GAP_US (200 * US_PER_MS) /* a flood of notifications makes no flood of requests */
 #define RECHECK_US (2 * US_PER_S)
 #define OPEN_POLL_US (15 * US_PER_S)
+#define DOWN_POLL_US (5 * US_PER_S) /* while something plays and the socket is down */
+/* An answer that took longer may be about anything that happened since the last word before it. */
+#define SLOW_US (3 * US_PER_S)
 #define IDLE_POLL_US (60 * US_PER_S) /* where the socket tells, and polling is off */
 #define BACKOFF_LEAST_US US_PER_S
 #define BACKOFF_MOST_US (60 * US_PER_S)
@@ -153,6 +156,7 @@ static void tell_coverage(struct source *s, enum source_state state, int64_t at_
     if (s->coverage == state)
         return;
     s->coverage = state;
+    s->blind_since_us = state == SOURCE_BLIND ? at_us : TIME_NONE;
     auto_buf struct buf b = {0};
     struct json_writer w;
     jw_begin(&w, &b);
@@ -163,6 +167,12 @@ static void tell_coverage(struct source *s, enum source_state state, int64_t at_
     jw_kv_text(&w, "why", why);
     jw_object_end(&w);
     source_append(s, LOG_COVERAGE, &b);
+}
+
+static void go_blind(struct source *s, int64_t since_us, const char *why)
+{
+    tracker_blind(s->tracker, since_us);
+    tell_coverage(s, SOURCE_BLIND, since_us, why);
 }
 
 /* Works out the state from what is known; err is why the last attempt failed, or NULL. */
@@ -178,8 +188,7 @@ static void update_state(struct source *s, const struct error *err)
                           : s->was_reached   ? SOURCE_BLIND
                                              : SOURCE_UNREACHABLE;
         int64_t since_us = s->last_good_us != TIME_NONE ? s->last_good_us : s->started_us;
-        tracker_blind(s->tracker, since_us);
-        tell_coverage(s, SOURCE_BLIND, since_us, err ? err->text : "");
+        go_blind(s, since_us, err ? err->text : "");
     }
     snprintf(s->status.error, sizeof(s->status.error), "%s", err ? err->text : "");
     if (old != s->status.state) {
@@ -305,8 +314,10 @@ static void schedule_poll(struct source *s)
     int64_t every_us = s->config->polling_interval_us > 0 ? s->config->polling_interval_us
                                                           : POLLING_DEFAULT_US;
     int64_t delay_us = s->config->is_polling || !s->is_ws_open ? every_us : IDLE_POLL_US;
-    if (tracker_open_count(s->tracker) && delay_us > OPEN_POLL_US)
-        delay_us = OPEN_POLL_US;
+    bool is_down = s->config->is_realtime && !s->is_ws_open;
+    int64_t open_us = is_down ? DOWN_POLL_US : OPEN_POLL_US;
+    if (tracker_open_count(s->tracker) && delay_us > open_us)
+        delay_us = open_us;
     if (s->is_recheck_due && tracker_open_count(s->tracker)) {
         s->is_recheck_due = false;
         delay_us = RECHECK_US < delay_us ? RECHECK_US : delay_us;
@@ -329,8 +340,9 @@ static void poll_failed(struct source *s, const struct error *err)
     s->is_unauthorized = err->status == STATUS_UNAUTHORIZED;
     unsigned failures = s->poll_failures++;
     s->is_poll_wanted = s->is_recheck_due = false;
+    s->is_hinted = s->is_hinted || s->is_announced;
     update_state(s, err);
-    poll_soon(s, backoff_us(failures));
+    poll_soon(s, failures ? backoff_us(failures - 1) : POLL_GAP_US);
 }
 
 static void apply_snapshot(struct source *s)
@@ -346,11 +358,13 @@ static void apply_snapshot(struct source *s)
         return;
     }
     bool was_blind = s->poll_failures || s->last_good_us == TIME_NONE;
+    if (s->was_slow && s->last_good_us != TIME_NONE && s->coverage != SOURCE_BLIND)
+        go_blind(s, s->last_good_us, "no answer in time");
     s->poll_failures = 0;
     s->is_unauthorized = false;
     s->was_reached = true;
     s->last_good_us = s->status.last_event_us = s->snapshot_us;
-    tracker_snapshot(s->tracker, seen, count, s->snapshot_us);
+    tracker_snapshot(s->tracker, seen, count, s->is_announced, s->snapshot_us);
     update_state(s, NULL);
     if (was_blind) {
         if (!s->identity)
@@ -412,6 +426,8 @@ static void took_sessions(void *ctx, const struct http_answer *a)
     }
     s->snapshot = root;
     s->snapshot_us = clock_now_us();
+    s->was_slow = clock_monotonic_us() - s->asked_us > SLOW_US;
+    s->asked_us = TIME_NONE;
     s->wants_until_us = clock_monotonic_us() + WANTS_US;
     next_want(s);
 }
@@ -421,6 +437,10 @@ static void poll_now(void *ctx)
     struct source *s = ctx;
     s->poll_timer = NULL;
     s->polled_us = clock_monotonic_us();
+    if (s->asked_us == TIME_NONE)
+        s->asked_us = s->polled_us;
+    s->is_announced = s->is_hinted;
+    s->is_hinted = false;
     s->poll =
         fetch(s, s->ops->sessions_path, POLL_TIMEOUT_MS, SNAPSHOT_BYTES_MAX, took_sessions);
 }
@@ -483,11 +503,11 @@ static void socket_message(void *ctx, struct str text)
     if (json_parse(text, MESSAGE_BYTES_MAX, JSON_DEPTH, &root, NULL) == STATUS_OK)
         hint = s->ops->message(s, root);
     if (hint == HINT_POLL) {
-        s->is_recheck_due = true;
+        s->is_recheck_due = s->is_hinted = true;
         if (s->poll_failures == 0)
             poll_soon(s, 0);
     } else {
-        if (s->poll_failures == 0)
+        if (s->asked_us == TIME_NONE && s->poll_failures == 0)
             s->last_good_us = clock_now_us();
         s->status.last_event_us = clock_now_us();
         changed(s);
@@ -507,7 +527,8 @@ static void socket_closed(void *ctx, const struct error *why)
     if (why->status == STATUS_CANCELLED)
         return;
     /* Until it fell silent the socket was as good as a poll. */
-    if (was_open && why->status != STATUS_TIMEOUT && s->poll_failures == 0)
+    if (was_open && why->status != STATUS_TIMEOUT && s->asked_us == TIME_NONE &&
+        s->poll_failures == 0)
         s->last_good_us = clock_now_us();
     log_info("sources", "socket closed", LF_TEXT("server", s->config->key), LF_ERROR(why));
     s->ws_timer = loop_timer_start(s->loop, backoff_us(s->ws_failures++), reopen_socket, s);
@@ -620,7 +641,7 @@ struct source *source_new(const struct source_config *c, struct loop *l,
     s->sink = sink;
     s->tracker = tracker_new(c->key, emit, s);
     s->started_us = clock_now_us();
-    s->last_good_us = TIME_NONE;
+    s->last_good_us = s->asked_us = s->blind_since_us = TIME_NONE;
     s->polled_us = clock_monotonic_us() - POLL_GAP_US;
     s->coverage = SOURCE_CONNECTING;
     s->status = (struct source_status){
@@ -641,6 +662,25 @@ void source_seed(struct source *s, const struct observation *open)
     tracker_seed(s->tracker, open);
 }
 
+void source_blind(struct source *s, int64_t since_us)
+{
+    s->coverage = SOURCE_BLIND; /* the log says so already */
+    s->blind_since_us = since_us;
+    tracker_blind(s->tracker, since_us);
+}
+
+void source_alive(const struct source *s, struct alive_entry *ret)
+{
+    *ret = (struct alive_entry){.at_us = s->blind_since_us};
+    snprintf(ret->key, sizeof(ret->key), "%s", s->config->key);
+    if (s->coverage != SOURCE_CONNECTED && s->coverage != SOURCE_POLLING)
+        return;
+    ret->is_watched = true;
+    ret->at_us = s->last_good_us;
+    if (s->is_ws_open && s->asked_us == TIME_NONE && ws_heard_us(s->ws) > ret->at_us)
+        ret->at_us = ws_heard_us(s->ws);
+}
+
 void source_start(struct source *s)
 {
     changed(s);
@@ -649,14 +689,18 @@ void source_start(struct source *s)
         start_socket(s);
 }
 
+void source_stop(struct source *s)
+{
+    struct alive_entry e;
+    source_alive(s, &e);
+    if (e.is_watched)
+        go_blind(s, s->asked_us == TIME_NONE ? clock_now_us() : e.at_us, "stopped");
+}
+
 void source_free(struct source *s)
 {
     if (!s)
         return;
-    if (s->coverage == SOURCE_CONNECTED || s->coverage == SOURCE_POLLING) {
-        tell_coverage(s, SOURCE_BLIND, clock_now_us(), "stopped");
-        flush(s);
-    }
     struct loop_timer *const timers[] = {s->ws_timer, s->keep_alive, s->poll_timer,
                                          s->identity_timer, s->sync_timer};
     for (size_t i = 0; i < ARRAY_LEN(timers); i++)

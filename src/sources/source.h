@@ -13,6 +13,7 @@
 #include "log/log.h"
 #include "model/observation.h"
 #include "net/loop.h"
+#include "sources/alive.h"
 #include "sources/tracker.h"
 
 /* Texts are borrowed for as long as the collector lives. */
@@ -128,6 +129,9 @@ struct source {
     struct http_call *poll;
     struct loop_timer *poll_timer;
     bool is_poll_wanted; /* once more, when the one in flight is done */
+    bool is_hinted;      /* a change was announced that no answer has shown yet */
+    bool is_announced;   /* the poll that is under way was asked for by an announcement */
+    int64_t asked_us;    /* monotonic, since when an answer is missing; TIME_NONE: none is */
     bool is_recheck_due; /* a change was announced: look once more a little later */
     int64_t polled_us;   /* monotonic, when the last poll began */
     unsigned poll_failures;
@@ -135,12 +139,14 @@ struct source {
     struct http_call *want;
     char *want_key;
     int64_t snapshot_us; /* our clock, when its answer came */
+    bool was_slow;
     int64_t wants_until_us; /* monotonic: later than this a snapshot waits for nothing more */
 
     bool is_unauthorized, was_reached;
     int64_t started_us;
-    int64_t last_good_us; /* TIME_NONE: never */
+    int64_t last_good_us;  /* TIME_NONE: never */
     enum source_state coverage; /* last told: CONNECTED, POLLING, BLIND; CONNECTING: none */
+    int64_t blind_since_us;     /* while it is BLIND */
 
     char *base_url;
     struct http_call *identity;
@@ -156,8 +162,14 @@ struct source *source_new(const struct source_config *c, struct loop *l,
                           const struct source_sink *sink);
 /* Before source_start(). */
 void source_seed(struct source *s, const struct observation *open);
+/* Nobody has watched since then; after source_seed(), before source_start(). */
+void source_blind(struct source *s, int64_t since_us);
 void source_start(struct source *s);
-/* Says that nobody watches from now on, and frees. NULL is fine. */
+/* Until when it is known what happened on the server, for DATA/alive. */
+void source_alive(const struct source *s, struct alive_entry *ret);
+/* Says that nobody watches from now on. Then only source_free(). */
+void source_stop(struct source *s);
+/* NULL is fine. */
 void source_free(struct source *s);
 void source_sync_now(struct source *s);
 

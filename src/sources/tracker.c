@@ -10,6 +10,8 @@
 #define HEARTBEAT_US (10 * US_PER_S)
 /* A position this far from where the clock says it should be is a seek. */
 #define JUMP_MS INT64_C(3000)
+/* A change that nobody announced and that is at most this old counts as seen when it happened. */
+#define UNSURE_US (3 * US_PER_S)
 /* Clients report every ten to twenty seconds, so what a snapshot held may be that old already. */
 #define HINT_AHEAD_MS INT64_C(20000)
 
@@ -30,6 +32,7 @@ struct tracker {
     void *ctx;
     struct open_session *open;
     int64_t blind_since_us; /* TIME_NONE: not blind */
+    int64_t looked_us;      /* the last snapshot; TIME_NONE: none */
     int64_t newest_id_us;   /* makes ids unique even when the clock stands still */
 };
 
@@ -39,7 +42,7 @@ struct tracker *tracker_new(const char *server, tracker_emit *emit, void *ctx)
     t->server = xstrdup(server);
     t->emit = emit;
     t->ctx = ctx;
-    t->blind_since_us = TIME_NONE;
+    t->blind_since_us = t->looked_us = TIME_NONE;
     return t;
 }
 
@@ -108,21 +111,25 @@ void tracker_seed(struct tracker *t, const struct observation *last)
     t->open = s;
 }
 
-void tracker_blind(struct tracker *t, int64_t since_us)
-{
-    if (t->blind_since_us == TIME_NONE || since_us < t->blind_since_us)
-        t->blind_since_us = since_us;
-}
-
+/* How long it is not known what the session did: since the server went silent, or since we last
+ * saw it when we start again. NULL: a session that is new. */
 static int64_t blind_ms(const struct tracker *t, const struct open_session *s, int64_t now_us)
 {
     int64_t since_us = t->blind_since_us;
-    if (s && s->is_seeded && (since_us == TIME_NONE || s->last.observed_us < since_us))
+    if (s && (s->is_seeded || since_us != TIME_NONE) && since_us < s->last.observed_us)
         since_us = s->last.observed_us;
     if (since_us == TIME_NONE || since_us >= now_us)
         return 0;
     int64_t ms = (now_us - since_us) / US_PER_MS;
     return ms ? ms : 1;
+}
+
+/* How long ago a change may have happened that nobody announced. */
+static int64_t unsure_ms(int64_t since_us, bool is_announced, int64_t now_us)
+{
+    if (is_announced || since_us == TIME_NONE || now_us - since_us <= UNSURE_US)
+        return 0;
+    return (now_us - since_us) / US_PER_MS;
 }
 
 static void tell(struct tracker *t, struct open_session *s)
@@ -133,20 +140,37 @@ static void tell(struct tracker *t, struct open_session *s)
     s->last.blind_ms = 0;
 }
 
-static void stop(struct tracker *t, struct open_session *s, int64_t now_us)
+void tracker_blind(struct tracker *t, int64_t since_us)
+{
+    bool was_blind = t->blind_since_us != TIME_NONE;
+    if (was_blind && since_us >= t->blind_since_us)
+        return;
+    t->blind_since_us = since_us;
+    for (struct open_session *s = t->open; s && !was_blind; s = s->next) {
+        if (since_us > s->last.observed_us)
+            s->last.observed_us = since_us;
+        if (s->last.observed_us > s->told_us)
+            tell(t, s);
+    }
+}
+
+static void stop(struct tracker *t, struct open_session *s, bool is_announced, int64_t now_us)
 {
     struct observation o = s->last;
     o.state = PLAY_STOPPED;
     o.blind_ms = blind_ms(t, s, now_us);
     o.is_interrupted = o.blind_ms > 0;
-    if (!o.is_interrupted)
+    if (!o.is_interrupted) {
+        o.blind_ms = unsure_ms(o.observed_us, is_announced, now_us);
         o.observed_us = now_us > o.observed_us ? now_us : o.observed_us;
+    }
     t->emit(t->ctx, &o);
     unlink_session(t, s);
     free_session(s);
 }
 
-static void start(struct tracker *t, const struct observation *seen, int64_t now_us)
+static void start(struct tracker *t, const struct observation *seen, bool is_announced,
+                  int64_t now_us)
 {
     struct open_session *s = xcalloc(1, sizeof(*s));
     s->key = xstrdup(seen->session);
@@ -157,6 +181,8 @@ static void start(struct tracker *t, const struct observation *seen, int64_t now
     s->last.observed_us = now_us;
     s->last.is_interrupted = false;
     s->last.blind_ms = blind_ms(t, NULL, now_us);
+    if (!s->last.blind_ms)
+        s->last.blind_ms = unsure_ms(t->looked_us, is_announced, now_us);
     s->is_listed = true;
     s->next = t->open;
     t->open = s;
@@ -197,7 +223,7 @@ static void tell_progress(struct tracker *t, struct open_session *s, const struc
 }
 
 static void go_on(struct tracker *t, struct open_session *s, const struct observation *seen,
-                  int64_t now_us)
+                  bool is_announced, int64_t now_us)
 {
     struct observation o = *seen;
     o.server = t->server;
@@ -217,6 +243,8 @@ static void go_on(struct tracker *t, struct open_session *s, const struct observ
         tell_progress(t, s, &old);
         return;
     }
+    if (!o.blind_ms && o.state != s->last.state)
+        o.blind_ms = unsure_ms(s->last.observed_us, is_announced, now_us);
     struct arena arena = {0};
     struct observation kept;
     observation_copy(&arena, &o, &kept);
@@ -227,7 +255,7 @@ static void go_on(struct tracker *t, struct open_session *s, const struct observ
 }
 
 void tracker_snapshot(struct tracker *t, const struct observation *sessions, size_t count,
-                      int64_t now_us)
+                      bool is_announced, int64_t now_us)
 {
     for (struct open_session *s = t->open; s; s = s->next)
         s->is_listed = false;
@@ -240,7 +268,7 @@ void tracker_snapshot(struct tracker *t, const struct observation *sessions, siz
     for (struct open_session *s = t->open, *next; s; s = next) {
         next = s->next;
         if (!s->is_listed)
-            stop(t, s, now_us);
+            stop(t, s, is_announced, now_us);
         else
             s->is_listed = false;
     }
@@ -254,12 +282,13 @@ void tracker_snapshot(struct tracker *t, const struct observation *sessions, siz
             continue;
         if (s) {
             s->is_listed = true;
-            go_on(t, s, &sessions[i], now_us);
+            go_on(t, s, &sessions[i], is_announced, now_us);
         } else {
-            start(t, &sessions[i], now_us);
+            start(t, &sessions[i], is_announced, now_us);
         }
     }
     t->blind_since_us = TIME_NONE;
+    t->looked_us = now_us;
 }
 
 static bool agrees(const struct open_session *s, const struct tracker_hint *h, int64_t now_us)

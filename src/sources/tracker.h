@@ -26,13 +26,16 @@ void tracker_free(struct tracker *t);
  * "<key>@<first seen>"). The next snapshot continues it, blind since then, or stops it there. */
 void tracker_seed(struct tracker *t, const struct observation *last);
 
-/* From `since_us` on nothing is known; the next snapshot's observations say how long that was. */
+/* From `since_us` on nothing is known; the next snapshot's observations say how long that was. Until
+ * then nothing had changed, else it would have been told: what is open is told as last seen then. */
 void tracker_blind(struct tracker *t, int64_t since_us);
 
 /* Everything that plays now; `session` of each holds the server's own session key, `server` and
- * observed_us are ignored. A key met twice counts once. */
+ * observed_us are ignored. A key met twice counts once. is_announced: the server told of a change
+ * just before; otherwise a change that is met may be as old as the last look, and its observation
+ * says so in blind_ms. */
 void tracker_snapshot(struct tracker *t, const struct observation *sessions, size_t count,
-                      int64_t now_us);
+                      bool is_announced, int64_t now_us);
 
 /* What a notification says about one session. */
 struct tracker_hint {

@@ -31,7 +31,7 @@ static size_t fold_all(const struct seen *script, size_t count, struct state_row
         o.is_interrupted = script[i].is_interrupted;
         if (!n) {
             rows[n++] = (struct state_row){o.state, o.observed_us, o.observed_us, o.observed_us,
-                                           o.observed_us, o.position_ms, o.position_ms, 0, false};
+                                           o.observed_us, o.position_ms, o.position_ms, o.blind_ms, false};
             continue;
         }
         struct fold f = fold_observation(&rows[n - 1], &o, true, &k);
@@ -80,6 +80,24 @@ static void watch_time_counts_what_was_played(void **state)
         {"a stop nobody saw ends where it was last seen", false,
          {{0, PLAY_PLAYING, 0}, {10, PLAY_PLAYING, 10}, {10, PLAY_STOPPED, 10, 90, true}},
          10, 10, 100, 0},
+        {"of a gap only what was not seen is in doubt", false,
+         {{0, PLAY_PLAYING, 0}, {10, PLAY_PLAYING, 10}, {40, PLAY_STOPPED, 40, 20}},
+         40, 20, 40, 0},
+        {"what was playing already when it was first seen", false,
+         {{100, PLAY_PLAYING, 500, 90}, {110, PLAY_STOPPED, 510}},
+         10, 10, 100, 0},
+        {"nothing was watched before the beginning", false,
+         {{100, PLAY_PAUSED, 0, 90}, {110, PLAY_PLAYING, 0}, {120, PLAY_STOPPED, 10}},
+         10, 10, 10, 10},
+        {"a pause that ended unseen", false,
+         {{0, PLAY_PLAYING, 0}, {10, PLAY_PAUSED, 10}, {70, PLAY_PLAYING, 30, 40}, {80, PLAY_STOPPED, 40}},
+         20, 20, 60, 60},
+        {"a pause that went on unseen", false,
+         {{0, PLAY_PLAYING, 0}, {10, PLAY_PAUSED, 10}, {70, PLAY_PAUSED, 10, 40}, {80, PLAY_STOPPED, 10}},
+         10, 10, 10, 70},
+        {"a pause, something watched, a pause", false,
+         {{0, PLAY_PLAYING, 0}, {10, PLAY_PAUSED, 10}, {70, PLAY_PAUSED, 25, 40}, {80, PLAY_STOPPED, 25}},
+         10, 10, 50, 70},
         {"a clock that goes back counts nothing", false,
          {{100, PLAY_PLAYING, 0}, {110, PLAY_PLAYING, 10}, {50, PLAY_PLAYING, 20}, {120, PLAY_STOPPED, 30}},
          20, 20, 20, 0},

@@ -156,6 +156,7 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     char folder[] = "/tmp/collector-XXXXXX";
     assert_non_null(mkdtemp(folder));
     auto_free char *path = xasprintf("%s/log.sqlite", folder);
+    auto_free char *alive = xasprintf("%s/alive", folder);
     auto_free char *url = xasprintf("http://127.0.0.1:%d/", ntohs(a.sin_port));
     struct log *log;
     struct error err;
@@ -172,6 +173,7 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     assert_int_equal(collector_start(&(struct collector_config){.sources = &source,
                                                                 .source_count = 1,
                                                                 .log = log,
+                                                                .alive_path = alive,
                                                                 .live = heard,
                                                                 .ctx = &seen},
                                      &c, &err),
@@ -195,12 +197,12 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     shutdown(atomic_load(&s.ws_fd), SHUT_RDWR);
     wait_for_state(c, SOURCE_UNAUTHORIZED);
     atomic_store(&s.phase, PHASE_EMPTY);
-    wait_until_heard(&seen, "playing;paused;stopped interrupted;", 8 * US_PER_S);
+    wait_until_heard(&seen, "playing;paused;paused;stopped interrupted;", 8 * US_PER_S);
     collector_stop(c);
 
     unsigned kinds[8] = {0};
     assert_int_equal(log_read(log, 0, 1000, count_kinds, kinds, &err), STATUS_OK);
-    assert_int_equal(kinds[LOG_OBSERVATION], 3);
+    assert_int_equal(kinds[LOG_OBSERVATION], 4);
     assert_true(kinds[LOG_COVERAGE] >= 3);
     assert_true(kinds[LOG_SERVER] >= 1);
     assert_int_equal(kinds[LOG_VIEWS], 1);
@@ -215,6 +217,7 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     unlink(wal);
     unlink(shm);
     unlink(path);
+    unlink(alive);
     rmdir(folder);
 }
 

@@ -5,7 +5,7 @@
 #include "sources/tracker.h"
 
 /* One step: a snapshot at a second, written as "key:item:account:state:position_s ...", or a hint
- * in the same form after '?', or blindness after '!'. What is told is written back as
+ * in the same form after '?', a snapshot that nothing announced after '~', or blindness: '!'. What is told is written back as
  * "state key@first_s position_s[ blind_s][ interrupted];". */
 struct step {
     int at_s;
@@ -71,7 +71,9 @@ static void run_step(struct tracker *t, struct buf *told, const struct step *s)
         if (!tracker_hint(t, hints, count, false, now_us))
             buf_puts(told, "poll;");
     } else {
-        tracker_snapshot(t, seen, read_sessions(&a, s->what, seen), now_us);
+        bool is_announced = s->what[0] != '~';
+        size_t count = read_sessions(&a, s->what + !is_announced, seen);
+        tracker_snapshot(t, seen, count, is_announced, now_us);
     }
     assert_string_equal(buf_text(told), s->told);
 }
@@ -111,9 +113,20 @@ static void sessions_start_change_and_stop(void **state)
           {30, "1:a:u:playing:9", "playing 1@30 9;"}}},
         {"a gap widens what goes on and cuts what has gone",
          {{10, "1:a:u:playing:0 2:b:v:playing:0", "playing 1@10 0;playing 2@10 0;"},
-          {12, "!", ""},
-          {60, "1:a:u:playing:50", "stopped 2@10 0 blind 48 interrupted 10;playing 1@10 50 blind 48;"},
+          {12, "!", "playing 2@10 0;playing 1@10 0;"},
+          {13, "!", ""},
+          {60, "1:a:u:playing:50", "stopped 2@10 0 blind 48 interrupted 12;playing 1@10 50 blind 48;"},
           {61, "1:a:u:playing:51", ""}}},
+        {"what begins in a gap may have begun with it",
+         {{10, "!", ""},
+          {60, "1:a:u:playing:50", "playing 1@60 50 blind 50;"}}},
+        {"a change that nobody announced may be as old as the last look",
+         {{10, "~1:a:u:playing:0", "playing 1@10 0;"},
+          {20, "~1:a:u:playing:10", "playing 1@10 10;"},
+          {22, "~1:a:u:playing:12 2:b:v:playing:0", "playing 2@22 0;"},
+          {37, "~1:a:u:playing:27 2:b:v:paused:5 3:c:w:playing:9",
+           "playing 1@10 27;paused 2@22 5 blind 15;playing 3@37 9 blind 15;"},
+          {47, "~1:a:u:playing:37", "stopped 3@37 9 blind 10;stopped 2@22 5 blind 10;playing 1@10 37;"}}},
         {"hints move positions, nothing else",
          {{10, "1:a:u:playing:0", "playing 1@10 0;"},
           {20, "?1:a:u:playing:10", "playing 1@10 10;"},
@@ -125,7 +138,7 @@ static void sessions_start_change_and_stop(void **state)
           {25, "1:a:u:playing:15", "playing 1@10 15;"}}},
         {"while blind no hint agrees",
          {{10, "1:a:u:playing:0", "playing 1@10 0;"},
-          {11, "!", ""},
+          {11, "!", "playing 1@10 0;"},
           {12, "?1:a:u:playing:2", "poll;"}}},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
