@@ -2,7 +2,7 @@
 // an aborted request throws the signal's own AbortError. See asking.svelte.ts for how a panel asks.
 import { zone } from './format';
 import { readable } from './route.svelte';
-import type { Answer, AppInfo, Choices, Import, NowAnswer, Play, PlaysPage, User } from './types';
+import type { Answer, AppInfo, Choices, Import, NowAnswer, PlayDetail, PlaysPage, User } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -83,7 +83,7 @@ export const api = {
   choices: (signal?: AbortSignal) => get<Choices>('/filters', undefined, signal),
 
   plays: (query: URLSearchParams, signal?: AbortSignal) => get<PlaysPage>('/plays', query, signal),
-  play: (id: number, signal?: AbortSignal) => get<Play>(`/plays/${id}`, undefined, signal),
+  play: (id: number, signal?: AbortSignal) => get<PlayDetail>(`/plays/${id}`, undefined, signal),
   deletePlay: (id: number) => call<void>(`/plays/${id}`, { method: 'DELETE' }),
   restorePlay: (id: number) => call<void>(`/plays/${id}/restore`, { method: 'POST' }),
 

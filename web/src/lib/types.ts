@@ -119,6 +119,63 @@ export interface Play {
   library: string | null;
 }
 
+// One session on one device, with every fact of its stream.
+export interface Segment {
+  id: number;
+  started: string;
+  ended: string | null;
+  watch_ms: number;
+  watch_low_ms: number;
+  watch_high_ms: number;
+  paused_ms: number | null;
+  start_position_ms: number | null;
+  position_ms: number | null;
+  duration_ms: number | null;
+  is_open: boolean;
+  is_interrupted: boolean | null;
+  origin: Play['origin'];
+  player: string | null;
+  product: string | null;
+  product_version: string | null;
+  platform: string | null;
+  platform_version: string | null;
+  place: string | null;
+  address_class: string | null;
+  location: string | null;
+  secure: boolean | null;
+  relayed: boolean | null;
+  bandwidth_kbps: number | null;
+  bitrate_kbps: number | null;
+  stream_bitrate_kbps: number | null;
+  transcode_decision: string | null;
+  video_decision: string | null;
+  audio_decision: string | null;
+  subtitle_decision: string | null;
+  container: string | null;
+  video_codec: string | null;
+  video_resolution: string | null;
+  video_dynamic_range: string | null;
+  video_framerate: string | null;
+  audio_codec: string | null;
+  audio_channels: number | null;
+  audio_language: string | null;
+  subtitle_codec: string | null;
+  subtitle_language: string | null;
+  stream_container: string | null;
+  stream_video_codec: string | null;
+  stream_video_resolution: string | null;
+  stream_video_dynamic_range: string | null;
+  stream_audio_codec: string | null;
+  stream_audio_channels: number | null;
+  hw_decode: string | null;
+  hw_encode: string | null;
+  transcode_reasons: string | null;
+}
+
+export interface PlayDetail extends Omit<Play, 'segments'> {
+  segments: Segment[];
+}
+
 export interface PlaysPage {
   rows: Play[];
   next_cursor: string | null;

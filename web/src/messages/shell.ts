@@ -12,6 +12,7 @@ export const shell = {
   'shell.place_failed': 'This part of the page could not be loaded.',
   'shell.reload': 'Load the page again',
   'shell.offline': 'Live updates are interrupted. What you see may be old; trying again…',
+  'toast.hide': 'Close this message',
   'theme.auto': 'As the system',
   'theme.light': 'Light',
   'theme.dark': 'Dark',

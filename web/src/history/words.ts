@@ -1,0 +1,34 @@
+// How a play is put in words. Unknown is never said as zero.
+import { clock, percent, span } from '../lib/format';
+import { texts } from '../lib/text';
+import type { Play } from '../lib/types';
+import { history } from '../messages/history';
+import { shared } from '../messages/shared';
+
+const t = texts(history, shared);
+
+export const headingOf = (p: Play): string => p.grandparent_title ?? p.title ?? p.full_title;
+
+export function detailOf(p: Play): string {
+  if (p.media_type === 'episode') {
+    const numbered = p.season !== null && p.episode !== null ? t('history.episode', { season: p.season, episode: p.episode }) : '';
+    return [numbered, p.title].filter(Boolean).join(' · ');
+  }
+  if (p.grandparent_title) return [p.title, p.parent_title].filter(Boolean).join(' · ');
+  return p.year ? String(p.year) : '';
+}
+
+export const isExact = (p: Play): boolean => p.watch_low_ms === p.watch_high_ms;
+
+export const watchedOf = (p: Play): string => (p.kind === 'view' ? t('unknown') : clock(p.watch_ms));
+
+// Why the number is what it is, in a sentence.
+export function whyWatched(p: Play): string {
+  if (p.kind === 'view') return t('why.view');
+  if (p.is_open) return t('why.open');
+  if (p.origin === 'import') return t('why.import');
+  if (!isExact(p)) return t('why.between', { low: span(p.watch_low_ms), high: span(p.watch_high_ms) });
+  return t('why.observed');
+}
+
+export const progressOf = (p: Play): string => (p.percent === null ? '' : percent(Math.min(p.percent, 100) / 100));
