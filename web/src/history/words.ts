@@ -1,5 +1,5 @@
 // How a play is put in words. Unknown is never said as zero.
-import { clock, percent, span } from '../lib/format';
+import { clock, percent } from '../lib/format';
 import { texts } from '../lib/text';
 import type { Play } from '../lib/types';
 import { history } from '../messages/history';
@@ -18,16 +18,18 @@ export function detailOf(p: Play): string {
   return p.year ? String(p.year) : '';
 }
 
-export const isExact = (p: Play): boolean => p.watch_low_ms === p.watch_high_ms;
+// Doubt of less than a minute is not worth a sign.
+const DOUBT_MS = 60_000;
+export const isDoubtful = (p: Play): boolean => p.kind === 'play' && p.watch_high_ms - p.watch_low_ms >= DOUBT_MS;
 
-export const watchedOf = (p: Play): string => (p.kind === 'view' ? t('unknown') : clock(p.watch_ms));
+export const watchedOf = (p: Play): string => (p.kind === 'view' ? t('history.not_known') : clock(p.watch_ms));
 
 // Why the number is what it is, in a sentence.
 export function whyWatched(p: Play): string {
   if (p.kind === 'view') return t('why.view');
   if (p.is_open) return t('why.open');
   if (p.origin === 'import') return t('why.import');
-  if (!isExact(p)) return t('why.between', { low: span(p.watch_low_ms), high: span(p.watch_high_ms) });
+  if (p.watch_low_ms !== p.watch_high_ms) return t('why.between', { low: clock(p.watch_low_ms), high: clock(p.watch_high_ms) });
   return t('why.observed');
 }
 

@@ -15,6 +15,7 @@ export const history = {
   'history.position': 'Row {from} to {to} of {total}',
   'history.top': 'Back to the top',
   'history.episode': 'S{season} · E{episode}',
+  'history.not_known': 'not known',
   'history.playing': 'playing',
   'history.watched_mark': 'Watched to the end',
   'history.short_mark': 'too short to count',
