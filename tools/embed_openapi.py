@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Turns src/api/api.json into the C tables of src/api/openapi.h: embed_openapi.py api.json OUT.c
+"""Turns src/api/api.json and the queries into the C tables of src/api/openapi.h:
+
+    embed_openapi.py api.json OUT.c QUERIES DEPFILE
 
 api.json says what goes in and out of each route; the route table (routes.c) says the rest. A type
 is a text: int, double, bool, text, time, object, file, numbers and words (lists with commas), the
@@ -7,24 +9,56 @@ name of a schema, [T] a list of T, a|b one of these texts, 'a' this text; T? als
 adds a description, "int from 1" a least value. Where a JSON object stands for a type, it is an object of
 exactly these members; a member "name?" may be missing.
 
-An operation has "parameters" (names out of "parameters": [type, example]), "body" (a type) and,
-under its HTTP status, what it answers (a type, null for no body).
+An operation has "parameters" (names out of "parameters": [type, example]; "@filter" for all that
+"filter" lists), "body" (a type) and, under its HTTP status, what it answers (a type, null for no
+body). Each query is an operation of its own, with its parameters and columns.
 """
 import json
 import pathlib
 import re
 import sys
 
+sys.dont_write_bytecode = True
+import build_queries
+
 PLAIN = {
     "int": {"type": "integer"}, "double": {"type": "number"}, "bool": {"type": "boolean"},
     "text": {"type": "string"}, "time": {"type": "string", "format": "date-time"},
-    "object": {"type": "object"}, "file": {"type": "string", "format": "binary"},
+    "object": {"type": "object"}, "any": {}, "file": {"type": "string", "format": "binary"},
     "numbers": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
     "words": {"type": "string", "pattern": "^[^,]+(,[^,]+)*$"},
 }
 REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "202": "it has begun",
-           "204": "done", "503": "not now"}
+           "204": "done", "304": "what the asker has is right", "503": "not now"}
 document = json.loads(pathlib.Path(sys.argv[1]).read_text())
+
+
+def add_query(query):
+    """The query as an operation, with a schema of its rows and its own parameters."""
+    name, own = query["name"], []
+    for one in query["params"]:
+        values = "|".join(one["choices"]) or ("int" if one["type"] == "int" else "double")
+        values = f"'{values}'" if len(one["choices"]) == 1 else values
+        key = f"{name}.{one['name']}"
+        document["parameters"][key] = [f"{values}: {one['help']}", one["default"]]
+        own.append(key)
+    row = {c["name"]: c["type"] + ("?" if c["may_be_null"] else "") + ": " + c["help"]
+           for c in query["columns"]}
+    if query["behind_sql"]:
+        row["behind?"] = "text: with explain, the filter of the plays behind the row"
+    document["schemas"][f"row.{name}"] = row
+    document["schemas"][f"answer.{name}"] = {
+        "data": f"[row.{name}]", "explain?": "explanation",
+        "compare?": {"from": "time", "to": "time", "data": f"[row.{name}]"}, "meta": "query_meta"}
+    document["operations"][f"GET /analytics/{name}"] = {
+        "parameters": own + ["@filter", "format", "compare", "explain"], "is_query": True,
+        "description": f"{query['title']}: {query['question']} {query['about']}",
+        "200": f"answer.{name}", "304": None}
+
+
+for each in build_queries.read_queries(sys.argv[3]):
+    add_query(each)
+pathlib.Path(sys.argv[4]).write_text(f"{sys.argv[2]}: {build_queries.sources(sys.argv[3])}\n")
 
 
 def schema(spec, where):
@@ -61,7 +95,7 @@ def schema(spec, where):
 def parameter(name, place, spec, example):
     found = schema(spec, name)
     help_text = found.pop("description", name)
-    return {"name": name, "in": place, "required": place == "path", "description": help_text,
+    return {"name": name.split(".")[-1], "in": place, "required": place == "path", "description": help_text,
             "schema": found, "example": example}
 
 
@@ -69,7 +103,11 @@ def operation(key, spec):
     found = {"parameters": []}
     for name in re.findall(r"\{(\w+)\}", key):
         found["parameters"].append({"$ref": f"#/components/parameters/{name}"})
-    for name in spec.get("parameters", []):
+    if "description" in spec:
+        found["description"] = spec["description"]
+    given = [one for name in spec.get("parameters", [])
+             for one in (document["filter"] if name == "@filter" else [name])]
+    for name in given:
         if name not in document["parameters"]:
             sys.exit(f"{sys.argv[1]}: {key}: there is no parameter '{name}'")
         found["parameters"].append({"$ref": f"#/components/parameters/{name}"})
@@ -83,6 +121,9 @@ def operation(key, spec):
             continue
         found["responses"][status] = {"description": REASONS[status]} | (
             {"content": {"application/json": {"schema": schema(answer, key)}}} if answer else {})
+    if spec.get("is_query"):
+        found["responses"]["200"]["content"] |= {
+            kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
     found["responses"]["default"] = {"$ref": "#/components/responses/error"}
     return found
 

@@ -34,6 +34,7 @@ const struct filter_list_kind filter_list_kinds[FILTER_LIST_COUNT] = {
     {"cities", ON_ADDRESS, IS_TEXT, "city", NULL},
     {"server_ids", ON_SERVER, IS_ID, "server_id", NULL},
     {"titles", ON_TITLE, IS_ID, "title_id", NULL},
+    {"shows", ON_TITLE, IS_TEXT, "grandparent_title", NULL},
 };
 
 /* --- life ------------------------------------------------------------------------------------ */

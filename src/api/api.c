@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "analytics/analytics.h"
 #include "api/assets.h"
 #include "api/pool.h"
 #include "api/request.h"
@@ -14,7 +15,7 @@
 #include "base/banned.h"
 
 static const char PREFIX[] = "/api/v1";
-enum { BODY_MOST = 64 * 1024 };
+enum { BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
 
 /* --- answering ------------------------------------------------------------------------------- */
 
@@ -196,6 +197,22 @@ static void identify(struct request *r)
     secret_wipe(token, sizeof token);
 }
 
+void request_to_worker(struct request *r)
+{
+    http_keep(r->x);
+    if (pool_submit(r->api->pool, r))
+        return;
+    http_add_header(r->x, "Retry-After", "1");
+    request_failf(r, STATUS_UNAVAILABLE, "", "too many requests wait: try again");
+}
+
+struct filter_config request_filter_config(const struct request *r)
+{
+    return (struct filter_config){.time_zone = r->api->config.config->time_zone,
+                                  .now_us = clock_now_us(),
+                                  .sees_all = r->user.role == ROLE_ADMIN};
+}
+
 static void handle_api(struct api *a, struct http_exchange *x)
 {
     struct request *r = xcalloc(1, sizeof *r);
@@ -216,14 +233,10 @@ static void handle_api(struct api *a, struct http_exchange *x)
         else
             request_failf(r, STATUS_UNAUTHORIZED, "",
                           "login required: POST /api/v1/auth/login with username and password");
-    } else if (r->route->run_in == RUN_AT_ONCE) {
-        r->route->handle(r);
+    } else if (r->route->run_in == RUN_QUERY) {
+        request_to_worker(r);
     } else {
-        http_keep(x);
-        if (!pool_submit(a->pool, r)) {
-            http_add_header(x, "Retry-After", "1");
-            request_failf(r, STATUS_UNAVAILABLE, "", "too many requests wait: try again");
-        }
+        r->route->handle(r);
     }
 }
 
@@ -277,6 +290,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
     a->config = *c;
     a->started_us = clock_monotonic_us();
     pthread_mutex_init(&a->mutex, NULL);
+    a->analytics = analytics_new(c->store, ANSWERS_MOST);
     a->told_version = store_data_version(c->store);
     struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
                                 .resync_message = "{\"type\":\"resync\",\"data\":{}}",
@@ -290,6 +304,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
         api_free(a);
         return s;
     }
+    api_check_queries(a);
     *ret = a;
     return STATUS_OK;
 }
@@ -314,6 +329,7 @@ void api_free(struct api *a)
         return;
     pool_stop(a->pool);
     ws_hub_stop(a->hub);
+    analytics_free(a->analytics);
     pthread_mutex_destroy(&a->mutex);
     free(a);
 }

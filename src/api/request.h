@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "analytics/filter.h"
 #include "auth/auth.h"
 #include "base/error.h"
 #include "base/json_write.h"
@@ -13,6 +14,7 @@
 #include "net/http_server.h"
 #include "store/store.h"
 
+struct analytics;
 struct pool;
 struct worker;
 
@@ -20,6 +22,7 @@ struct api {
     struct api_config config;
     struct pool *pool;
     struct ws_hub *hub;
+    struct analytics *analytics;
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
     pthread_mutex_t mutex; /* guards collector */
@@ -33,6 +36,7 @@ enum { REQUEST_PARAMS_MAX = 2, REQUEST_PARAM_MAX = 128 };
 enum run_in {
     RUN_AT_ONCE = 1, /* http thread: must not block */
     RUN_QUERY,       /* a query worker: r->conn is its connection */
+    RUN_BOTH,        /* http thread, r->conn NULL; again in a worker after request_to_worker() */
 };
 
 struct request;
@@ -70,9 +74,17 @@ void request_failf(struct request *r, enum status s, const char *field, const ch
 /* 426: only a WebSocket can be opened here. */
 void request_fail_upgrade(struct request *r);
 void request_no_content(struct request *r);
+/* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
+void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
  * handlers that answer by other means (http_reply_*, http_upgrade). */
 void request_release(struct request *r, int http_status);
+
+/* The asker's scope, time zone and today; borrowed from the request. */
+struct filter_config request_filter_config(const struct request *r);
+
+/* Has a worker try that every query fits the store; says so in the log. */
+void api_check_queries(struct api *a);
 
 /* The handlers. */
 #define HANDLER(name) void handle_##name(struct request *r)
@@ -86,6 +98,8 @@ HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
 HANDLER(plays);
+HANDLER(queries);
+HANDLER(query);
 HANDLER(openapi);
 HANDLER(ws);
 #undef HANDLER

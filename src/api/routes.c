@@ -17,6 +17,8 @@ const struct route api_routes[] = {
     ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
     ROUTE("GET", "/sessions", VIEWER, QUERY, sessions, "What plays now"),
     ROUTE("GET", "/plays", VIEWER, QUERY, plays, "Plays, newest first, by pages"),
+    ROUTE("GET", "/analytics", VIEWER, AT_ONCE, queries, "The queries there are"),
+    ROUTE("GET", "/analytics/{name}", VIEWER, BOTH, query, "Ask one of them"),
     ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
     ROUTE("GET", "/ws", VIEWER, AT_ONCE, ws, "Live updates (WebSocket)"),
 };

@@ -1,0 +1,45 @@
+-- param: bucket = auto (auto, hour, day, week, month): size of a bucket; auto: by the length of the period
+-- about: Buckets are of the time zone: a local hour that occurs twice is one bucket, one that is
+-- about: skipped is empty. Weeks are ISO weeks and named by their Monday. Buckets without anything
+-- about: are there too, from the first of the period (or of the data, where the period is open) to
+-- about: now.
+-- time_quarter: a quarter of an hour in which there may be something, and its bucket. time_bucket:
+-- every bucket, its name, and the instants it begins and ends at.
+time_edge as (
+  select data_first, data_last, coalesce(epoch_us(from_at) // 900000000, data_first) as first,
+    greatest(data_last, coalesce((least(epoch_us(to_at), epoch_us($now::timestamp)) - 1) // 900000000,
+      data_last)) as last
+  from filter_window, (
+    select epoch_us(greatest(min(started), any_value(from_at))) // 900000000 as data_first,
+      (epoch_us(least(max(ended), any_value(to_at))) - 1) // 900000000 as data_last
+    from (select started, greatest(started + interval 1 microsecond, ended) as ended
+      from filtered_segment
+      union all
+      select started, started + interval 1 microsecond from filtered_play), filter_window)
+),
+time_unit as (
+  select case when $bucket <> 'auto' then $bucket when last - first <= 2 * 96 then 'hour'
+      when last - first <= 93 * 96 then 'day' when last - first <= 731 * 96 then 'week'
+      else 'month' end as unit
+  from time_edge
+),
+time_quarter as (
+  select quarter, date_trunc(unit, make_timestamptz(quarter * 900000000) at time zone $tz) as bucket
+  from (select unnest(range(data_first, data_last + 1)) as quarter from time_edge), time_unit
+),
+time_bucket as (
+  select bucket, case unit when 'hour' then strftime(bucket, '%Y-%m-%dT%H:%M')
+      else strftime(bucket, '%Y-%m-%d') end as name,
+    strftime(coalesce(greatest(make_timestamp(first * 900000000), from_at),
+      timezone('UTC', timezone($tz, bucket))), '%Y-%m-%dT%H:%M:%S.%fZ') as from_text,
+    strftime(coalesce(least(make_timestamp(last * 900000000), to_at),
+      timezone('UTC', timezone($tz, bucket + step))), '%Y-%m-%dT%H:%M:%S.%fZ') as to_text
+  from (select unit, ('1 ' || unit)::interval as step, unnest(generate_series(
+        date_trunc(unit, make_timestamptz(first * 900000000) at time zone $tz),
+        date_trunc(unit, make_timestamptz(last * 900000000) at time zone $tz),
+        ('1 ' || unit)::interval)) as bucket
+      from time_edge, time_unit)
+    left join (select bucket, min(quarter) as first, max(quarter) + 1 as last from time_quarter
+      group by bucket) using (bucket),
+    filter_window
+)
