@@ -14,7 +14,7 @@
 
 #include "base/banned.h"
 
-static const char PREFIX[] = "/api/v1";
+#define PREFIX "/api/v1"
 enum { BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
 
 /* --- answering ------------------------------------------------------------------------------- */

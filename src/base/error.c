@@ -31,6 +31,8 @@ int status_http(enum status s)
 }
 
 static void fill(struct error *err, enum status s, const char *field, const char *fmt, va_list ap)
+    __attribute__((format(printf, 4, 0)));
+static void fill(struct error *err, enum status s, const char *field, const char *fmt, va_list ap)
 {
     err->status = s;
     snprintf(err->field, sizeof err->field, "%s", field);

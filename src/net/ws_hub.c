@@ -127,7 +127,7 @@ static void on_message(wslay_event_context_ptr ws, const struct wslay_event_on_m
     (void)ws;
     if (wslay_is_ctrl_frame(arg->opcode))
         return;
-    struct str text = {(const char *)arg->msg, arg->msg_length};
+    struct str text = {arg->msg ? (const char *)arg->msg : "", arg->msg_length};
     if (c->hub->config.message)
         c->hub->config.message(c->hub->config.ctx, c->id, c->user, text);
 }
