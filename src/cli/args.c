@@ -7,9 +7,12 @@
 #include "base/banned.h"
 
 static const struct arg_option common[] = {
-    {"--data", "DIR", "the data folder (else DATA_DIR, else ./data)", NULL, NULL},
     {"--help", NULL, "this text", NULL, NULL},
+    {"--data", "DIR", "the data folder (else DATA_DIR, else ./data)", NULL, NULL},
+    {"--config", "FILE", "the configuration file (else CONFIG_PATH, else ./config.yaml, ...)", NULL,
+     NULL},
 };
+enum { COMMON_HELP, COMMON_DATA, COMMON_CONFIG };
 
 void args_nearest(const char *given, const char *const *names, size_t count, char dst[static 80])
 {
@@ -99,7 +102,7 @@ static int read_option(struct cli *c, const struct args *a, int argc, char **arg
     if (!o->value) {
         if (equals)
             return wrong(a, "%s takes no value", o->name);
-        if (o == &common[1]) {
+        if (o == &common[COMMON_HELP]) {
             help(a);
             return EXIT_OK;
         }
@@ -109,11 +112,26 @@ static int read_option(struct cli *c, const struct args *a, int argc, char **arg
     if (!equals && *at + 1 >= argc)
         return wrong(a, "%s needs a value: %s", o->name, o->value);
     const char *value = equals ? equals + 1 : argv[++*at];
-    if (o == &common[0])
+    if (o == &common[COMMON_DATA])
         cli_set_data(c, value);
+    else if (o == &common[COMMON_CONFIG])
+        c->origin.file = value;
     else
         *o->ret_text = value;
     return ARGS_GO_ON;
+}
+
+bool args_common(struct cli *c, int argc, char **argv, int *at)
+{
+    static const struct args none = {.usage = "[--data DIR] [--config FILE] SUBCOMMAND"};
+    struct str given = str_of(argv[*at]);
+    for (size_t i = COMMON_DATA; i < ARRAY_LEN(common); i++) {
+        struct str name = str_of(common[i].name);
+        if (str_has_prefix(given, name) && (given.len == name.len ? *at + 1 < argc
+                                                                  : given.ptr[name.len] == '='))
+            return read_option(c, &none, argc, argv, at) == ARGS_GO_ON;
+    }
+    return false;
 }
 
 int args_read(struct cli *c, const struct args *a, int *argc, char **argv)

@@ -27,5 +27,7 @@ enum { ARGS_GO_ON = -1 };
 /* Takes the options out of argv, --help and --data among them; what is left are the arguments.
  * ARGS_GO_ON, or the exit status after having said why. */
 int args_read(struct cli *c, const struct args *a, int *argc, char **argv);
+/* Takes --data or --config at argv[*at], which is left at its last piece; false: it is neither. */
+bool args_common(struct cli *c, int argc, char **argv, int *at);
 /* "did you mean 'check'?" where one of the names is near, else "". */
 void args_nearest(const char *given, const char *const *names, size_t count, char dst[static 80]);

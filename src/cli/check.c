@@ -104,7 +104,7 @@ int cli_check(struct cli *c, int argc, char **argv)
     struct config config;
     auto_free char *faults = NULL;
     bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
-    say("configuration", is_well ? "fine" : "at fault", config.file ? config.file : "");
+    say("configuration", is_well ? "fine" : "at fault", config.files[0] ? config.files[0] : "");
     fputs(faults, stdout);
     if (!is_offline) {
         is_well = check_folder(&config) && is_well;

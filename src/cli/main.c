@@ -24,7 +24,7 @@ static const struct {
 
 static void help(void)
 {
-    fputs("usage: cartographus [--data DIR] [SUBCOMMAND] [--help]\n\n", stdout);
+    fputs("usage: cartographus [--data DIR] [--config FILE] [SUBCOMMAND] [--help]\n\n", stdout);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         printf("  %-9s %s\n", commands[i].name, commands[i].help);
     fputs("\nA subcommand goes through the server that runs on the data folder, and works on the\n"
@@ -46,12 +46,8 @@ void cli_set_data(struct cli *c, const char *folder)
 static int run(struct cli *c, int argc, char **argv)
 {
     int i = 1;
-    while (i + 1 < argc && streq(argv[i], "--data")) {
-        cli_set_data(c, argv[i + 1]);
-        i += 2;
-    }
-    if (i < argc && str_has_prefix(str_of(argv[i]), STR("--data=")))
-        cli_set_data(c, argv[i++] + strlen("--data="));
+    while (i < argc && args_common(c, argc, argv, &i))
+        i++;
     if (i >= argc)
         return cli_serve(c, 0, argv + argc);
     if (streq(argv[i], "--help") || streq(argv[i], "-h") || streq(argv[i], "help")) {

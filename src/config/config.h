@@ -4,6 +4,7 @@
  *
  * More servers than one of a kind come as a list: YAML `plex_servers:` (url, token, name), or
  * PLEX_SERVERS / JELLYFIN_SERVERS / EMBY_SERVERS in the environment, a JSON array of such objects.
+ * A secret may be in a file named by X_FILE, and every *_API_KEY goes by *_TOKEN as well.
  */
 #pragma once
 
@@ -15,10 +16,12 @@
 #include "base/str.h"
 #include "model/observation.h"
 
+enum { CONFIG_FILES_MAX = 3 };
+
 /* One media server to watch. */
 struct server_config {
     enum server_kind kind;
-    char *key; /* "plex-1": stable by kind and order */
+    char *key; /* its id, else "plex-1": by kind and order */
     char *name;
     char *url; /* scheme://host[:port][/prefix], no trailing slash */
     char *token;
@@ -48,7 +51,7 @@ struct config {
 #undef DOUBLE
     struct server_config *servers;
     unsigned server_count;
-    char *file; /* the YAML file that was read, or NULL */
+    char *files[CONFIG_FILES_MAX]; /* YAML files that were read, what is said first counts; then NULL */
 };
 
 /* A DOUBLE that was not given is NAN. */
@@ -57,7 +60,7 @@ struct config {
  * of the command line, NULL-terminated, over the environment. */
 struct config_origin {
     const char *const *environment;
-    const char *file; /* NULL: CONFIG_PATH, else ./config.yaml, DATA_DIR/cartographus.yaml, ... */
+    const char *file; /* --config; NULL: CONFIG_PATH, else ./config.yaml, ... */
     const char *const *overrides;
 };
 

@@ -1,0 +1,105 @@
+#include "config/loading.h"
+
+#include <ctype.h>
+#include <math.h>
+
+#include "base/logger.h"
+
+#include "base/banned.h"
+
+/* --- placeholders --------------------------------------------------------------------------- */
+
+/* Texts of samples that are no secrets. A phrase of whole words is looked for, words being what
+ * - _ . and blanks part; `openssl rand -base64` writes none of those, so that its output is never
+ * refused by chance. Words alone only where they are all there is. */
+static const char *const phrases[] = {
+    "change me",   "changeme",     "replace me",   "replaceme",   "replace with", "placeholder",
+    "your secret", "your password", "your jwt",    "your token",  "your random",  "example only",
+    "insert your", "todo",         "fixme",        "xxx"};
+static const char *const alone[] = {"secret", "password", "admin", "example", "test", "changeme",
+                                    "passw0rd", "password123", "password1234", "adminadmin",
+                                    "administrator", "correcthorsebatterystaple"};
+
+static bool is_placeholder(const char *value)
+{
+    auto_buf struct buf words = {0};
+    buf_putc(&words, ' ');
+    for (const char *p = value; *p; p++)
+        buf_putc(&words, strchr("-_. \t", *p) ? ' ' : (char)tolower((unsigned char)*p));
+    buf_putc(&words, ' ');
+    for (size_t i = 0; i < ARRAY_LEN(phrases); i++) {
+        auto_free char *whole = xasprintf(" %s ", phrases[i]);
+        if (strstr(buf_text(&words), whole))
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(alone); i++)
+        if (str_eq_nocase(str_of(value), str_of(alone[i])))
+            return true;
+    return false;
+}
+
+/* --- checks --------------------------------------------------------------------------------- */
+
+static void check_jwt_secret(struct loading *l)
+{
+    const char *secret = l->out->jwt_secret;
+    size_t n = strlen(secret);
+    if (n < 32)
+        config_fault(l, "JWT_SECRET: JWT secret too short: %zu characters found, at least 32 are "
+                        "needed; make one with: openssl rand -base64 48", n);
+    else if (is_placeholder(secret))
+        config_fault(l, "JWT_SECRET: this is the text of a sample, not a secret; make one with: "
+                        "openssl rand -base64 48");
+}
+
+static void check_admin_password(struct loading *l)
+{
+    const struct config *c = l->out;
+    size_t n = strlen(c->admin_password);
+    if (n < 12)
+        config_fault(l, "ADMIN_PASSWORD: %zu characters found, at least 12 are needed; make one "
+                        "with: openssl rand -base64 18", n);
+    else if (is_placeholder(c->admin_password))
+        config_fault(l, "ADMIN_PASSWORD: this is the text of a sample, not a password; make one "
+                        "with: openssl rand -base64 18");
+    else if (*c->admin_username && str_eq_nocase(str_of(c->admin_password), str_of(c->admin_username)))
+        config_fault(l, "ADMIN_PASSWORD: is the same as ADMIN_USERNAME; make one with: "
+                        "openssl rand -base64 18");
+}
+
+void config_check_values(struct loading *l)
+{
+    const struct config *c = l->out;
+    struct error err;
+    if (*c->jwt_secret)
+        check_jwt_secret(l);
+    if (*c->admin_password)
+        check_admin_password(l);
+    if (logger_set_levels(c->log_level, &err) != STATUS_OK)
+        config_fault(l, "LOG_LEVEL: %s", err.text);
+    if (!streq(c->log_format, "logfmt") && !streq(c->log_format, "json"))
+        config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt or json", c->log_format);
+    if (!streq(c->auth_mode, "jwt"))
+        config_fault(l, "AUTH_MODE: '%s' is not known; it must be jwt", c->auth_mode);
+    if (isnan(c->server_latitude) != isnan(c->server_longitude))
+        config_fault(l, "SERVER_LATITUDE: goes together with SERVER_LONGITUDE; one of them is missing");
+    if (c->api_default_page_size > c->api_max_page_size)
+        config_fault(l, "API_DEFAULT_PAGE_SIZE: %lld is more than API_MAX_PAGE_SIZE, which is %lld",
+                     (long long)c->api_default_page_size, (long long)c->api_max_page_size);
+}
+
+void config_check_for_serving(struct loading *l)
+{
+    const struct config *c = l->out;
+    if (!*c->jwt_secret)
+        check_jwt_secret(l);
+    if (!*c->admin_username)
+        config_fault(l, "ADMIN_USERNAME: is missing; choose the administrator's name");
+    if (!*c->admin_password)
+        check_admin_password(l);
+    bool is_any_on = c->plex_enabled || c->jellyfin_enabled || c->emby_enabled;
+    if (!c->server_count && !c->is_demo && !c->is_setup && !is_any_on)
+        config_fault(l, "no media server is configured; either set ENABLE_PLEX_SYNC=true with PLEX_URL "
+                        "and PLEX_TOKEN (or JELLYFIN_ENABLED, EMBY_ENABLED), or SETUP=true to add one "
+                        "on the page, or DEMO=true to look around with invented data");
+}

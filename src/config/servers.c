@@ -1,0 +1,349 @@
+#include "config/loading.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/json_read.h"
+#include "base/logger.h"
+
+#include "base/banned.h"
+
+enum { SERVERS_MAX = 64, SERVER_LIST_MAX = 64 * 1024, SERVER_KEY_MAX = 40 };
+
+const char *const config_list_env[SERVER_KINDS] = {"PLEX_SERVERS", "JELLYFIN_SERVERS",
+                                                   "EMBY_SERVERS"};
+const char *const config_list_yaml[SERVER_KINDS] = {"plex_servers", "jellyfin_servers",
+                                                    "emby_servers"};
+static const char *const default_port[SERVER_KINDS] = {"32400", "8096", "8096"};
+
+/* --- the address ---------------------------------------------------------------------------- */
+
+/* Host and port of "host[:port]" or "[v6][:port]"; NULL: without a port. */
+static const char *colon_of(struct str host)
+{
+    const char *bracket = host.len ? memrchr(host.ptr, ']', host.len) : NULL;
+    if (bracket)
+        return memchr(bracket, ':', host.len - (size_t)(bracket - host.ptr));
+    return host.len ? memchr(host.ptr, ':', host.len) : NULL;
+}
+
+/* What belongs into no address is refused before any of it is shown: it may be a secret. */
+static bool has_foreign_parts(struct loading *l, const char *option, struct str s)
+{
+    if (memchr(s.ptr, '@', s.len))
+        config_fault(l, "%s: user and password do not belong into the address", option);
+    else if (memchr(s.ptr, '?', s.len) || memchr(s.ptr, '#', s.len))
+        config_fault(l, "%s: an address ends before '?' or '#'", option);
+    else
+        return false;
+    return true;
+}
+
+static bool check_scheme(struct loading *l, enum server_kind kind, const char *option, struct str s)
+{
+    if (str_has_prefix(s, STR("http://")) || str_has_prefix(s, STR("https://")))
+        return true;
+    bool has_other = memmem(s.ptr, s.len, "://", 3) != NULL;
+    if (has_other) {
+        config_fault(l, "%s: '%.*s' is neither http:// nor https://", option, (int)s.len, s.ptr);
+        return false;
+    }
+    const char *slash = memchr(s.ptr, '/', s.len);
+    struct str host = {s.ptr, slash ? (size_t)(slash - s.ptr) : s.len};
+    bool has_port = colon_of(host) != NULL;
+    config_fault(l, "%s: '%.*s' has no http:// or https://; did you mean http://%.*s%s%s%.*s ?",
+                 option, (int)s.len, s.ptr, (int)host.len, host.ptr, has_port ? "" : ":",
+                 has_port ? "" : default_port[kind], (int)(s.len - host.len), s.ptr + host.len);
+    return false;
+}
+
+/* Checks a server's URL and gives it in its plain form; NULL after saying what is wrong. */
+static char *check_url(struct loading *l, enum server_kind kind, const char *option,
+                       const char *value)
+{
+    struct str s = str_trim(str_of(value));
+    if (has_foreign_parts(l, option, s) || !check_scheme(l, kind, option, s))
+        return NULL;
+    bool is_tls = s.ptr[4] == 's';
+    struct str rest = {s.ptr + (is_tls ? 8 : 7), s.len - (is_tls ? 8 : 7)};
+    const char *slash = memchr(rest.ptr, '/', rest.len);
+    struct str host = {rest.ptr, slash ? (size_t)(slash - rest.ptr) : rest.len};
+    const char *colon = colon_of(host);
+    if (!host.len || colon == host.ptr) {
+        config_fault(l, "%s: '%.*s' names no host", option, (int)s.len, s.ptr);
+        return NULL;
+    }
+    for (size_t i = 0; i < s.len; i++)
+        if (isspace((unsigned char)s.ptr[i]) || iscntrl((unsigned char)s.ptr[i])) {
+            config_fault(l, "%s: '%.*s' has white space in it", option, (int)s.len, s.ptr);
+            return NULL;
+        }
+    int64_t number;
+    if (colon) {
+        struct str digits = {colon + 1, host.len - (size_t)(colon + 1 - host.ptr)};
+        if (!str_to_i64(digits, &number) || number < 1 || number > 65535) {
+            config_fault(l, "%s: '%.*s' is no port; it must be between 1 and 65535", option,
+                         (int)digits.len, digits.ptr);
+            return NULL;
+        }
+    } else if (!is_tls) {
+        config_fault(l, "%s: '%.*s' has no port; did you mean http://%.*s:%s%.*s ? (port 80 must be "
+                        "typed)",
+                     option, (int)s.len, s.ptr, (int)host.len, host.ptr, default_port[kind],
+                     (int)(rest.len - host.len), rest.ptr + host.len);
+        return NULL;
+    }
+    while (s.len && s.ptr[s.len - 1] == '/')
+        s.len--;
+    return xstrndup(s.ptr, s.len);
+}
+
+/* --- one server ----------------------------------------------------------------------------- */
+
+/* The key under which a server's plays are kept: its own id where it has one, else kind and
+ * place in the order. NULL after a fault. */
+static char *key_of(struct loading *l, enum server_kind kind, const char *option, const char *id)
+{
+    const struct config *c = l->out;
+    unsigned ordinal = 1;
+    for (unsigned i = 0; i < c->server_count; i++)
+        ordinal += c->servers[i].kind == kind;
+    auto_free char *key = *id ? xstrdup(id) : xasprintf("%s-%u", server_kind_name(kind), ordinal);
+    if (strlen(key) > SERVER_KEY_MAX ||
+        key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")]) {
+        config_fault(l, "%s: '%s' is not right; it must be at most %d letters, digits or any of -_.",
+                     option, id, SERVER_KEY_MAX);
+        return NULL;
+    }
+    for (unsigned i = 0; i < c->server_count; i++)
+        if (streq(c->servers[i].key, key)) {
+            config_fault(l, "%s: two servers go by '%s'; give each an id of its own", option, key);
+            return NULL;
+        }
+    return steal_ptr(&key);
+}
+
+/* Takes over the texts of `from` (but for the key, which it makes from `id`), or frees them. */
+static void add_server(struct loading *l, const char *option, const char *id,
+                       struct server_config from)
+{
+    struct config *c = l->out;
+    from.key = c->server_count < SERVERS_MAX ? key_of(l, from.kind, option, id) : NULL;
+    if (c->server_count >= SERVERS_MAX)
+        config_fault(l, "%s: more than %d servers", option, SERVERS_MAX);
+    if (!from.key) {
+        free(from.url);
+        free(from.token);
+        free(from.name);
+        return;
+    }
+    if (!from.name)
+        from.name = xstrdup(from.key);
+    c->servers = xreallocarray(c->servers, c->server_count + 1, sizeof *c->servers);
+    c->servers[c->server_count++] = from;
+}
+
+/* The options of one kind's single server. */
+struct single {
+    bool is_on;
+    const char *switch_name, *url_name, *token_name, *id_name;
+    const char *url, *token, *id;
+    bool is_tls_verified;
+    struct server_config rest;
+};
+
+static void add_single(struct loading *l, const struct single *s)
+{
+    enum server_kind kind = s->rest.kind;
+    if (!s->is_on && (*s->url || *s->token)) {
+        log_warn("config", "a server has an address or a token, but is not switched on",
+                 LF_TEXT("switch", s->switch_name), LF_TEXT("kind", server_kind_name(kind)));
+        return;
+    }
+    if (!s->is_on)
+        return;
+    if (!*s->url)
+        config_fault(l, "%s: is missing; give the server's address, such as http://192.168.1.100:%s",
+                     s->url_name, default_port[kind]);
+    if (!*s->token)
+        config_fault(l, "%s: is missing; %s", s->token_name,
+                     kind == SERVER_PLEX ? "give the X-Plex-Token of the server's owner"
+                                         : "make an API key in the server's dashboard");
+    auto_free char *url = *s->url ? check_url(l, kind, s->url_name, s->url) : NULL;
+    if (!url || !*s->token)
+        return;
+    struct server_config server = s->rest;
+    server.url = steal_ptr(&url);
+    server.token = xstrdup(s->token);
+    server.is_tls_unverified = !s->is_tls_verified;
+    add_server(l, s->id_name, s->id, server);
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+static const char *const item_names[] = {
+    "url",  "token",   "api_key",          "token_file",              "name",
+    "id",   "enabled", "realtime_enabled", "session_polling_enabled", "session_polling_interval",
+    "tls_verify"};
+
+static void check_item_names(struct loading *l, const char *from, size_t i, json_t *item)
+{
+    const char *given;
+    json_t *value;
+    json_object_foreach(item, given, value) {
+        const char *near = NULL;
+        bool is_known = false;
+        for (size_t k = 0; k < ARRAY_LEN(item_names) && !is_known; k++) {
+            is_known = streq(item_names[k], given);
+            if (str_distance(str_of(given), str_of(item_names[k]), 2) <= 2)
+                near = item_names[k];
+        }
+        if (!is_known)
+            config_fault(l, "%s[%zu].%s: no such option of a server%s%s%s", from, i, given,
+                         near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    }
+}
+
+/* true, false, or `fallback` when absent. */
+static bool item_bool(struct loading *l, const char *from, size_t i, const json_t *item,
+                      const char *name, bool fallback)
+{
+    const json_t *v = jget(item, name);
+    bool b = fallback;
+    if (json_is_boolean(v))
+        return json_is_true(v);
+    if (v && !(json_is_string(v) && config_parse_bool(str_trim(str_of(json_string_value(v))), &b)))
+        config_fault(l, "%s[%zu].%s: must be true or false", from, i, name);
+    return b;
+}
+
+static int64_t item_interval(struct loading *l, const char *from, size_t i, const json_t *item,
+                             int64_t fallback)
+{
+    const char *text = jstr(item, "session_polling_interval");
+    int64_t us = fallback;
+    if (*text && (!config_parse_duration(str_trim(str_of(text)), &us) || us < 1000000))
+        config_fault(l, "%s[%zu].session_polling_interval: '%s' is not right; it must be a duration "
+                        "such as 30s or 5m, at least 1s", from, i, text);
+    return us;
+}
+
+/* The caller frees; NULL: missing or a fault. */
+static char *item_token(struct loading *l, const char *from, size_t i, const json_t *item)
+{
+    char option[96];
+    snprintf(option, sizeof option, "%s[%zu].token_file", from, i);
+    if (*jstr(item, "token_file"))
+        return config_secret_file(l, option, jstr(item, "token_file"));
+    struct str token = str_trim(str_of(*jstr(item, "token") ? jstr(item, "token")
+                                                            : jstr(item, "api_key")));
+    if (!token.len) {
+        config_fault(l, "%s[%zu].token: is missing", from, i);
+        return NULL;
+    }
+    return xstrndup(token.ptr, token.len);
+}
+
+static void add_item(struct loading *l, enum server_kind kind, const char *from, size_t i,
+                     json_t *item, int64_t interval)
+{
+    char option[96];
+    snprintf(option, sizeof option, "%s[%zu].url", from, i);
+    check_item_names(l, from, i, item);
+    if (!item_bool(l, from, i, item, "enabled", true))
+        return;
+    auto_free char *token = item_token(l, from, i, item);
+    auto_free char *url = NULL;
+    if (*jstr(item, "url"))
+        url = check_url(l, kind, option, jstr(item, "url"));
+    else
+        config_fault(l, "%s: is missing; give the server's address", option);
+    if (token)
+        logger_add_secret(token);
+    if (!url || !token)
+        return;
+    const char *name = jstr(item, "name");
+    snprintf(option, sizeof option, "%s[%zu].id", from, i);
+    add_server(l, option, jstr(item, "id"),
+               (struct server_config){
+                   .kind = kind,
+                   .url = steal_ptr(&url),
+                   .token = steal_ptr(&token),
+                   .name = *name ? xstrdup(name) : NULL,
+                   .is_realtime = item_bool(l, from, i, item, "realtime_enabled", true),
+                   .is_polling = item_bool(l, from, i, item, "session_polling_enabled", true),
+                   .is_tls_unverified = !item_bool(l, from, i, item, "tls_verify", true),
+                   .polling_interval_us = item_interval(l, from, i, item, interval)});
+}
+
+static void add_list(struct loading *l, enum server_kind kind, const json_t *list, const char *from,
+                     int64_t interval)
+{
+    size_t i;
+    json_t *item;
+    if (!json_is_array(list)) {
+        config_fault(l, "%s: must be a list of servers, each with url and token", from);
+        return;
+    }
+    json_array_foreach(list, i, item) {
+        if (json_is_object(item))
+            add_item(l, kind, from, i, item, interval);
+        else
+            config_fault(l, "%s[%zu]: must be a server with url and token", from, i);
+    }
+}
+
+/* The list from NAME, or from the file that NAME_FILE names; NULL: neither. */
+static char *list_text(struct loading *l, enum server_kind kind, char from[static 64])
+{
+    snprintf(from, 64, "%s", config_list_env[kind]);
+    const char *text = config_env(l, from);
+    if (text)
+        return xstrdup(text);
+    snprintf(from, 64, "%s_FILE", config_list_env[kind]);
+    const char *path = config_env(l, from);
+    return path ? config_secret_file(l, from, path) : NULL;
+}
+
+static void add_lists(struct loading *l, enum server_kind kind, int64_t interval)
+{
+    char from[64];
+    auto_free char *text = list_text(l, kind, from);
+    const json_t *from_yaml = json_object_get(l->yaml, config_list_yaml[kind]);
+    if (text) {
+        auto_json json_t *list = NULL;
+        struct error err;
+        if (json_parse(str_of(text), SERVER_LIST_MAX, 4, &list, &err) != STATUS_OK)
+            config_fault(l, "%s: %s; it must be like [{\"url\":\"...\",\"token\":\"...\"}]", from,
+                         err.text);
+        else
+            add_list(l, kind, list, from, interval);
+        secret_wipe(text, strlen(text));
+    } else if (from_yaml) {
+        add_list(l, kind, from_yaml, config_list_yaml[kind], interval);
+    }
+}
+
+void config_load_servers(struct loading *l)
+{
+    const struct config *c = l->out;
+    const struct single singles[SERVER_KINDS] = {
+        {c->plex_enabled, "ENABLE_PLEX_SYNC", "PLEX_URL", "PLEX_TOKEN", "PLEX_SERVER_ID", c->plex_url,
+         c->plex_token, c->plex_server_id, c->plex_tls_verify,
+         {.kind = SERVER_PLEX, .is_realtime = c->plex_realtime, .is_polling = c->plex_polling,
+          .polling_interval_us = c->plex_polling_interval}},
+        {c->jellyfin_enabled, "JELLYFIN_ENABLED", "JELLYFIN_URL", "JELLYFIN_API_KEY",
+         "JELLYFIN_SERVER_ID", c->jellyfin_url, c->jellyfin_token, c->jellyfin_server_id,
+         c->jellyfin_tls_verify,
+         {.kind = SERVER_JELLYFIN, .is_realtime = c->jellyfin_realtime,
+          .is_polling = c->jellyfin_polling, .polling_interval_us = c->jellyfin_polling_interval}},
+        {c->emby_enabled, "EMBY_ENABLED", "EMBY_URL", "EMBY_API_KEY", "EMBY_SERVER_ID", c->emby_url,
+         c->emby_token, c->emby_server_id, c->emby_tls_verify,
+         {.kind = SERVER_EMBY, .is_realtime = c->emby_realtime, .is_polling = c->emby_polling,
+          .polling_interval_us = c->emby_polling_interval}},
+    };
+    for (unsigned k = 0; k < SERVER_KINDS; k++)
+        add_single(l, &singles[k]);
+    for (unsigned k = 0; k < SERVER_KINDS; k++)
+        add_lists(l, (enum server_kind)k, singles[k].rest.polling_interval_us);
+}
