@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/folder.h"
 #include "app/lock.h"
 #include "app/servers.h"
 #include "auth/auth.h"
@@ -74,6 +75,23 @@ static void stop_auth(struct app *a)
     auth_close(a->auth);
 }
 
+/* Only the store knows all zones. */
+static enum status check_time_zone(struct app *a, struct error *err)
+{
+    struct store_conn *conn = NULL;
+    TRY(store_connect(a->store, &conn, err));
+    const char *name = a->config->time_zone;
+    struct store_value zone = {.kind = SV_TEXT, .s = str_of(name)};
+    int64_t is_known = 0;
+    enum status s = store_query_int(conn, "select count(*) from pg_timezone_names() where name = $1",
+                                    &zone, 1, 0, &is_known, err);
+    store_disconnect(conn);
+    if (s == STATUS_OK && !is_known)
+        s = fail_field(err, STATUS_INVALID, "TZ",
+                       "TZ: '%s' is no time zone; it must be one such as Europe/Berlin or UTC", name);
+    return s;
+}
+
 static enum status start_store(struct app *a, struct error *err)
 {
     auto_free char *path = in_data(a, "cartographus.duckdb");
@@ -85,7 +103,10 @@ static enum status start_store(struct app *a, struct error *err)
     TRY(store_open(&c, &a->store, &was_damaged, err));
     if (was_damaged)
         log_warn("app", "the store's WAL was damaged and is set aside");
-    return STATUS_OK;
+    enum status s = check_time_zone(a, err);
+    if (s != STATUS_OK)
+        store_close(steal_ptr(&a->store));
+    return s;
 }
 
 static void stop_store(struct app *a)
@@ -312,6 +333,7 @@ enum status app_start(const struct config *c, const char *version, enum app_mode
     a->lock_fd = -1;
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk: an error, no death */
     for (; a->started < ARRAY_LEN(parts); a->started++) {
         enum status s = is_wanted(a, a->started) ? parts[a->started].start(a, err) : STATUS_OK;
         if (s != STATUS_OK) {

@@ -11,21 +11,6 @@
 
 #include "base/banned.h"
 
-enum status data_folder_prepare(const char *path, struct error *err)
-{
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return fail_errno(err, errno, "DATA_DIR: make '%s'", path);
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return fail_errno(err, errno, "DATA_DIR: '%s'", path);
-    if (!S_ISDIR(st.st_mode))
-        return fail(err, STATUS_IO, "DATA_DIR: '%s' is not a folder", path);
-    if (access(path, W_OK | X_OK) != 0)
-        return fail(err, STATUS_IO, "DATA_DIR: '%s' cannot be written to (owner %u, mode %04o)",
-                    path, (unsigned)st.st_uid, (unsigned)(st.st_mode & 07777));
-    return STATUS_OK;
-}
-
 enum status data_lock(const char *path, int *ret_fd, struct error *err)
 {
     auto_free char *file = xasprintf("%s/lock", path);

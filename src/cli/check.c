@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "app/lock.h"
+#include "app/folder.h"
 #include "app/servers.h"
 #include "base/mem.h"
 #include "cli/args.h"
@@ -91,9 +91,12 @@ static bool check_servers(const struct config *c)
 static bool check_folder(const struct config *c)
 {
     struct error err = {0};
-    bool is_well = data_folder_prepare(c->data_dir, &err) == STATUS_OK;
-    say("data folder", is_well ? "fine" : "failing", is_well ? c->data_dir : err.text);
-    return is_well;
+    enum status s = data_folder_check(c->data_dir, &err);
+    if (s == STATUS_OK)
+        say("data folder", "fine", c->data_dir);
+    else
+        say("data folder", s == STATUS_NOT_FOUND ? "not there yet" : "failing", err.text);
+    return s == STATUS_OK || s == STATUS_NOT_FOUND;
 }
 
 int cli_check(struct cli *c, int argc, char **argv)

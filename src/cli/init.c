@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-#include "app/lock.h"
+#include "app/folder.h"
 #include "base/mem.h"
 
 #include "base/banned.h"

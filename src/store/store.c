@@ -1,9 +1,11 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -70,6 +72,21 @@ static enum status open_file(const struct store_config *c, duckdb_database *ret,
     return s;
 }
 
+/* Before it is ever opened, so that no lock of DuckDB's is dropped by it. */
+static enum status check_is_ours(const char *path, struct error *err)
+{
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    char head[12];
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return errno == ENOENT ? STATUS_OK : fail_errno(err, errno, "open the store '%s'", path);
+    if (S_ISREG(st.st_mode) && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
+        memcmp(head + 8, "DUCK", 4) == 0)
+        return STATUS_OK;
+    return fail(err, STATUS_IO, "'%s' is no DuckDB database (%lld bytes); move it away, or put a "
+                                "backup in its place", path, (long long)st.st_size);
+}
+
 /* A WAL that does not replay is set aside; the log still has what was in it. */
 static enum status set_wal_aside(const char *path, struct error *err)
 {
@@ -112,6 +129,8 @@ enum status store_open(const struct store_config *c, struct store **ret, bool *r
 {
     duckdb_database db = NULL;
     bool was_damaged = false;
+    if (!streq(c->path, ":memory:"))
+        TRY(check_is_ours(c->path, err));
     enum status s = open_file(c, &db, err);
     if (s != STATUS_OK && err && strstr(err->text, "WAL")) {
         TRY(set_wal_aside(c->path, err));

@@ -169,6 +169,24 @@ static void values_are_bound_by_name_and_none_may_be_missing(void **state)
     store_close(s);
 }
 
+static void a_store_of_a_newer_version_is_refused(void **state)
+{
+    struct error err;
+    struct store *s = open_store(NULL);
+    struct store_conn *c;
+    assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+    assert_int_equal(store_exec(c, "insert into schema_version values (999, 'later', now())", &err),
+                     STATUS_OK);
+    store_disconnect(c);
+    store_close(s);
+    struct store_config config = {.path = path};
+    s = NULL;
+    assert_int_equal(store_open(&config, &s, NULL, &err), STATUS_CONFLICT);
+    assert_null(s);
+    assert_non_null(strstr(err.text, "schema 999"));
+    assert_non_null(strstr(err.text, "newer version"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +198,7 @@ int main(void)
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_damaged_wal_is_set_aside, set_up, remove_files),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_store_is_refused, set_up, remove_files),
+        cmocka_unit_test_setup_teardown(a_store_of_a_newer_version_is_refused, set_up, remove_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
