@@ -195,23 +195,27 @@ export interface Choices {
   countries: string[];
 }
 
+export interface Reason { reason: string; count: number; sample: string }
+
 export interface Import {
   id: number;
   source: string;
   file: string;
+  server: string | null;
   state: 'counting' | 'running' | 'done' | 'failed' | 'cancelled' | 'undone';
   is_dry_run: boolean;
-  rows_total: number | null;
+  rows_total: number;
   rows_read: number;
   rows_added: number;
   rows_skipped: number;
-  percent: number | null;
-  started_at: string;
+  percent: number;
+  started_at: string | null;
   ended_at: string | null;
   error: string | null;
-  skips: { reason: string; count: number; sample: string }[];
-  people: number | null;
-  titles: number | null;
+  skips: Reason[];
+  notes: Reason[];
+  people: number;
+  titles: number;
   from: string | null;
   to: string | null;
 }

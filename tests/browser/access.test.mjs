@@ -1,0 +1,59 @@
+// Every place, light, dark and high contrast, wide and on a phone, held against WCAG 2.2 AA by axe.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { phone, startBrowser, startDemo, wide, withPage } from './browser.mjs';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let demo, browser;
+before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
+after(async () => { await browser?.close(); await demo?.end(); });
+const on = (options, act) => withPage(() => browser, () => demo, options, act);
+
+async function faultsOf(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    resultTypes: ['violations'] }));
+  return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target} ${n.any[0]?.message ?? n.failureSummary}`));
+}
+
+// Links in the header and in the menu: every place that there is.
+async function addresses(page) {
+  await page.goto('/');
+  await page.locator('article.stream').first().waitFor();
+  const links = () => page.evaluate(() => [...document.querySelectorAll('nav a, [popover] a')].map((a) => a.pathname));
+  const bar = await links();
+  await page.getByRole('button', { name: 'Menu of admin' }).click();
+  const all = new Set([...bar, ...(await links())]);
+  await page.keyboard.press('Escape');
+  return [...all];
+}
+
+async function settle(page) {
+  await page.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' });
+  await page.waitForLoadState('networkidle');
+  await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
+}
+
+for (const theme of ['light', 'dark', 'contrast']) {
+  for (const [name, size] of [['wide', wide], ['phone', phone]]) {
+    test(`${theme}, ${name}: no place has a fault`, on({ theme, size, reducedMotion: 'reduce' }, async (page) => {
+      const faults = {};
+      for (const address of await addresses(page)) {
+        await page.goto(address);
+        await settle(page);
+        const found = await faultsOf(page);
+        if (found.length) faults[address] = found;
+      }
+      assert.deepEqual(faults, {});
+    }));
+  }
+}
+
+test('the login has no fault', on({ isLoggedIn: false }, async (page) => {
+  await page.goto('/');
+  await page.getByLabel('Password').waitFor();
+  assert.deepEqual(await faultsOf(page), []);
+}));

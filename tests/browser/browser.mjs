@@ -1,0 +1,93 @@
+// What the tests of the page share: the real program in demo mode, a browser, and a watch on both:
+// a test fails when the page writes an error to the console or asks another host for anything.
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+import { password, startProgram } from '../integration/program.mjs';
+import { until } from '../integration/simulator.mjs';
+
+export { password, until };
+export const wide = { width: 1440, height: 900 };
+export const phone = { width: 390, height: 844 };
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+// The program with simulated servers in a folder of its own, and somebody logged in.
+export async function startDemo(more = {}) {
+  const program = await startProgram({ DEMO: 'true', ...more });
+  const origin = program.url('');
+  const cookie = await program.login();
+  const [name, value] = cookie.split('=');
+  const headers = { cookie, origin };
+  const ask = async (route, options = {}) => {
+    const answer = await fetch(`${origin}/api/v1${route}`, { headers, ...options });
+    assert.ok(answer.ok, `${route}: ${answer.status} ${await answer.clone().text()}`);
+    return answer.status === 204 ? undefined : answer.json();
+  };
+  await until('people watch and history is read', async () => {
+    const [now, plays] = await Promise.all([ask('/sessions'), ask('/plays?limit=1')]);
+    const value = [now.sessions.length, plays.total];
+    return { is: value[0] >= 3 && value[1] > 1000, value };
+  }, 60000);
+  return {
+    origin, ask, cookie: { name, value, url: origin },
+    end: program.stop,
+  };
+}
+
+export async function startBrowser() {
+  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+}
+
+// A page of its own context. faults: what it must not have done; expect(/…/) takes back one that a
+// test provokes on purpose.
+export async function openPage(browser, demo, options = {}) {
+  const { theme = 'light', size = wide, isLoggedIn = true, ...more } = options;
+  const context = await browser.newContext({
+    viewport: size, locale: 'en-GB', timezoneId: 'Europe/Berlin', baseURL: demo.origin, ...more });
+  if (isLoggedIn) await context.addCookies([demo.cookie]);
+  await context.addInitScript((chosen) => {
+    if (localStorage.getItem('theme') === null) localStorage.setItem('theme', chosen);
+    localStorage.setItem('demo-note', 'hidden');
+  }, theme);
+  const page = await context.newPage();
+  page.setDefaultTimeout(15000);
+  const faults = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) faults.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+  page.on('request', (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (origin !== demo.origin && !['blob:', 'data:'].includes(protocol)) {
+      faults.push(`request to ${request.url()}`);
+    }
+  });
+  return {
+    page, context,
+    expect: (pattern) => {
+      const at = faults.findIndex((fault) => pattern.test(fault));
+      assert.ok(at >= 0, `no fault like ${pattern} among ${JSON.stringify(faults)}`);
+      faults.splice(0, faults.length, ...faults.filter((fault) => !pattern.test(fault)));
+    },
+    close: async () => {
+      await context.close();
+      assert.deepEqual(faults, [], 'faults of the page');
+    },
+  };
+}
+
+// Opens one page, does something with it, and closes it in any case.
+export const withPage = (browser, demo, options, act) => async () => {
+  const opened = await openPage(browser(), demo(), options);
+  let failure;
+  try {
+    await act(opened.page, opened);
+  } catch (error) {
+    failure = error;
+  }
+  try {
+    await opened.close();
+  } catch (error) {
+    failure ??= error;
+  }
+  if (failure) throw failure;
+};
