@@ -213,12 +213,27 @@ struct filter_config request_filter_config(const struct request *r)
                                   .sees_all = r->user.role == ROLE_ADMIN};
 }
 
-static void handle_api(struct api *a, struct http_exchange *x)
+static void refuse_role(struct request *r)
+{
+    if (r->is_logged_in)
+        request_failf(r, STATUS_DENIED, "", "this needs an administrator");
+    else
+        request_failf(r, STATUS_UNAUTHORIZED, "",
+                      "login required: POST /api/v1/auth/login with username and password");
+}
+
+static struct request *request_new(struct api *a, struct http_exchange *x)
 {
     struct request *r = xcalloc(1, sizeof *r);
     r->api = a;
     r->x = x;
     r->started_us = clock_monotonic_us();
+    return r;
+}
+
+static void handle_api(struct api *a, struct http_exchange *x)
+{
+    struct request *r = request_new(a, x);
     if (!find_route(r))
         return;
     identify(r);
@@ -228,11 +243,7 @@ static void handle_api(struct api *a, struct http_exchange *x)
                                                 http_header(x, "Sec-Fetch-Site"))) {
         request_failf(r, STATUS_DENIED, "Origin", "this request comes from another site");
     } else if (!has_role(r)) {
-        if (r->is_logged_in)
-            request_failf(r, STATUS_DENIED, "", "this needs an administrator");
-        else
-            request_failf(r, STATUS_UNAUTHORIZED, "",
-                          "login required: POST /api/v1/auth/login with username and password");
+        refuse_role(r);
     } else if (r->route->run_in == RUN_QUERY) {
         request_to_worker(r);
     } else {
@@ -253,9 +264,24 @@ void api_handle(void *ctx, struct http_exchange *x)
     }
 }
 
+/* Files are taken from an administrator only, who is asked for before the first byte is read. */
 struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
 {
-    return (struct http_body_policy){.most_bytes = BODY_MOST};
+    struct api *a = ctx;
+    struct http_body_policy policy = {.most_bytes = BODY_MOST};
+    if (!streq(http_method(x), "POST") || !streq(http_path(x), "/api/v1/import"))
+        return policy;
+    struct request *r = request_new(a, x);
+    identify(r);
+    if (r->is_logged_in && r->user.role >= ROLE_ADMIN) {
+        policy.most_bytes = (size_t)a->config.config->import_max_size;
+        policy.into_folder = a->config.import_folder;
+        free(r);
+    } else {
+        http_add_header(x, "Connection", "close");
+        refuse_role(r);
+    }
+    return policy;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

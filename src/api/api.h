@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "net/http_server.h"
 
+struct api_imports;
 struct auth;
 struct collector;
 struct live;
@@ -23,6 +24,8 @@ struct api_config {
     struct auth *auth;
     struct store *store;
     struct live *live;
+    const struct api_imports *imports; /* api/imports.h */
+    const char *import_folder;         /* where files to import arrive */
 };
 
 struct api;

@@ -19,6 +19,11 @@ const struct route api_routes[] = {
     ROUTE("GET", "/plays", VIEWER, QUERY, plays, "Plays, newest first, by pages"),
     ROUTE("GET", "/analytics", VIEWER, AT_ONCE, queries, "The queries there are"),
     ROUTE("GET", "/analytics/{name}", VIEWER, BOTH, query, "Ask one of them"),
+    ROUTE("POST", "/import", ADMIN, QUERY, import_begin, "Import another tool's history: the body is its file"),
+    ROUTE("GET", "/import", ADMIN, QUERY, imports, "Imports, newest first"),
+    ROUTE("GET", "/import/{id}", ADMIN, QUERY, import, "How an import stands"),
+    ROUTE("POST", "/import/{id}/cancel", ADMIN, QUERY, import_cancel, "Stop an import that runs"),
+    ROUTE("DELETE", "/import/{id}", ADMIN, QUERY, import_undo, "Undo: take an import's rows out again"),
     ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
     ROUTE("GET", "/ws", VIEWER, AT_ONCE, ws, "Live updates (WebSocket)"),
 };

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "app/folder.h"
+#include "app/jobs.h"
 #include "app/lock.h"
 #include "app/servers.h"
 #include "auth/auth.h"
@@ -34,6 +35,8 @@ struct app {
     struct places *places;
     struct ingest *ingest;
     struct live *live;
+    char *import_folder;
+    struct jobs *jobs;
     struct api *api;
     struct http_server *http;
     struct source_config *sources;
@@ -225,13 +228,59 @@ static void stop_live(struct app *a)
     live_free(a->live);
 }
 
+/* The key of the only Plex server, NULL when there is none or more of them. */
+static const char *only_plex(const struct config *c)
+{
+    const char *key = NULL;
+    for (unsigned i = 0; i < c->server_count; i++) {
+        if (c->servers[i].kind != SERVER_PLEX)
+            continue;
+        if (key)
+            return NULL;
+        key = c->servers[i].key;
+    }
+    return key;
+}
+
+static enum status start_job_list(struct app *a, struct error *err)
+{
+    a->import_folder = in_data(a, "imports");
+    struct jobs_config c = {.store = a->store,
+                            .ingest = a->ingest,
+                            .knobs = knobs_default(),
+                            .folder = a->import_folder,
+                            .import_max_bytes = a->config->import_max_size,
+                            .likely_server_key = only_plex(a->config),
+                            .frame = frame,
+                            .ctx = a};
+    return jobs_new(&c, &a->jobs, err);
+}
+
+static void stop_job_list(struct app *a)
+{
+    jobs_free(a->jobs);
+    free(a->import_folder);
+}
+
+static enum status start_jobs(struct app *a, struct error *err)
+{
+    return jobs_start(a->jobs, err);
+}
+
+static void stop_jobs(struct app *a)
+{
+    jobs_stop(a->jobs);
+}
+
 static enum status start_api(struct app *a, struct error *err)
 {
     struct api_config c = {.config = a->config,
                            .version = a->version,
                            .auth = a->auth,
                            .store = a->store,
-                           .live = a->live};
+                           .live = a->live,
+                           .imports = jobs_imports(a->jobs),
+                           .import_folder = a->import_folder};
     return api_new(&c, &a->api, err);
 }
 
@@ -313,7 +362,9 @@ static const struct {
     {"places", start_places, stop_places, false},
     {"ingest", start_ingest, stop_ingest, false},
     {"live", start_live, stop_live, false},
+    {"job list", start_job_list, stop_job_list, false},
     {"api", start_api, stop_api, false},
+    {"jobs", start_jobs, stop_jobs, false},
     {"http", start_http, stop_http, false},
     {"collector", start_collector, stop_collector, true},
 };

@@ -224,6 +224,48 @@ double share_seen(int64_t position_ms, int64_t duration_ms)
     return share > 1 ? 1 : share;
 }
 
+/* Whether two segments are the same watching: they share half of the shorter one. */
+static bool is_same_watching(const struct play_part *a, const struct play_part *b)
+{
+    int64_t from = a->started_us > b->started_us ? a->started_us : b->started_us;
+    int64_t to = least(a->ended_us, b->ended_us);
+    int64_t shorter = least(a->ended_us - a->started_us, b->ended_us - b->started_us);
+    return from <= to && 2 * (to - from) >= shorter;
+}
+
+/* No segment is longer: so far around one its doubles lie. */
+#define SEGMENT_MOST_US (2 * US_PER_DAY)
+
+void hide_doubles(struct play_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct play_part *told = &parts[i];
+        if (!told->is_import)
+            continue;
+        size_t from = i, to = i + 1;
+        while (from > 0 && parts[from - 1].started_us > told->started_us - SEGMENT_MOST_US)
+            from--;
+        while (to < count && parts[to].started_us <= told->ended_us)
+            to++;
+        int64_t seen_us = 0;
+        bool is_seen = false, is_open = false;
+        for (size_t j = from; j < to; j++) {
+            const struct play_part *seen = &parts[j];
+            if (seen->is_import || seen->is_hidden || !is_same_watching(told, seen))
+                continue;
+            is_seen = true;
+            is_open = is_open || seen->is_open;
+            seen_us += seen->watch_us;
+        }
+        if (!is_seen)
+            continue;
+        told->is_hidden = is_open || seen_us / 4 * 5 >= told->watch_us;
+        for (size_t j = from; j < to && !told->is_hidden; j++)
+            if (!parts[j].is_import && is_same_watching(told, &parts[j]))
+                parts[j].is_hidden = true;
+    }
+}
+
 /* Whether `next` goes on with the play whose last part is `last` and which ended at ended_us. */
 static bool goes_on(const struct play_part *last, int64_t ended_us, const struct play_part *next,
                     bool is_track_or_live, const struct knobs *k)

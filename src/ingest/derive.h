@@ -66,13 +66,20 @@ struct play_part {
     int64_t segment_id, play_id; /* play_id: out */
     int64_t started_us, ended_us;
     int64_t start_position_ms, position_ms, duration_ms; /* -1: unknown */
+    int64_t watch_us;
     int64_t device_id;
     int64_t group; /* an import's own grouping; 0: none */
+    bool is_import, is_open;
+    bool is_hidden; /* out, of hide_doubles() */
 };
 /* How much of the blind time before `next` is that after `last` already, so that it counts once when
  * a session went on under another name. */
 int64_t blind_overlap(const struct segment_sum *last, const struct segment_sum *next);
 
+/* What we saw and an import tells, too, counts once: of segments that lie over each other in time,
+ * imported ones and our own, the more detailed side stays, which is ours unless it saw much less of
+ * it (the watching began late, or was blind); the others are hidden. */
+void hide_doubles(struct play_part *parts, size_t count);
 /* Sets play_id of each: the segment_id of the play's first part. */
 void join_plays(struct play_part *parts, size_t count, bool is_track_or_live,
                 const struct knobs *k);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "store/append.h"
 
 #include "base/banned.h"
 
@@ -17,12 +18,15 @@ enum { KEY_MAX = 8192 };
 /* One key and the id it stands for. */
 struct entry {
     UT_hash_handle hh;
+    struct entry *same_id; /* a title's next key */
     int32_t id;
     char key[];
 };
 
 enum table { T_SERVER, T_ACCOUNT, T_PERSON, T_LIBRARY, T_TITLE, T_DEVICE, T_QUALITY, T_PLACE,
              T_ADDRESS, TABLES };
+/* The one table without ids of its own. */
+enum { TITLE_KEYS = TABLES, OUTPUTS };
 
 /* How each table's ids and keys are read; the key is what the resolving function builds. */
 static const char *const loaders[TABLES] = {
@@ -69,6 +73,10 @@ struct dims {
     int32_t last_id[TABLES];
     struct known_account *accounts;
     size_t account_count;
+    struct entry **keys_of_title; /* by title id */
+    size_t keys_of_title_room;
+    bool is_bulk;
+    duckdb_appender bulk[OUTPUTS]; /* opened when first needed */
 };
 
 struct dims *dims_new(place_lookup *lookup, void *ctx)
@@ -96,12 +104,16 @@ static void forget(struct dims *d)
     free(d->accounts);
     d->accounts = NULL;
     d->account_count = 0;
+    free(d->keys_of_title);
+    d->keys_of_title = NULL;
+    d->keys_of_title_room = 0;
 }
 
 void dims_free(struct dims *d)
 {
     if (!d)
         return;
+    dims_bulk_drop(d);
     forget(d);
     free(d);
 }
@@ -113,6 +125,21 @@ static int32_t find(const struct dims *d, enum table t, const char *key)
     return e ? e->id : 0;
 }
 
+/* So that a title's keys need not be looked for among all of them. */
+static void chain_title_key(struct dims *d, struct entry *e)
+{
+    size_t id = (size_t)e->id;
+    if (id >= d->keys_of_title_room) {
+        size_t room = id * 2 + 64;
+        d->keys_of_title = xreallocarray(d->keys_of_title, room, sizeof *d->keys_of_title);
+        memset(d->keys_of_title + d->keys_of_title_room, 0,
+               (room - d->keys_of_title_room) * sizeof *d->keys_of_title);
+        d->keys_of_title_room = room;
+    }
+    e->same_id = d->keys_of_title[id];
+    d->keys_of_title[id] = e;
+}
+
 static void remember(struct dims *d, enum table t, const char *key, int32_t id)
 {
     if (find(d, t, key))
@@ -122,6 +149,8 @@ static void remember(struct dims *d, enum table t, const char *key, int32_t id)
     e->id = id;
     memcpy(e->key, key, len + 1);
     HASH_ADD_KEYPTR(hh, d->maps[t], e->key, len, e);
+    if (t == T_TITLE && id > 0)
+        chain_title_key(d, e);
     if (id > d->last_id[t])
         d->last_id[t] = id;
 }
@@ -229,20 +258,108 @@ static struct store_value real(double v)
     return (struct store_value){.kind = SV_DOUBLE, .d = v};
 }
 
+/* --- in bulk ------------------------------------------------------------------------------- */
+
+void dims_bulk_begin(struct dims *d)
+{
+    d->is_bulk = true;
+}
+
+void dims_bulk_drop(struct dims *d)
+{
+    for (int t = 0; t < OUTPUTS; t++)
+        duckdb_appender_destroy(&d->bulk[t]);
+    d->is_bulk = false;
+}
+
+/* What was added so far is there for statements that follow. */
+static enum status bulk_flush(struct dims *d, struct error *err)
+{
+    for (int t = 0; t < OUTPUTS; t++)
+        if (d->bulk[t] && duckdb_appender_flush(d->bulk[t]) != DuckDBSuccess)
+            return fail(err, STATUS_INTERNAL, "append: %s", duckdb_appender_error(d->bulk[t]));
+    return STATUS_OK;
+}
+
+enum status dims_bulk_end(struct dims *d, struct error *err)
+{
+    enum status s = bulk_flush(d, err);
+    dims_bulk_drop(d);
+    return s;
+}
+
+/* `columns`: comma separated. */
+static enum status bulk_open(struct dims *d, struct store_conn *c, int table, const char *name,
+                             const char *columns, struct error *err)
+{
+    if (d->bulk[table])
+        return STATUS_OK;
+    TRY(append_open(c, NULL, name, &d->bulk[table], err));
+    struct str rest = str_of(columns), piece;
+    while (str_next(&rest, ',', &piece)) {
+        piece = str_trim(piece);
+        auto_free char *column = xstrndup(piece.ptr, piece.len);
+        if (duckdb_appender_add_column(d->bulk[table], column) != DuckDBSuccess)
+            return fail(err, STATUS_INTERNAL, "append to %s.%s: %s", name, column,
+                        duckdb_appender_error(d->bulk[table]));
+    }
+    return STATUS_OK;
+}
+
+static void bulk_value(duckdb_appender a, const struct store_value *v)
+{
+    switch (v->kind) {
+    case SV_NULL:
+        duckdb_append_null(a);
+        break;
+    case SV_INT:
+        duckdb_append_int64(a, v->i);
+        break;
+    case SV_DOUBLE:
+        duckdb_append_double(a, v->d);
+        break;
+    case SV_TEXT:
+        duckdb_append_varchar_length(a, v->s.ptr, v->s.len);
+        break;
+    case SV_TIME:
+        append_time(a, v->i);
+        break;
+    case SV_BOOL:
+        duckdb_append_bool(a, v->i != 0);
+        break;
+    }
+}
+
+static enum status bulk_insert(struct dims *d, struct store_conn *c, enum table t, int32_t id,
+                               const char *columns, const struct store_value *values, size_t count,
+                               struct error *err)
+{
+    auto_free char *all = xasprintf("%s, %s", id_columns[t], columns);
+    TRY(bulk_open(d, c, (int)t, table_names[t], all, err));
+    duckdb_append_int32(d->bulk[t], id);
+    for (size_t i = 0; i < count; i++)
+        bulk_value(d->bulk[t], &values[i]);
+    return append_row(d->bulk[t], err);
+}
+
 /* Inserts (new id, values...) into the named columns and remembers the key. */
 static enum status insert(struct dims *d, struct store_conn *c, enum table t, const char *key,
                           const char *columns, const struct store_value *values, size_t count,
                           int32_t *ret, struct error *err)
 {
     int32_t id = d->last_id[t] + 1;
-    auto_buf struct buf sql = {0};
-    buf_printf(&sql, "insert into %s (%s, %s) values (%d", table_names[t], id_columns[t], columns,
-               id);
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&sql, ", $%zu", i + 1);
-    buf_putc(&sql, ')');
-    auto_result duckdb_result r = {0};
-    TRY(store_query(c, buf_text(&sql), values, count, &r, err));
+    if (c && d->is_bulk) {
+        TRY(bulk_insert(d, c, t, id, columns, values, count, err));
+    } else if (c) {
+        auto_buf struct buf sql = {0};
+        buf_printf(&sql, "insert into %s (%s, %s) values (%d", table_names[t], id_columns[t],
+                   columns, id);
+        for (size_t i = 0; i < count; i++)
+            buf_printf(&sql, ", $%zu", i + 1);
+        buf_putc(&sql, ')');
+        auto_result duckdb_result r = {0};
+        TRY(store_query(c, buf_text(&sql), values, count, &r, err));
+    }
     remember(d, t, key, id);
     if (d->last_id[t] < id)
         d->last_id[t] = id;
@@ -311,13 +428,17 @@ static enum status update_account(struct dims *d, struct store_conn *c, int32_t 
         return STATUS_OK;
     struct store_value v[] = {text(name), text(email), number(id), text(key)};
     auto_result duckdb_result of_person = {0}, of_account = {0};
-    if (has_name)
+    if (c && d->is_bulk)
+        TRY(bulk_flush(d, err));
+    if (c && has_name)
         TRY(store_query(c, "update person set name = $1 from account a where a.account_id = $3"
                            " and person.person_id = a.person_id"
                            " and (person.name = a.name or person.name = $4) and $2 is not distinct"
                            " from $2", v, 4, &of_person, err));
-    TRY(store_query(c, "update account set name = coalesce($1, name), email = coalesce($2, email)"
-                       " where account_id = $3", v, 3, &of_account, err));
+    if (c)
+        TRY(store_query(c, "update account set name = coalesce($1, name),"
+                           " email = coalesce($2, email) where account_id = $3", v, 3, &of_account,
+                        err));
     if (has_name) {
         free(a->name);
         a->name = steal_ptr(&low_name);
@@ -349,6 +470,21 @@ enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, c
                err));
     know_account(d, *ret, server, person, name, email);
     return STATUS_OK;
+}
+
+int32_t dims_known_account(const struct dims *d, int32_t server, const char *key)
+{
+    char full[KEY_MAX];
+    snprintf(full, sizeof full, "%d" SEPARATOR "%s", server, key);
+    return find(d, T_ACCOUNT, full);
+}
+
+int32_t dims_person(const struct dims *d, int32_t account)
+{
+    for (size_t i = 0; i < d->account_count; i++)
+        if (d->accounts[i].id == account)
+            return d->accounts[i].person;
+    return 0;
 }
 
 enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,
@@ -417,10 +553,8 @@ static bool contradicts(const struct dims *d, int32_t title, const struct title_
             str_has_prefix(str_of(k->key[i]), STR("item:")) || !colon)
             continue;
         size_t kind = (size_t)(colon - k->key[i]) + 1;
-        struct entry *e, *next;
-        HASH_ITER(hh, d->maps[T_TITLE], e, next)
-            if (e->id == title && strncmp(e->key, k->key[i], kind) == 0 &&
-                !streq(e->key, k->key[i]))
+        for (struct entry *e = d->keys_of_title[title]; e; e = e->same_id)
+            if (strncmp(e->key, k->key[i], kind) == 0 && !streq(e->key, k->key[i]))
                 return true;
     }
     return false;
@@ -433,8 +567,15 @@ static enum status add_title_keys(struct dims *d, struct store_conn *c, const st
         if (find(d, T_TITLE, k->key[i]))
             continue;
         struct store_value v[] = {text(k->key[i]), number(title)};
-        auto_result duckdb_result r = {0};
-        TRY(store_query(c, "insert into title_key values ($1, $2)", v, 2, &r, err));
+        if (c && d->is_bulk) {
+            TRY(bulk_open(d, c, TITLE_KEYS, "title_key", "key, title_id", err));
+            bulk_value(d->bulk[TITLE_KEYS], &v[0]);
+            bulk_value(d->bulk[TITLE_KEYS], &v[1]);
+            TRY(append_row(d->bulk[TITLE_KEYS], err));
+        } else if (c) {
+            auto_result duckdb_result r = {0};
+            TRY(store_query(c, "insert into title_key values ($1, $2)", v, 2, &r, err));
+        }
         remember(d, T_TITLE, k->key[i], title);
     }
     return STATUS_OK;
@@ -445,6 +586,44 @@ static const char *full_title(struct arena *a, const struct observation *o)
     if (*o->grandparent_title)
         return arena_printf(a, "%s - %s", o->grandparent_title, o->title);
     return o->title;
+}
+
+/* `genres`: ';'-separated, as VARCHAR[]. */
+static void bulk_genres(duckdb_appender a, const char *genres)
+{
+    enum { MOST = 64 };
+    duckdb_value items[MOST];
+    idx_t count = 0;
+    struct str rest = str_of(genres), piece;
+    while (*genres && count < MOST && str_next(&rest, ';', &piece))
+        items[count++] = duckdb_create_varchar_length(piece.ptr, piece.len);
+    if (!count) {
+        duckdb_append_null(a);
+        return;
+    }
+    duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_value list = duckdb_create_list_value(type, items, count);
+    duckdb_append_value(a, list);
+    duckdb_destroy_value(&list);
+    duckdb_destroy_logical_type(&type);
+    for (idx_t i = 0; i < count; i++)
+        duckdb_destroy_value(&items[i]);
+}
+
+enum { TITLE_GENRES = 10 };
+
+static enum status bulk_title(struct dims *d, struct store_conn *c, const struct store_value *v,
+                              size_t count, const char *genres, struct error *err)
+{
+    if (!d->bulk[T_TITLE])
+        TRY(append_open(c, NULL, "title", &d->bulk[T_TITLE], err));
+    for (size_t i = 0; i < count; i++) {
+        if (i == TITLE_GENRES)
+            bulk_genres(d->bulk[T_TITLE], genres);
+        else
+            bulk_value(d->bulk[T_TITLE], &v[i]);
+    }
+    return append_row(d->bulk[T_TITLE], err);
 }
 
 enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *o,
@@ -465,9 +644,13 @@ enum status dims_title(struct dims *d, struct store_conn *c, const struct observ
                               number(o->episode), number(o->year), number(o->duration_ms),
                               text(o->content_rating), text(o->genres),
                               text(full_title(&k.arena, o))};
-    auto_result duckdb_result r = {0};
-    TRY(store_query(c, "insert into title values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-                       " string_split($11, ';'), $12)", v, ARRAY_LEN(v), &r, err));
+    if (c && d->is_bulk) {
+        TRY(bulk_title(d, c, v, ARRAY_LEN(v), o->genres, err));
+    } else if (c) {
+        auto_result duckdb_result r = {0};
+        TRY(store_query(c, "insert into title values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+                           " string_split($11, ';'), $12)", v, ARRAY_LEN(v), &r, err));
+    }
     d->last_id[T_TITLE] = id;
     *ret = id;
     return add_title_keys(d, c, &k, id, err);
@@ -475,8 +658,8 @@ enum status dims_title(struct dims *d, struct store_conn *c, const struct observ
 
 /* --- devices, qualities, addresses ---------------------------------------------------------- */
 
-static enum status resolve_device(struct dims *d, struct store_conn *c, const struct observation *o,
-                                  int32_t *ret, struct error *err)
+enum status dims_device(struct dims *d, struct store_conn *c, const struct observation *o,
+                        int32_t *ret, struct error *err)
 {
     const char *const f[] = {o->machine_id,      o->player,   o->product,
                              o->product_version, o->platform, o->platform_version};
@@ -493,8 +676,8 @@ static enum status resolve_device(struct dims *d, struct store_conn *c, const st
                   ARRAY_LEN(v), ret, err);
 }
 
-static enum status resolve_quality(struct dims *d, struct store_conn *c,
-                                   const struct observation *o, int32_t *ret, struct error *err)
+enum status dims_quality(struct dims *d, struct store_conn *c, const struct observation *o,
+                         int32_t *ret, struct error *err)
 {
     const char *const f[] = {
         o->transcode_decision, o->video_decision, o->audio_decision, o->subtitle_decision,
@@ -524,8 +707,8 @@ static enum status resolve_quality(struct dims *d, struct store_conn *c,
                   " stream_audio_channels", v, ARRAY_LEN(v), ret, err);
 }
 
-static enum status resolve_address(struct dims *d, struct store_conn *c, const char *address,
-                                   int32_t *ret, struct error *err)
+enum status dims_address(struct dims *d, struct store_conn *c, const char *address, int32_t *ret,
+                         struct error *err)
 {
     *ret = 0;
     if (!*address || (*ret = find(d, T_ADDRESS, address)))
@@ -561,9 +744,9 @@ enum status dims_resolve(struct dims *d, struct store_conn *c, const struct obse
     TRY(dims_title(d, c, o, &ids.title, err));
     if (*o->library_key)
         TRY(dims_library(d, c, ids.server, o->library_key, o->library_name, &ids.library, err));
-    TRY(resolve_device(d, c, o, &ids.device, err));
-    TRY(resolve_quality(d, c, o, &ids.quality, err));
-    TRY(resolve_address(d, c, o->address, &ids.address, err));
+    TRY(dims_device(d, c, o, &ids.device, err));
+    TRY(dims_quality(d, c, o, &ids.quality, err));
+    TRY(dims_address(d, c, o->address, &ids.address, err));
     *ret = ids;
     return STATUS_OK;
 }

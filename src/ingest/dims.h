@@ -3,7 +3,9 @@
  * address, place. Ids are looked up in memory; a new row is inserted by the caller's open
  * transaction. Ids are given out in the order of processing, so the same log gives the same rows.
  *
- * Writer thread only. After a ROLLBACK call dims_load() again: what was given out is gone.
+ * Writer thread only. After a ROLLBACK call dims_load() again: what was given out is gone. With no
+ * connection (NULL) ids are given out in memory only, for a trial that leaves no trace; such a
+ * struct dims is the caller's own, in any thread.
  */
 #pragma once
 
@@ -41,3 +43,21 @@ enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, c
                          const char *name, const char *email, int32_t *ret, struct error *err);
 enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,
                          const char *name, int32_t *ret, struct error *err);
+/* How it was shown and delivered, by the members that say so. */
+enum status dims_device(struct dims *d, struct store_conn *c, const struct observation *o,
+                        int32_t *ret, struct error *err);
+enum status dims_quality(struct dims *d, struct store_conn *c, const struct observation *o,
+                         int32_t *ret, struct error *err);
+/* 0 where the address is "". */
+enum status dims_address(struct dims *d, struct store_conn *c, const char *address, int32_t *ret,
+                         struct error *err);
+
+/* An account that is there already, or 0; whose it is. */
+int32_t dims_known_account(const struct dims *d, int32_t server, const char *key);
+int32_t dims_person(const struct dims *d, int32_t account);
+
+/* Many rows at once: between begin and end new rows wait in memory and are written together by
+ * dims_bulk_end(), or are lost by dims_bulk_drop(), after which comes a ROLLBACK. */
+void dims_bulk_begin(struct dims *d);
+enum status dims_bulk_end(struct dims *d, struct error *err);
+void dims_bulk_drop(struct dims *d);

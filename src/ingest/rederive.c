@@ -18,7 +18,7 @@ struct segment {
     int64_t group;
     const char *media_type, *location;
     int64_t duration_ms, credits_ms, secure, relayed, bandwidth, bitrate, stream_bitrate;
-    bool is_live, is_open;
+    bool is_live, is_open, is_double;
     int64_t low_us, high_us, watch_us, paused_us;
     struct segment_sum sum; /* of an import: times and positions only */
 };
@@ -38,7 +38,7 @@ struct play {
     const char *origin;
     int64_t library, started_us, ended_us, watch_us, low_us, high_us, paused_us;
     int64_t position_ms, duration_ms, credits_ms, segments;
-    bool is_open, is_deleted;
+    bool is_open, is_deleted, is_double;
 };
 
 /* Everything of the keys that are derived at once. */
@@ -178,12 +178,14 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
                                 struct error *err)
 {
     auto_free char *sql = xasprintf(
-        "select " FACT_COLUMNS ", s.segment_in_id, s.import_id, s.source_group, s.started,"
-        " s.ended, s.watch_ms, s.paused_ms, s.position_ms from segment_in s"
+        "select " FACT_COLUMNS ", s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
+        " s.paused_ms, s.position_ms from segment_in s"
         " left join title t using (title_id) %s %s coalesce(s.import_id, 0) not in"
         " (select subject from decision where kind in ('delete_import', 'restore_import')"
         " and subject is not null group by subject"
-        " having arg_max(kind, decision_id) = 'delete_import') order by s.segment_in_id",
+        " having arg_max(kind, decision_id) = 'delete_import')"
+        " and coalesce(s.import_id, 0) not in (select import_id from import where state <> 'done')"
+        " order by s.segment_in_id",
         where, strstr(where, "where") ? "and" : "where");
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -191,16 +193,15 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
         struct segment *g = GROW(s->segments, s->segment_count, s->segment_room);
         *g = (struct segment){.id = cursor_int(&r, FACTS, 0), .is_import = true};
         read_facts(s, &r, g);
-        int64_t group = cursor_int(&r, FACTS + 2, 0);
-        if (group) /* an import's numbers mean nothing in another import */
-            g->group = (cursor_int(&r, FACTS + 1, 0) << 40) ^ group;
-        int64_t started_us = cursor_int(&r, FACTS + 3, 0);
+        /* Of one server: the same file again, longer by then, goes on with the same numbers. */
+        g->group = cursor_int(&r, FACTS + 1, 0);
+        int64_t started_us = cursor_int(&r, FACTS + 2, 0);
         g->sum = (struct segment_sum){.started_us = started_us,
-                                      .ended_us = cursor_int(&r, FACTS + 4, started_us),
+                                      .ended_us = cursor_int(&r, FACTS + 3, started_us),
                                       .start_position_ms = -1,
-                                      .position_ms = cursor_int(&r, FACTS + 7, -1)};
-        g->watch_us = g->low_us = g->high_us = cursor_int(&r, FACTS + 5, 0) * US_PER_MS;
-        g->paused_us = cursor_int(&r, FACTS + 6, 0) * US_PER_MS;
+                                      .position_ms = cursor_int(&r, FACTS + 6, -1)};
+        g->watch_us = g->low_us = g->high_us = cursor_int(&r, FACTS + 4, 0) * US_PER_MS;
+        g->paused_us = cursor_int(&r, FACTS + 5, 0) * US_PER_MS;
     }
     return STATUS_OK;
 }
@@ -328,8 +329,8 @@ static enum status write_play(struct slice *s, const struct play *p, struct erro
     duckdb_append_bool(a, is_short(media_type, p->watch_us, s->knobs));
     duckdb_append_bool(a, p->is_open);
     duckdb_append_int32(a, (int32_t)p->segments);
-    duckdb_append_bool(a, p->is_deleted);
-    append_text(a, p->is_deleted ? "deleted" : "");
+    duckdb_append_bool(a, p->is_deleted || p->is_double);
+    append_text(a, p->is_deleted ? "deleted" : p->is_double ? "superseded" : "");
     return append_row(a, err);
 }
 
@@ -418,6 +419,7 @@ static void add_to_play(struct slice *s, struct play *p, const struct segment *g
     p->segments++;
     p->is_open = p->is_open || g->is_open;
     p->is_deleted = p->is_deleted || is_deleted(s, g->id);
+    p->is_double = g->is_double;
 }
 
 static bool holds(const struct play *p, int64_t at_us)
@@ -428,29 +430,54 @@ static bool holds(const struct play *p, int64_t at_us)
     return at_us >= p->started_us - 10 * US_PER_MIN && at_us < p->ended_us + after_us;
 }
 
-/* One account and title on one server: its segments by start, its views. */
-static enum status derive_group(struct slice *s, struct segment *g, size_t count,
-                                const struct view *views, size_t view_count, struct error *err)
+/* Which segments make one play; hidden ones make plays of their own, hidden ones. */
+static void join_segments(const struct slice *s, struct segment *g, size_t count)
 {
-    auto_free struct play *plays = xcalloc(count ? count : 1, sizeof *plays);
     auto_free struct play_part *parts = xcalloc(count ? count : 1, sizeof *parts);
-    size_t play_count = 0;
-    for (size_t i = 0; i < count; i++)
+    auto_free struct play_part *some = xcalloc(count ? count : 1, sizeof *some);
+    bool is_track_or_live = g[0].is_live || streq(g[0].media_type, "track") ||
+                            streq(g[0].media_type, "live");
+    size_t imported = 0;
+    for (size_t i = 0; i < count; i++) {
         parts[i] = (struct play_part){.segment_id = g[i].id,
                                       .started_us = g[i].sum.started_us,
                                       .ended_us = g[i].sum.ended_us,
                                       .start_position_ms = g[i].sum.start_position_ms,
                                       .position_ms = g[i].sum.position_ms,
                                       .duration_ms = g[i].duration_ms,
+                                      .watch_us = g[i].watch_us,
                                       .device_id = g[i].device,
-                                      .group = g[i].group};
+                                      .group = g[i].group,
+                                      .is_import = g[i].is_import,
+                                      .is_open = g[i].is_open};
+        imported += g[i].is_import;
+    }
+    if (imported && imported < count)
+        hide_doubles(parts, count);
+    for (int is_hidden = 0; is_hidden < 2; is_hidden++) {
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++)
+            if (parts[i].is_hidden == is_hidden)
+                some[n++] = parts[i];
+        join_plays(some, n, is_track_or_live, s->knobs);
+        for (size_t i = 0, k = 0; i < count && k < n; i++) {
+            if (parts[i].is_hidden != is_hidden)
+                continue;
+            g[i].is_double = is_hidden;
+            g[i].play_id = some[k++].play_id;
+        }
+    }
+}
+
+/* One account and title on one server: its segments by start, its views. */
+static enum status derive_group(struct slice *s, struct segment *g, size_t count,
+                                const struct view *views, size_t view_count, struct error *err)
+{
+    auto_free struct play *plays = xcalloc(count ? count : 1, sizeof *plays);
+    size_t play_count = 0;
     if (count)
-        join_plays(parts, count,
-                   g[0].is_live || streq(g[0].media_type, "track") ||
-                       streq(g[0].media_type, "live"),
-                   s->knobs);
+        join_segments(s, g, count);
     for (size_t i = 0; i < count; i++) {
-        g[i].play_id = parts[i].play_id;
         for (size_t j = i; j-- > 0 && g[i].sum.head_blind_us;)
             if (g[j].play_id == g[i].play_id) {
                 g[i].high_us -= blind_overlap(&g[j].sum, &g[i].sum);
@@ -504,6 +531,15 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, const cha
     return STATUS_OK;
 }
 
+/* --- portions ---------------------------------------------------------------------------------- */
+
+#define IS_TOUCHED                                                                             \
+    "exists (select 1 from temp.touched k where k.server_id = coalesce(s.server_id, 0)"        \
+    " and k.account_id = coalesce(s.account_id, 0) and k.title_id = coalesce(s.title_id, 0))"
+
+/* Keys up to here are derived at once, without counting what they have. */
+enum { FEW_KEYS = 1000, SLICE_ROWS = 100000 };
+
 static enum status write_touched(struct store_conn *c, const struct derive_key *keys, size_t count,
                                  struct error *err)
 {
@@ -520,9 +556,57 @@ static enum status write_touched(struct store_conn *c, const struct derive_key *
     return append_close(a, err);
 }
 
-#define IS_TOUCHED                                                                             \
-    "exists (select 1 from temp.touched k where k.server_id = coalesce(s.server_id, 0)"        \
-    " and k.account_id = coalesce(s.account_id, 0) and k.title_id = coalesce(s.title_id, 0))"
+static enum status derive_accounts(struct slice *s, struct store_conn *c, int64_t from, int64_t to,
+                                   const char *condition, struct error *err)
+{
+    auto_free char *where = xasprintf("where coalesce(s.account_id, 0) between %" PRId64 " and %"
+                                      PRId64 " and %s", from, to, condition);
+    return derive_slice(s, c, where, err);
+}
+
+/* Everything that meets the condition, some accounts at a time, so that memory stays bounded. */
+static enum status derive_slices(struct slice *s, struct store_conn *c, const char *condition,
+                                 struct error *err)
+{
+    auto_free char *sql = xasprintf(
+        "select account, sum(n)::bigint from (select coalesce(account_id, 0)::integer account,"
+        " count(*) n from session_in s where %s group by 1 union all"
+        " select coalesce(account_id, 0)::integer, count(*) from segment_in s where %s group by 1"
+        " union all select coalesce(account_id, 0)::integer, count(*) from view_in s where %s"
+        " group by 1) group by account order by account", condition, condition, condition);
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, sql, NULL, 0, &r, err));
+    int64_t from = 0, rows = 0, account = 0;
+    while (cursor_next(&r)) {
+        int64_t next = cursor_int(&r, 0, 0), n = cursor_int(&r, 1, 0);
+        if (rows && rows + n > SLICE_ROWS) {
+            TRY(derive_accounts(s, c, from, account, condition, err));
+            from = next;
+            rows = 0;
+        }
+        account = next;
+        rows += n;
+    }
+    return rows ? derive_accounts(s, c, from, account, condition, err) : STATUS_OK;
+}
+
+/* Replaces the rows of what temp.touched names. */
+static enum status derive_touched(struct store_conn *c, bool are_few, const struct knobs *k,
+                                  struct error *err)
+{
+    TRY(store_exec(c, "delete from segment s where " IS_TOUCHED
+                      "; delete from play s where " IS_TOUCHED, err));
+    auto_cleanup(slice_done) struct slice s = {.knobs = k};
+    TRY(read_deleted(&s, c, err));
+    TRY(append_open(c, NULL, "segment", &s.segment_out, err));
+    TRY(append_open(c, NULL, "play", &s.play_out, err));
+    if (are_few)
+        TRY(derive_slice(&s, c, "where " IS_TOUCHED, err));
+    else
+        TRY(derive_slices(&s, c, IS_TOUCHED, err));
+    TRY(append_close(s.segment_out, err));
+    return append_close(s.play_out, err);
+}
 
 enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
                         const struct knobs *k, struct error *err)
@@ -530,34 +614,26 @@ enum status derive_keys(struct store_conn *c, const struct derive_key *keys, siz
     if (!count)
         return STATUS_OK;
     TRY(write_touched(c, keys, count, err));
-    TRY(store_exec(c, "delete from segment s where " IS_TOUCHED
-                      "; delete from play s where " IS_TOUCHED, err));
-    auto_cleanup(slice_done) struct slice s = {.knobs = k};
-    TRY(read_deleted(&s, c, err));
-    TRY(append_open(c, NULL, "segment", &s.segment_out, err));
-    TRY(append_open(c, NULL, "play", &s.play_out, err));
-    TRY(derive_slice(&s, c, "where " IS_TOUCHED, err));
-    TRY(append_close(s.segment_out, err));
-    return append_close(s.play_out, err);
+    return derive_touched(c, count <= FEW_KEYS, k, err);
 }
 
-static enum status derive_accounts(struct slice *s, struct store_conn *c, struct error *err)
+enum status derive_import(struct store_conn *c, int64_t import_id, const struct knobs *k,
+                          struct error *err)
 {
-    auto_cursor struct cursor r = {0};
-    TRY(cursor_open(c, "select distinct coalesce(server_id, 0)::integer as server,"
-                       " coalesce(account_id, 0)::integer as account from"
-                       " (select server_id, account_id from session_in union all"
-                       " select server_id, account_id from segment_in union all"
-                       " select server_id, account_id from view_in) order by server, account",
-                    NULL, 0, &r, err));
-    while (cursor_next(&r)) {
-        char where[128];
-        snprintf(where, sizeof where,
-                 "where coalesce(s.server_id, 0) = %" PRId64 " and coalesce(s.account_id, 0) = %"
-                 PRId64, cursor_int(&r, 0, 0), cursor_int(&r, 1, 0));
-        TRY(derive_slice(s, c, where, err));
-    }
-    return STATUS_OK;
+    struct store_value v[] = {{.kind = SV_INT, .i = import_id}};
+    int64_t is_most;
+    TRY(store_query_int(c, "select 2 * (select count(*) from segment_in where import_id = $1) >="
+                           " (select count(*) from segment_in) + (select count(*) from session_in)"
+                           " + (select count(*) from view_in)", v, 1, 0, &is_most, err));
+    if (is_most)
+        return derive_all(c, k, err);
+    auto_result duckdb_result r = {0};
+    TRY(store_query(c, "create or replace temp table touched as select distinct"
+                       " coalesce(server_id, 0)::integer server_id,"
+                       " coalesce(account_id, 0)::integer account_id,"
+                       " coalesce(title_id, 0)::integer title_id from segment_in"
+                       " where import_id = $1", v, 1, &r, err));
+    return derive_touched(c, false, k, err);
 }
 
 enum status derive_all(struct store_conn *c, const struct knobs *k, struct error *err)
@@ -569,7 +645,7 @@ enum status derive_all(struct store_conn *c, const struct knobs *k, struct error
         TRY(read_deleted(&s, c, err));
         TRY(append_open(c, NULL, "segment_next", &s.segment_out, err));
         TRY(append_open(c, NULL, "play_next", &s.play_out, err));
-        TRY(derive_accounts(&s, c, err));
+        TRY(derive_slices(&s, c, "true", err));
         TRY(append_close(s.segment_out, err));
         TRY(append_close(s.play_out, err));
     }

@@ -22,6 +22,9 @@ struct derive_key {
 /* Replaces the rows of these keys; a key may be there twice. */
 enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
                         const struct knobs *k, struct error *err);
+/* Replaces the rows of all keys that this import has rows of, whether or not they count. */
+enum status derive_import(struct store_conn *c, int64_t import_id, const struct knobs *k,
+                          struct error *err);
 /* Builds both tables anew and swaps them in; readers see the old ones until the commit. */
 enum status derive_all(struct store_conn *c, const struct knobs *k, struct error *err);
 

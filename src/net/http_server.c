@@ -532,6 +532,8 @@ static bool begin_body(struct http_exchange *x)
 {
     const struct http_server_config *c = &x->server->config;
     x->policy = c->body_policy ? c->body_policy(c->ctx, x) : (struct http_body_policy){0};
+    if (x->is_replied) /* refused before the body */
+        return true;
     if (!x->policy.most_bytes)
         x->policy.most_bytes = BODY_MAX_DEFAULT;
     x->body.cap = x->policy.most_bytes;

@@ -33,7 +33,8 @@ struct http_server_config {
     unsigned most_connections; /* 0: 1024 */
     unsigned timeout_s;        /* idle connections; 0: 75 */
     void *ctx;
-    /* http thread. Called when the headers are there; NULL means 1 MiB in memory. */
+    /* http thread. Called when the headers are there; NULL means 1 MiB in memory. It may reply:
+     * then the body is not read and `handle` is not called. */
     struct http_body_policy (*body_policy)(void *ctx, struct http_exchange *x);
     /* http thread. Called when the request is complete. Must not block. */
     void (*handle)(void *ctx, struct http_exchange *x);

@@ -1,13 +1,16 @@
 // The description of the API and the API: each says what the other does. In demo mode, so that every
 // list has rows.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { WebSocket } from 'ws';
 import { password, startProgram } from './program.mjs';
-import { until } from './simulator.mjs';
+import { build, until } from './simulator.mjs';
 
 const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
 addFormats.default(ajv);
@@ -69,11 +72,35 @@ const parameters = (operation, place) => (operation.parameters ?? [])
   .filter((p) => p.in === place);
 const firstOf = async (route, list) => (await (await ask('GET', route)).json())[list][0];
 
+// A Tautulli database of a year of so many rows, and an import of it that has begun.
+const tautulli = (rows) => {
+  const file = path.join(program.folder, `tautulli-${rows}.db`);
+  if (!existsSync(file))
+    execFileSync(path.join(build, 'sim', 'cartographus-sim'), ['tautulli', '--out', file, '--seed', '1', '--rows', String(rows)]);
+  return readFileSync(file);
+};
+const begin = async (rows) => {
+  let answer;
+  await until('no other import runs', async () => {
+    answer = await ask('POST', '/api/v1/import?name=tautulli.db', { body: tautulli(rows) });
+    return { is: answer.status !== 409, value: answer.status };
+  }, 30000);
+  return (await answer.json()).import;
+};
+const ended = ({ id }) => until('the import ends', async () => {
+  const value = (await (await ask('GET', `/api/v1/import/${id}`)).json()).import;
+  return { is: !['counting', 'running'].includes(value.state), value };
+}, 30000);
+
 // What an operation needs beyond a plain GET: path parameters' values, bodies, what is undone after.
 const needs = {
   'POST /auth/login': { body: () => JSON.stringify({ username: 'admin', password }) },
   'POST /auth/logout': { cookie: () => program.login() },
   'POST /sync/trigger': {},
+  'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
+  'GET /import/{id}': { path: async () => ended(await begin(500)) },
+  'POST /import/{id}/cancel': { path: () => begin(60000) },
+  'DELETE /import/{id}': { path: async () => ended(await begin(500)) },
   'GET /ws': { separately: true },
 };
 const isPlain = (o) => o.method === 'GET' && parameters(o.operation, 'path').length === 0;
