@@ -21,10 +21,11 @@ static const char *const default_port[SERVER_KINDS] = {"32400", "8096", "8096"};
 /* Host and port of "host[:port]" or "[v6][:port]"; NULL: without a port. */
 static const char *colon_of(struct str host)
 {
-    const char *bracket = host.len ? memrchr(host.ptr, ']', host.len) : NULL;
-    if (bracket)
-        return memchr(bracket, ':', host.len - (size_t)(bracket - host.ptr));
-    return host.len ? memchr(host.ptr, ':', host.len) : NULL;
+    if (!host.ptr || !host.len)
+        return NULL;
+    const char *bracket = memrchr(host.ptr, ']', host.len);
+    return bracket ? memchr(bracket, ':', host.len - (size_t)(bracket - host.ptr))
+                   : memchr(host.ptr, ':', host.len);
 }
 
 /* What belongs into no address is refused before any of it is shown: it may be a secret. */
