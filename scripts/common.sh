@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts: where we are, how we speak, which Node to use.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
