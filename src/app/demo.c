@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -140,6 +141,10 @@ enum status demo_start(struct config *c, struct demo *ret, struct error *err)
     if (s != STATUS_OK) {
         demo_stop(&d);
         return s;
+    }
+    if (isnan(c->server_latitude)) { /* in Berlin, as the map has to begin its arcs somewhere */
+        c->server_latitude = 52.52;
+        c->server_longitude = 13.405;
     }
     log_info("demo", "simulated media servers run; what is shown is invented",
              LF_TEXT("folder", folder));

@@ -1,8 +1,16 @@
 #include "app/servers.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 
 #include "base/banned.h"
+
+/* 0, 0 stands for a place that is not configured. */
+static double degrees(double configured)
+{
+    return isnan(configured) ? 0 : configured;
+}
 
 struct source_config *servers_of(const struct config *c)
 {
@@ -20,7 +28,9 @@ struct source_config *servers_of(const struct config *c)
                                         .polling_interval_us = s->polling_interval_us,
                                         .sync_interval_us = c->sync_interval,
                                         .batch_size = (unsigned)c->sync_batch_size,
-                                        .tls = {.is_unverified = s->is_tls_unverified}};
+                                        .tls = {.is_unverified = s->is_tls_unverified},
+                                        .latitude = degrees(c->server_latitude),
+                                        .longitude = degrees(c->server_longitude)};
     }
     return all;
 }

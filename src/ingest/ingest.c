@@ -234,6 +234,20 @@ static struct store_value sv_degrees(const json_t *j, const char *key, double mo
                                    : (struct store_value){.kind = SV_NULL};
 }
 
+/* Where a public address is, as latitude and longitude; where it is not known they stay. */
+static void locate(const struct ingest *in, const char *address, struct store_value *latitude,
+                   struct store_value *longitude)
+{
+    struct place_found found = {0};
+    if (!*address || !in->config.lookup)
+        return;
+    in->config.lookup(in->config.lookup_ctx, address, &found);
+    if (!found.has_place)
+        return;
+    *latitude = (struct store_value){.kind = SV_DOUBLE, .d = found.latitude};
+    *longitude = (struct store_value){.kind = SV_DOUBLE, .d = found.longitude};
+}
+
 static bool is_time(int64_t us)
 {
     return us >= 0 && us <= LATEST_US;
@@ -452,6 +466,7 @@ static enum status apply_server(struct ingest *in, const json_t *j, struct error
     struct store_value v[] = {sv_int(server), sv_text(jstr(j, "kind")), sv_text(jstr(j, "name")),
                               sv_text(jstr(j, "machine_id")), sv_text(jstr(j, "version")),
                               sv_degrees(j, "latitude", 90), sv_degrees(j, "longitude", 180)};
+    locate(in, jstr(j, "public_address"), &v[5], &v[6]);
     in->has_changes = true;
     return exec(in,
                 "update server set kind = coalesce($2, kind), name = coalesce($3, name),"

@@ -18,7 +18,8 @@ enum log_kind {
     LOG_LIBRARIES = 4,   /* {"server","libraries":[{"key","name","kind"}]} */
     LOG_VIEWS = 5,       /* backfill: {"server","views":[{"source_id","account_key","at_us",
                             "ended_us" or absent, item members as in an observation}]} */
-    LOG_SERVER = 6,      /* {"server","kind","name","machine_id","version","latitude","longitude"} */
+    LOG_SERVER = 6,      /* {"server","kind","name","machine_id","version"}, and where it is: either
+                            "latitude","longitude" or "public_address"; all but "server" may be absent */
 };
 
 struct log_record {

@@ -1,5 +1,6 @@
 #include "sources/source.h"
 
+#include <math.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -209,6 +210,27 @@ void source_set_percent(struct source *s, int percent)
     changed(s);
 }
 
+static bool has_configured_place(const struct source *s)
+{
+    return fpclassify(s->config->latitude) != FP_ZERO || fpclassify(s->config->longitude) != FP_ZERO;
+}
+
+void source_set_public_address(struct source *s, const char *address)
+{
+    if (has_configured_place(s) || (s->public_address && streq(s->public_address, address)))
+        return;
+    free(s->public_address);
+    s->public_address = xstrdup(address);
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_text(&w, "server", s->config->key);
+    jw_kv_text(&w, "public_address", address);
+    jw_object_end(&w);
+    source_append(s, LOG_SERVER, &b);
+}
+
 void source_set_identity(struct source *s, const char *name, const char *machine_id,
                          const char *version)
 {
@@ -225,6 +247,10 @@ void source_set_identity(struct source *s, const char *name, const char *machine
     jw_kv_text(&w, "kind", server_kind_name(s->config->kind));
     jw_kv_text(&w, "name", s->config->name && *s->config->name ? s->config->name : name);
     jw_kv_text(&w, "machine_id", machine_id);
+    if (has_configured_place(s)) {
+        jw_kv_double(&w, "latitude", s->config->latitude);
+        jw_kv_double(&w, "longitude", s->config->longitude);
+    }
     jw_kv_text(&w, "version", version);
     jw_object_end(&w);
     source_append(s, LOG_SERVER, &b);
@@ -714,6 +740,7 @@ void source_free(struct source *s)
     tracker_free(s->tracker);
     free(s->want_key);
     free(s->machine_id);
+    free(s->public_address);
     free(s->base_url);
     free(s);
 }

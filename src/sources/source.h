@@ -30,6 +30,7 @@ struct source_config {
     int64_t sync_interval_us;    /* 0: 5 min */
     unsigned batch_size;         /* rows a page; 0: 500 */
     struct tls_options tls;
+    double latitude, longitude; /* where it is; 0, 0: not configured */
 };
 
 enum source_state {
@@ -152,6 +153,7 @@ struct source {
     struct http_call *identity;
     struct loop_timer *identity_timer;
     char *machine_id; /* NULL until known */
+    char *public_address; /* NULL until known */
 
     struct http_call *sync;
     struct loop_timer *sync_timer;
@@ -179,6 +181,8 @@ void source_append(struct source *s, enum log_kind kind, const struct buf *paylo
 /* LOG_SERVER and the name it goes by. */
 void source_set_identity(struct source *s, const char *name, const char *machine_id,
                          const char *version);
+/* What the server's network goes by on the internet: where it is, unless that is configured. */
+void source_set_public_address(struct source *s, const char *address);
 void source_set_percent(struct source *s, int percent);
 void source_keep_alive(struct source *s, int64_t interval_us);
 /* Writes one view's members (item members of `item`). TIME_NONE: no end known. */

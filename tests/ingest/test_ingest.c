@@ -37,6 +37,37 @@ static void one_play_from_the_log_to_its_row(void **state)
     log_close(l);
 }
 
+/* 203.0.113.5 is in Lisbon, all else nowhere. */
+static void lisbon(void *ctx, const char *address, struct place_found *ret)
+{
+    *ret = (struct place_found){.address_class = "public"};
+    if (streq(address, "203.0.113.5"))
+        *ret = (struct place_found){.address_class = "public", .has_place = true,
+                                    .country_code = "PT", .latitude = 38.7, .longitude = -9.1};
+}
+
+static void a_server_is_where_its_public_address_is_or_where_it_is_said_to_be(void **state)
+{
+    struct log *l = open_log("where.sqlite");
+    struct store *s = open_store("where.duckdb");
+    struct ingest_config c = {.log = l, .store = s, .knobs = knobs_default(), .lookup = lisbon};
+    struct ingest *in = NULL;
+    assert_int_equal(ingest_start(&c, &in, NULL), STATUS_OK);
+    append(l, LOG_SERVER, STR("{\"server\":\"a\",\"name\":\"A\",\"public_address\":\"203.0.113.5\"}"));
+    append(l, LOG_SERVER, STR("{\"server\":\"a\",\"public_address\":\"198.51.100.7\"}"));
+    append(l, LOG_SERVER, STR("{\"server\":\"b\",\"latitude\":-33.9,\"longitude\":151.2}"));
+    append(l, LOG_SERVER, STR("{\"server\":\"c\",\"name\":\"C\"}"));
+    assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
+    assert_int_equal(ask(s, "select count(*) from server where key = 'a' and name = 'A'"
+                            " and latitude = 38.7 and longitude = -9.1"), 1);
+    assert_int_equal(ask(s, "select count(*) from server where key = 'b' and latitude = -33.9"
+                            " and longitude = 151.2"), 1);
+    assert_int_equal(ask(s, "select count(*) from server where key = 'c' and latitude is null"), 1);
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
 static void a_view_gives_way_to_the_play_that_holds_it(void **state)
 {
     static const char views[] =
@@ -167,6 +198,7 @@ int main(void)
         /* first: it forks, and DuckDB's threads do not survive that */
         cmocka_unit_test(kill_nine_loses_and_doubles_nothing),
         cmocka_unit_test(one_play_from_the_log_to_its_row),
+        cmocka_unit_test(a_server_is_where_its_public_address_is_or_where_it_is_said_to_be),
         cmocka_unit_test(a_view_gives_way_to_the_play_that_holds_it),
         cmocka_unit_test(restarts_change_nothing),
     };

@@ -91,6 +91,30 @@ static void plex_sessions_read(void **state)
     }
 }
 
+static void plex_tells_the_public_address_of_its_own_network(void **state)
+{
+    static const struct {
+        const char *session, *address;
+    } rows[] = {
+        {"{\"Session\":{\"location\":\"lan\"},\"Player\":{\"address\":\"192.168.1.5\","
+         "\"remotePublicAddress\":\"203.0.113.5\"}}", "203.0.113.5"},
+        {"{\"Session\":{\"location\":\"wan\"},"
+         "\"Player\":{\"remotePublicAddress\":\"203.0.113.5\"}}",
+         ""},
+        {"{\"Session\":{\"location\":\"lan\"},\"Player\":{\"relayed\":1,"
+         "\"remotePublicAddress\":\"203.0.113.5\"}}", ""},
+        {"{\"Session\":{\"location\":\"lan\"},\"Player\":{\"remotePublicAddress\":\"10.0.0.1\"}}", ""},
+        {"{\"Session\":{\"location\":\"lan\"},\"Player\":null}", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_arena struct arena a = {0};
+        auto_json json_t *session = NULL;
+        assert_int_equal(json_parse(str_of(rows[i].session), 1 << 20, 20, &session, NULL),
+                         STATUS_OK);
+        assert_string_equal(plex_public_address(&a, session), rows[i].address);
+    }
+}
+
 static void mediabrowser_sessions_read(void **state)
 {
     static const struct {
@@ -173,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plex_sessions_read),
+        cmocka_unit_test(plex_tells_the_public_address_of_its_own_network),
         cmocka_unit_test(mediabrowser_sessions_read),
         cmocka_unit_test(addresses_are_told_apart),
     };

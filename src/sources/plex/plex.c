@@ -145,6 +145,9 @@ static enum status plex_snapshot(struct source *s, const json_t *root, struct ar
             (void)find_facts(plex_of(s), key, &item);
         if (plex_session_read(a, row, item, &(*ret)[*ret_count]))
             ++*ret_count;
+        const char *public_address = plex_public_address(a, row);
+        if (*public_address)
+            source_set_public_address(s, public_address);
     }
     return STATUS_OK;
 }

@@ -11,5 +11,8 @@
  * not what it holds. False when the session is none (no key). */
 bool plex_session_read(struct arena *a, const json_t *session, const json_t *source,
                        struct observation *ret);
+/* The public address of the network that the server and this session's player are both in; "" where
+ * it is not told. */
+const char *plex_public_address(struct arena *a, const json_t *session);
 /* The item's members (what, not who), from a session, a history row or metadata. */
 void plex_item_read(struct arena *a, const json_t *item, struct observation *o);

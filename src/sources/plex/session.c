@@ -349,6 +349,15 @@ static void read_place(struct arena *a, const json_t *session, struct observatio
     o->bandwidth_kbps = kbps(link, "bandwidth");
 }
 
+const char *plex_public_address(struct arena *a, const json_t *session)
+{
+    const json_t *player = jget(session, "Player");
+    const char *far = fact_address(a, jstr(player, "remotePublicAddress"));
+    bool is_near = streq(jstr(jget(session, "Session"), "location"), "lan") &&
+                   jbool(player, "relayed") != 1;
+    return is_near && *far && !fact_address_is_private(far) ? far : "";
+}
+
 static enum play_state state_of(const char *word)
 {
     if (streq(word, "paused"))
