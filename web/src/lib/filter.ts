@@ -4,7 +4,7 @@
 // What a list parameter can hold values of, in the order in which the bar shows them.
 export const listNames = [
   'users', 'server_ids', 'media_types', 'libraries', 'platforms', 'transcode_decisions',
-  'video_resolutions', 'countries', 'titles', 'players', 'video_codecs', 'audio_codecs',
+  'video_resolutions', 'countries', 'titles', 'shows', 'players', 'video_codecs', 'audio_codecs',
   'content_ratings', 'years', 'genres', 'location_types', 'cities',
 ] as const;
 export type ListName = (typeof listNames)[number];
@@ -27,8 +27,10 @@ export function rangeOf(query: URLSearchParams): Range {
   return from || to ? { kind: 'dates', from, to } : { kind: 'all' };
 }
 
+// Values stand between commas; a comma or backslash inside one has a backslash before it.
 export const valuesOf = (query: URLSearchParams, name: ListName): string[] =>
-  (query.get(name) ?? '').split(',').filter(Boolean);
+  ((query.get(name) ?? '').match(/(?:\\.|[^\\,])+/g) ?? []).map((value) => value.replace(/\\(.)/g, '$1'));
+const listed = (values: readonly string[]): string => values.map((value) => value.replace(/[\\,]/g, '\\$&')).join(',');
 
 export const searchOf = (query: URLSearchParams): string => query.get('search') ?? '';
 
@@ -54,7 +56,7 @@ function change(query: URLSearchParams, values: Record<string, string | null>): 
 }
 
 export const withValues = (query: URLSearchParams, name: ListName, values: readonly string[]): URLSearchParams =>
-  change(query, { [name]: values.join(',') });
+  change(query, { [name]: listed(values) });
 
 // Adds the value, or takes it out if it is there.
 export function withToggled(query: URLSearchParams, name: ListName, value: string): URLSearchParams {

@@ -25,6 +25,14 @@ export const places: readonly Place[] = [
     path: '/history', name: 'place.history', icon: 'history', link: 'bar', isFiltered: true, isForAdmin: false,
     load: () => import('../places/History.svelte'),
   },
+  {
+    path: '/map', name: 'place.map', icon: 'map', link: 'bar', isFiltered: true, isForAdmin: false,
+    load: () => import('../places/Map.svelte'),
+  },
+  {
+    path: '/explore', name: 'place.explore', icon: 'explore', link: 'bar', isFiltered: true, isForAdmin: false,
+    load: () => import('../places/Explore.svelte'),
+  },
 ];
 
 export const placeAt = (path: string): Place | undefined =>

@@ -240,8 +240,10 @@ export interface Meta {
 export interface Answer<Row> {
   data: Row[];
   meta: Meta;
+  // With compare=previous or year: the rows of that other span.
+  compare?: { from: string; to: string; data: Row[] };
   // With explain=1.
-  explain?: { definition: string; sql: string; values: unknown[] };
+  explain?: { definition: string; sql: string; values: { name: string; value: string | number | boolean | null }[] };
 }
 
 export type Frame =

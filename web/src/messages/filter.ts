@@ -21,6 +21,7 @@ export const filter = {
   'list.transcode_decisions': 'Playback',
   'list.video_resolutions': 'Resolution',
   'list.countries': 'Countries',
+  'list.shows': 'Show or artist',
   'list.titles': 'Title',
   'list.players': 'Player',
   'list.video_codecs': 'Video codec',

@@ -1,4 +1,6 @@
 export const places = {
   'place.now': 'Now',
   'place.history': 'History',
+  'place.map': 'Map',
+  'place.explore': 'Explore',
 } as const;

@@ -8,6 +8,8 @@ export const shared = {
   'error.request': 'Request {id}',
   'type.movie': 'Films',
   'type.episode': 'Episodes',
+  'type.show': 'Shows',
+  'type.artist': 'Artists',
   'type.track': 'Music',
   'type.live': 'Live TV',
   'type.clip': 'Clips',

@@ -1,0 +1,16 @@
+import type { ChartOf } from '../spec';
+
+export default {
+  section: 'quality',
+  order: 10,
+  query: 'transcode',
+  params: { bucket: 'auto' },
+  columns: { bucket: 'bucket', decision: 'decision', plays: 'count', watch_ms: 'duration' },
+  measures: [
+    { name: 'share', column: 'watch_ms', isShare: true },
+    { name: 'watch_ms', column: 'watch_ms' },
+    { name: 'plays', column: 'plays' },
+  ],
+  mark: { kind: 'columns', x: 'bucket', series: 'decision', filter: 'transcode_decisions' },
+  isWide: true,
+} satisfies ChartOf<'transcode'>;

@@ -1,0 +1,16 @@
+import type { ChartOf } from '../spec';
+
+export default {
+  section: 'activity',
+  order: 10,
+  query: 'trends',
+  params: { bucket: 'auto' },
+  columns: { bucket: 'bucket', media_type: 'type', plays: 'count', watch_ms: 'duration', people: 'count' },
+  measures: [
+    { name: 'plays', column: 'plays' },
+    { name: 'watch_ms', column: 'watch_ms' },
+  ],
+  mark: { kind: 'columns', x: 'bucket', series: 'media_type', filter: 'media_types' },
+  isComparable: true,
+  isWide: true,
+} satisfies ChartOf<'trends'>;

@@ -1,0 +1,15 @@
+import type { ChartOf } from '../spec';
+
+export default {
+  section: 'titles',
+  order: 20,
+  query: 'popular',
+  params: { limit: 10 },
+  columns: { title: 'text', media_type: 'type', year: 'year', people: 'count', plays: 'count', watch_ms: 'duration' },
+  measures: [
+    { name: 'people', column: 'people', params: { by: 'people' } },
+    { name: 'plays', column: 'plays', params: { by: 'plays' } },
+    { name: 'watch_ms', column: 'watch_ms', params: { by: 'watch_time' } },
+  ],
+  mark: { kind: 'bars', label: 'title', filters: [['titles', 'title_id']], tint: 'media_type' },
+} satisfies ChartOf<'popular'>;

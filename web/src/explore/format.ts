@@ -1,0 +1,51 @@
+// How values are written on Explore and Map.
+import { compact, day, number, percent } from '../lib/format';
+import { decisionName, typeName } from '../lib/names';
+import { texts } from '../lib/text';
+import { explore } from '../messages/explore';
+import type { Format, Value } from './spec';
+import { bucketText } from './time';
+
+const t = texts(explore);
+const HOUR_MS = 3_600_000;
+const unit = (name: string, digits: number) =>
+  new Intl.NumberFormat(undefined, { style: 'unit', unit: name, unitDisplay: 'narrow', maximumFractionDigits: digits });
+const hours = unit('hour', 0);
+const tenths = unit('hour', 1);
+const minutes = unit('minute', 0);
+const changes = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
+
+// Weekday 0 is Monday; 5 January 1970 was one.
+export const weekday = (n: number, style: 'long' | 'short' | 'narrow' = 'long'): string =>
+  new Intl.DateTimeFormat(undefined, { weekday: style, timeZone: 'UTC' }).format((4 + n) * 24 * HOUR_MS);
+
+// One figure, so that amounts can be compared at a glance.
+export function duration(ms: number): string {
+  if (ms < HOUR_MS) return minutes.format(ms > 0 ? Math.max(1, Math.round(ms / 60_000)) : 0);
+  return (ms < 10 * HOUR_MS ? tenths : hours).format(ms / HOUR_MS);
+}
+
+export function show(value: Value | undefined, format: Format): string {
+  if (value === null || value === undefined) return t('unknown');
+  switch (format) {
+    case 'count': return number(Number(value));
+    case 'duration': return duration(Number(value));
+    case 'share': return percent(Number(value));
+    case 'instant': return day(String(value));
+    case 'bucket': return bucketText(String(value));
+    case 'weekday': return weekday(Number(value));
+    case 'hour': return `${String(value).padStart(2, '0')}:00`;
+    case 'type': return typeName(String(value));
+    case 'decision': return decisionName(String(value));
+    case 'text':
+    case 'year': return String(value);
+  }
+}
+
+export const isAmount = (format: Format): boolean => format === 'count' || format === 'duration' || format === 'share';
+
+// Short, for an axis.
+export const short = (value: number, format: Format): string =>
+  format === 'count' ? compact(value) : show(value, format);
+
+export const change = (now: number, before: number): string => changes.format((now - before) / before);

@@ -1,0 +1,76 @@
+// What a chart is: one query of the catalogue, and how its columns become marks. Each chart is one
+// file in charts/; nothing else names it but its title in messages/explore.ts.
+import type { ListName } from '../lib/filter';
+import type { QueryName, QueryParams, QueryRows } from '../lib/queries.gen';
+import type { Meta } from '../lib/types';
+import type { explore } from '../messages/explore';
+
+export type Value = string | number | boolean | null;
+export type Row = Record<string, Value>;
+export type Params = Record<string, string>;
+type Given = Record<string, string | number>;
+
+// How a column is written.
+export type Format =
+  | 'text' | 'type' | 'decision' | 'count' | 'duration' | 'share' | 'instant' | 'bucket' | 'weekday' | 'hour' | 'year';
+
+type Named<Prefix extends string, Key = keyof typeof explore> = Key extends `${Prefix}${infer Name}` ? Name : never;
+export type ColumnName = Named<'column.'>;
+export type ChartName = Named<'chart.'>;
+
+// What may be counted: a column, and what the query is asked for it.
+export interface Measure<Column extends string = ColumnName, Asked = Given> {
+  name: Named<'by.'>;
+  column: Column & ColumnName;
+  params?: Asked;
+  // Drawn as shares of each bucket rather than as amounts.
+  isShare?: boolean;
+}
+
+// `filter` is what a click on a mark sets.
+export type Mark<Column extends string = ColumnName> =
+  // Columns over time, stacked by the values of `series`; a click on a column sets the dates.
+  | { kind: 'columns'; x: Column & ColumnName; series: Column & ColumnName; filter: ListName }
+  // One bar a row, the greatest first. `filters`: which filter takes which column's value; the first
+  // that is known counts. `tint` is the column that colours.
+  | { kind: 'bars'; label: Column & ColumnName; filters: [ListName, Column][]; tint?: Column & ColumnName }
+  // Weekdays by hours.
+  | { kind: 'grid'; row: Column; column: Column };
+export type MarkOf<Kind extends Mark['kind']> = Extract<Mark, { kind: Kind }>;
+
+interface Spec<Query extends string, Column extends string, Asked> {
+  section: 'activity' | 'people' | 'titles' | 'quality';
+  order: number;
+  query: Query;
+  params?: Asked;
+  // The columns of the table, in their order.
+  columns: Partial<Record<Column & ColumnName, Format>>;
+  measures: [Measure<Column, Asked>, ...Measure<Column, Asked>[]];
+  mark: Mark<Column>;
+  // Whether the same query over the period before is drawn under it.
+  isComparable?: boolean;
+  // Takes the width of two.
+  isWide?: boolean;
+}
+
+// A chart of one query, whose columns and parameters are held against the query's own.
+export type ChartOf<Query extends QueryName> = Spec<Query, Extract<keyof QueryRows[Query], string>, QueryParams[Query]>;
+// Any chart.
+export type ChartSpec = Spec<string, ColumnName, Given>;
+
+// What a mark component is given.
+export interface MarkProps<M extends Mark> {
+  title: string;
+  mark: M;
+  rows: Row[];
+  // The rows of the period before, when it is compared with.
+  previous: Row[];
+  meta: Meta;
+  measure: Measure;
+  columns: ChartSpec['columns'];
+  pick: (filter: Params) => void;
+}
+
+// The filter's word for a value: unknown is a value, too.
+export const filterValue = (value: Value | undefined): string =>
+  value === null || value === undefined ? 'unknown' : String(value);
