@@ -43,7 +43,8 @@ lint: setup
 	@scripts/lint $(BUILD_DIR)
 
 install: build
-	@DESTDIR=$(DESTDIR) meson install -C $(BUILD_DIR)
+	@if [ -n "$(PREFIX)" ]; then meson configure $(BUILD_DIR) -Dprefix="$(abspath $(PREFIX))"; fi
+	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD_DIR) --quiet
 
 clean:
 	rm -rf build build-* web/dist

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "app/folder.h"
+#include "app/installed.h"
 #include "app/jobs.h"
 #include "app/lock.h"
 #include "app/servers.h"
@@ -151,12 +152,12 @@ static size_t city_files(const char *path, char *ret[CITY_FILES_MAX])
 static enum status start_places(struct app *a, struct error *err)
 {
     const char *own = a->config->city_database;
-    const char *path = *own ? own : PLACES_DIR;
+    auto_free char *path = *own ? xstrdup(own) : installed_city_folder();
     char *files[CITY_FILES_MAX];
-    size_t n = *own || access(path, R_OK) == 0 ? city_files(path, files) : 0;
+    size_t n = path ? city_files(path, files) : 0;
     if (!n)
         log_warn("app", "no city database: addresses are told apart, but have no places",
-                 LF_TEXT("folder", path));
+                 LF_TEXT("folder", path ? path : "none installed"));
     enum status s = places_open((const char *const *)files, n, &a->places, err);
     for (size_t i = 0; i < n; i++)
         free(files[i]);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "app/installed.h"
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -20,32 +21,12 @@ extern char **environ;
 
 enum { READY_MAX = 8192, READY_TIMEOUT_MS = 20000 };
 
-/* The simulator lies beside the program (installed) or in the build folder's sim/. */
-static enum status find_simulator(char **ret, struct error *err)
-{
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
-        return fail_errno(err, errno, "find the program's own folder");
-    self[n] = '\0';
-    char *slash = strrchr(self, '/');
-    *slash = '\0';
-    static const char *const places[] = {"cartographus-sim", "sim/cartographus-sim"};
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        auto_free char *path = xasprintf("%s/%s", self, places[i]);
-        if (access(path, X_OK) == 0) {
-            *ret = steal_ptr(&path);
-            return STATUS_OK;
-        }
-    }
-    return fail_field(err, STATUS_NOT_FOUND, "DEMO",
-                      "DEMO=true needs cartographus-sim, which is not beside '%s/cartographus'", self);
-}
-
 static enum status start_child(struct demo *d, int *ret_output, struct error *err)
 {
-    auto_free char *path = NULL;
-    TRY(find_simulator(&path, err));
+    auto_free char *path = installed_simulator();
+    if (!path)
+        return fail_field(err, STATUS_NOT_FOUND, "DEMO",
+                          "DEMO=true needs cartographus-sim, which is not installed");
     int in[2], out[2];
     if (pipe2(in, O_CLOEXEC) != 0)
         return fail_errno(err, errno, "a pipe to the simulated servers");
