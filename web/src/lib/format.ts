@@ -12,7 +12,7 @@ const compacts = new Intl.NumberFormat(undefined, { notation: 'compact', maximum
 const shares = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
 const unit = (name: string, digits = 0) =>
   new Intl.NumberFormat(undefined, {
-    style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits,
+    style: 'unit', unit: name, unitDisplay: 'narrow', maximumFractionDigits: digits,
   });
 const hours = unit('hour');
 const minutes = unit('minute');
@@ -40,7 +40,7 @@ export function clock(ms: number): string {
   return h ? `${h}:${parts.join(':')}` : `${Number(parts[0])}:${parts[1]}`;
 }
 
-// "3 hr 12 min", "12 min", "40 sec".
+// "3h 12m", "12m", "40s".
 export function span(ms: number): string {
   const s = Math.round(Math.max(0, ms) / 1000);
   if (s < 60) return seconds.format(s);

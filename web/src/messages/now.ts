@@ -17,7 +17,7 @@ export const now = {
   'now.today_watch': 'watched today',
   'now.today_people': { one: 'person today', other: 'people today' },
   'now.transcodes': { one: '{n} transcode', other: '{n} transcodes' },
-  'now.bandwidth': 'total bandwidth',
+  'now.bandwidth': 'bandwidth',
   'now.streaming': { one: 'streaming now', other: 'streaming now' },
   'now.episode': 'S{season} · E{episode}',
   'now.source': 'Source',
