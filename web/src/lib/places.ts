@@ -33,6 +33,10 @@ export const places: readonly Place[] = [
     path: '/explore', name: 'place.explore', icon: 'explore', link: 'bar', isFiltered: true, isForAdmin: false,
     load: () => import('../places/Explore.svelte'),
   },
+  {
+    path: '/settings/import', name: 'place.import', icon: 'import', link: 'menu', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Import.svelte'),
+  },
 ];
 
 export const placeAt = (path: string): Place | undefined =>

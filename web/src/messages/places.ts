@@ -3,4 +3,5 @@ export const places = {
   'place.history': 'History',
   'place.map': 'Map',
   'place.explore': 'Explore',
+  'place.import': 'Import',
 } as const;

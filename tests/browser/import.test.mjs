@@ -1,0 +1,82 @@
+// A history is brought along by dropping a file: looked through, confirmed, shown, undone.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { binary } from '../integration/simulator.mjs';
+import { startBrowser, startDemo, until, withPage } from './browser.mjs';
+
+const ROWS = 3000;
+let demo, browser, folder, file;
+before(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+  file = path.join(folder, 'tautulli.db');
+  [demo, browser] = await Promise.all([startDemo(), startBrowser(),
+    promisify(execFile)(binary, ['tautulli', '--out', file, '--rows', String(ROWS), '--days', '300'])]);
+});
+after(async () => {
+  await browser?.close();
+  await demo?.end();
+  await rm(folder, { recursive: true });
+});
+const on = (options, act) => withPage(() => browser, () => demo, options, act);
+
+// As from a file manager.
+async function drop(page, name, bytes) {
+  const data = await page.evaluateHandle(([called, base64]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], called));
+    return transfer;
+  }, [name, bytes.toString('base64')]);
+  const zone = page.locator('label.drop');
+  for (const event of ['dragenter', 'dragover', 'drop']) await zone.dispatchEvent(event, { dataTransfer: data });
+}
+const total = async () => (await demo.ask('/plays?limit=1')).total;
+const figure = async (page, label) => Number((await page.locator('dl div').filter({ hasText: label }).locator('dd').textContent()).replaceAll(',', ''));
+
+test('a dropped database is looked through, imported when confirmed, and undone', on({}, async (page) => {
+  await page.goto('/settings/import');
+  await page.getByText('Nothing has been imported yet').waitFor();
+  const before = await total();
+  await drop(page, 'tautulli.db', await readFile(file));
+  await page.getByRole('heading', { name: 'This is what tautulli.db holds' }).waitFor();
+  const added = await figure(page, 'to add');
+  const skipped = await figure(page, 'left out');
+  assert.equal(added + skipped, ROWS);
+  assert.ok(await figure(page, 'people') > 1);
+  assert.deepEqual((await demo.ask('/import')).imports, []);
+
+  await page.getByRole('button', { name: /^Import [\d,]+ rows/ }).click();
+  await page.getByRole('heading', { name: 'tautulli.db is imported' }).waitFor({ timeout: 60000 });
+  assert.equal(await figure(page, 'added'), added);
+  await until('its plays count', async () => {
+    const value = await total();
+    return { is: value > before, value };
+  }, 15000);
+  await page.getByRole('link', { name: 'See the plays' }).click();
+  await page.getByRole('heading', { level: 1, name: 'History' }).waitFor();
+
+  await page.goto('/settings/import');
+  const line = page.getByRole('listitem').filter({ hasText: 'tautulli.db' });
+  await line.getByText('done').waitFor();
+  const with_ = await total();
+  await page.getByRole('button', { name: 'Undo the import of tautulli.db' }).click();
+  await line.getByRole('button', { name: 'Yes, undo it' }).click();
+  await line.getByText('undone').waitFor();
+  await until('its plays do not count any more', async () => {
+    const value = await total();
+    return { is: value < with_, value };
+  }, 15000);
+}));
+
+test('what is no known format is refused, and another file can be chosen', on({}, async (page, { expect }) => {
+  await page.goto('/settings/import');
+  await drop(page, 'holiday.jpg', Buffer.from('this is not a database'.repeat(100)));
+  assert.match(await page.getByRole('alert').textContent(), /format|database/);
+  expect(/400/);
+  await page.getByRole('button', { name: 'Choose another file' }).click();
+  await page.getByText('Drop a file here').waitFor();
+}));
