@@ -1,71 +1,53 @@
 /*
  * What an administrator's page may ask: first line METHOD TARGET, the rest is the body. The whole API
- * over the control socket, on an empty store. Whatever is asked: one answer, none of it a failure of
+ * over the control socket, in the real program, on an empty store. Whatever is asked: one answer, none of it a failure of
  * ours, and every refusal in the one error shape.
  */
 #include "fuzz.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "api/api.h"
-#include "auth/auth.h"
+#include "app/app.h"
 #include "base/json_read.h"
-#include "base/logger.h"
-#include "live/live.h"
-#include "store/store.h"
 
 enum { TARGET_MAX = 2048, BODY_MAX = 2048, ANSWER_MAX = 4 * 1024 * 1024 };
 
 static char folder[] = "/tmp/cartographus-fuzz-XXXXXX";
 static char socket_path[64];
 
-static void remove_folder(void)
+static struct app *app;
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char path[400];
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        unlink(path);
-    }
-    if (d)
-        closedir(d);
-    rmdir(folder);
+    return remove(path);
+}
+
+static void stop(void)
+{
+    app_stop(app);
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void start(void)
 {
     static struct config config;
-    static const char *const environment[] = {
+    static const char *environment[] = {
         "JWT_SECRET=0123456789012345678901234567890123456789", "ADMIN_USERNAME=admin",
-        "ADMIN_PASSWORD=correct horse battery", "SETUP=true", "TZ=Europe/Berlin", NULL};
-    static const struct live_config live;
+        "ADMIN_PASSWORD=correct horse battery", "SETUP=true", "TZ=Europe/Berlin",
+        "DUCKDB_MAX_MEMORY=256MB", "DUCKDB_THREADS=1", "LOG_LEVEL=error", NULL, NULL};
+    CHECK(mkdtemp(folder) != NULL);
+    environment[8] = xasprintf("DATA_DIR=%s", folder);
+    snprintf(socket_path, sizeof socket_path, "%s/%s", folder, APP_SOCKET);
     struct config_origin origin = {.environment = environment, .file = "/dev/null"};
-    struct api_config c = {.config = &config, .version = "0", .live = live_new(&live)};
-    struct auth_config a = {.path = ":memory:", .jwt_secret = environment[0],
-                            .admin_username = "admin", .admin_password = "correct horse battery",
-                            .session_timeout_us = INT64_C(3600000000)};
-    struct store_config s = {.path = ":memory:", .max_memory = "256MB", .threads = 1};
     struct error err = {0};
-    struct api *api;
-    struct http_server *server;
     char *faults;
-    logger_setup(LOG_ERROR, LOG_FORMAT_LOGFMT);
-    CHECK(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
-    snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
     CHECK(config_load(&origin, true, &config, &faults) == STATUS_OK);
     free(faults);
-    free(config.data_dir);
-    config.data_dir = xstrdup(folder);
-    CHECK(auth_open(&a, &c.auth, &err) == STATUS_OK);
-    CHECK(store_open(&s, &c.store, NULL, &err) == STATUS_OK);
-    CHECK(api_new(&c, &api, &err) == STATUS_OK);
-    struct http_server_config h = {.socket_path = socket_path, .threads = 1, .ctx = api,
-                                   .body_policy = api_body_policy, .handle = api_handle};
-    CHECK(http_server_start(&h, &server, &err) == STATUS_OK);
+    CHECK(app_start(&config, "0", APP_OFFLINE, &app, &err) == STATUS_OK);
+    CHECK(atexit(stop) == 0);
 }
 
 /* The request, with what cannot stand in a request line percent-encoded. */
