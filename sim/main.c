@@ -20,10 +20,10 @@ static void on_signal(int number)
 }
 
 enum option_key { OPT_PLEX = 1, OPT_JELLYFIN, OPT_EMBY, OPT_SEED, OPT_SESSIONS, OPT_SPEED, OPT_DAYS,
-                  OPT_PORT_BASE, OPT_OUT, OPT_ROWS, OPT_LEGACY_OFF };
+                  OPT_PORT_BASE, OPT_OUT, OPT_ROWS, OPT_LEGACY_OFF, OPT_UNTIL, OPT_SERVERS };
 
 struct settings {
-    int64_t count[3], seed, sessions, days, port_base, rows;
+    int64_t count[3], seed, sessions, days, port_base, rows, until_s, servers;
     double speed;
     const char *out;
     bool is_legacy_auth_off;
@@ -31,8 +31,12 @@ struct settings {
 
 static const char usage[] =
     "usage: cartographus-sim serve [--plex N] [--jellyfin N] [--emby N] [--seed S] [--sessions M]\n"
-    "                              [--speed X] [--days D] [--port-base P] [--legacy-auth-off]\n"
-    "       cartographus-sim tautulli --out FILE [--seed S] [--days D] [--rows N]\n";
+    "                              [--speed X] [--days D] [--until T] [--port-base P]\n"
+    "                              [--legacy-auth-off]\n"
+    "       cartographus-sim tautulli --out FILE [--seed S] [--days D] [--until T] [--rows N]\n"
+    "                              [--servers N]\n"
+    "The past are the D days before T (seconds since 1970; else now). A database made with the same\n"
+    "seed, days, T and number of servers is the past of the first server.\n";
 
 static bool read_settings(int argc, char **argv, struct settings *t)
 {
@@ -47,14 +51,18 @@ static bool read_settings(int argc, char **argv, struct settings *t)
         {"port-base", required_argument, NULL, OPT_PORT_BASE},
         {"out", required_argument, NULL, OPT_OUT},
         {"rows", required_argument, NULL, OPT_ROWS},
+        {"until", required_argument, NULL, OPT_UNTIL},
+        {"servers", required_argument, NULL, OPT_SERVERS},
         {"legacy-auth-off", no_argument, NULL, OPT_LEGACY_OFF},
         {0},
     };
-    *t = (struct settings){.seed = 1, .sessions = 4, .days = 365, .speed = 1};
+    *t = (struct settings){.seed = 1, .sessions = 4, .days = 365, .speed = 1, .servers = 1,
+                           .until_s = clock_now_us() / US_PER_S};
     int64_t *const numbers[] = {
         [OPT_PLEX] = &t->count[0], [OPT_JELLYFIN] = &t->count[1], [OPT_EMBY] = &t->count[2],
         [OPT_SEED] = &t->seed, [OPT_SESSIONS] = &t->sessions, [OPT_DAYS] = &t->days,
-        [OPT_PORT_BASE] = &t->port_base, [OPT_ROWS] = &t->rows};
+        [OPT_PORT_BASE] = &t->port_base, [OPT_ROWS] = &t->rows, [OPT_UNTIL] = &t->until_s,
+        [OPT_SERVERS] = &t->servers};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == '?')
             return false;
@@ -69,6 +77,7 @@ static bool read_settings(int argc, char **argv, struct settings *t)
             return false;
     }
     return t->days <= 36500 && t->port_base <= 65000 && t->rows <= 20000000 &&
+           t->until_s <= (int64_t)100000 * 86400 && t->servers >= 1 && t->servers <= 48 &&
            t->count[0] <= 16 && t->count[1] <= 16 && t->count[2] <= 16;
 }
 
@@ -148,7 +157,7 @@ static int serve(const struct settings *t)
         fputs(usage, stderr);
         return 2;
     }
-    m->n_past = world_history(m->world, all, m->born_us / US_PER_S, (unsigned)t->days, 0, &m->past);
+    m->n_past = world_history(m->world, all, t->until_s, (unsigned)t->days, 0, &m->past);
     enum status status = STATUS_OK;
     for (unsigned kind = 0; kind < 3; kind++)
         for (unsigned n = 0; n < t->count[kind] && status == STATUS_OK; n++)
@@ -190,8 +199,11 @@ int main(int argc, char **argv)
     if (argc >= 2 && read_settings(argc - 1, argv + 1, &t)) {
         if (streq(argv[1], "serve"))
             return serve(&t);
+        const struct tautulli_options o = {.path = t.out, .seed = (uint64_t)t.seed,
+                                           .days = (unsigned)t.days, .rows = (size_t)t.rows,
+                                           .until_s = t.until_s, .servers = (unsigned)t.servers};
         if (streq(argv[1], "tautulli") && t.out)
-            return tautulli_write(t.out, (uint64_t)t.seed, (unsigned)t.days, (size_t)t.rows);
+            return tautulli_write(&o);
     }
     fputs(usage, stderr);
     return 2;

@@ -172,4 +172,12 @@ int item_by_id(const struct sim_server *s, const char *id); /* -1: none */
 const char *id_user(const struct sim_server *s, unsigned person, char dst[static ID_MAX]);
 int user_by_id(const struct sim_server *s, const char *id);
 
-int tautulli_write(const char *path, uint64_t seed, unsigned days, size_t rows);
+/* The past of server 0 of `servers`. */
+struct tautulli_options {
+    const char *path;
+    uint64_t seed;
+    unsigned days, servers;
+    size_t rows; /* 0: as habits go; else about that many, all of them on the one server */
+    int64_t until_s;
+};
+int tautulli_write(const struct tautulli_options *o);

@@ -83,6 +83,7 @@ struct writer {
     sqlite3 *db;
     sqlite3_stmt *history, *metadata, *media;
     const struct world *world;
+    unsigned servers; /* that people have accounts on; this is the first */
 };
 
 static int64_t key_of(int item)
@@ -245,6 +246,8 @@ static bool write_users(struct writer *t)
         return false;
     bool is_ok = true;
     for (unsigned p = 0; p < t->world->n_people && is_ok; p++) {
+        if (!world_has_account(t->world, p, 0, t->servers))
+            continue;
         const struct person *who = &t->world->people[p];
         sqlite3_bind_int64(q, 1, user_of(p));
         bind_text(q, 2, who->username);
@@ -313,33 +316,50 @@ static void say_truth(const struct world *w, const struct past_play *plays, size
     puts(buf_text(&b));
 }
 
-int tautulli_write(const char *path, uint64_t seed, unsigned days, size_t rows)
+/* Leaves the plays on server 0. */
+static size_t on_first_server(struct past_play *plays, size_t n)
 {
-    size_t people = rows / ((size_t)(days ? days : 1) * 3);
-    struct world *w = world_new(seed, (unsigned)(people < 20 ? 20 : people > 5000 ? 5000 : people));
-    struct past_play *plays = NULL;
-    size_t n = world_history(w, 1, clock_now_us() / US_PER_S, days, rows, &plays);
-    struct writer t = {.world = w};
-    (void)unlink(path);
-    bool is_ok = sqlite3_open(path, &t.db) == SQLITE_OK && prepare(&t);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (plays[i].server == 0)
+            plays[kept++] = plays[i];
+    return kept;
+}
+
+static bool write_rows(struct writer *t, const struct past_play *plays, size_t n, uint64_t seed)
+{
     unsigned groups = 0;
     for (size_t i = 0; i < n; i++)
         if (plays[i].group > groups)
             groups = plays[i].group;
     auto_free int64_t *first = xcalloc((size_t)groups + 1, sizeof(*first));
     struct rng r = {mix(seed, 4)};
+    bool is_ok = true;
     for (size_t i = 0; i < n && is_ok; i++) {
         int64_t id = (int64_t)i + 1;
         if (!first[plays[i].group])
             first[plays[i].group] = id;
-        is_ok = write_row(&t, id, first[plays[i].group], &plays[i], &r);
+        is_ok = write_row(t, id, first[plays[i].group], &plays[i], &r);
     }
-    is_ok = is_ok && sqlite3_exec(t.db, "COMMIT; PRAGMA journal_mode=WAL", NULL, NULL, NULL) ==
-                         SQLITE_OK;
+    return is_ok;
+}
+
+int tautulli_write(const struct tautulli_options *o)
+{
+    size_t people = o->rows / ((size_t)(o->days ? o->days : 1) * 3);
+    struct world *w = world_new(o->seed, (unsigned)(people < 20 ? 20 : people > 5000 ? 5000 : people));
+    struct past_play *plays = NULL;
+    size_t n = world_history(w, o->servers, o->until_s, o->days, o->rows, &plays);
+    n = on_first_server(plays, n);
+    struct writer t = {.world = w, .servers = o->servers};
+    (void)unlink(o->path);
+    bool is_ok = sqlite3_open(o->path, &t.db) == SQLITE_OK && prepare(&t) &&
+                 write_rows(&t, plays, n, o->seed) &&
+                 sqlite3_exec(t.db, "COMMIT; PRAGMA journal_mode=WAL", NULL, NULL, NULL) == SQLITE_OK;
     if (is_ok)
         say_truth(w, plays, n);
     else
-        fprintf(stderr, "cartographus-sim: cannot write '%s': %s\n", path, sqlite3_errmsg(t.db));
+        fprintf(stderr, "cartographus-sim: cannot write '%s': %s\n", o->path, sqlite3_errmsg(t.db));
     sqlite3_finalize(t.history);
     sqlite3_finalize(t.metadata);
     sqlite3_finalize(t.media);

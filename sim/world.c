@@ -277,7 +277,7 @@ void world_free(struct world *w)
 
 bool world_has_account(const struct world *w, unsigned person, unsigned server, unsigned count)
 {
-    if (person == 0 || (count && person % count == server))
+    if (person == 0 || server == 0 || (count && person % count == server))
         return true;
     return mix(w->seed ^ 77, person * 64 + server) % 100 < 35;
 }

@@ -85,7 +85,8 @@ struct world {
 /* The caller frees with world_free(). */
 struct world *world_new(uint64_t seed, unsigned people);
 void world_free(struct world *w);
-/* Has this person an account on server number `server`? Everybody has at least one of `count`. */
+/* Has this person an account on server number `server` of `count`? Everybody has one on the first,
+ * some have others. */
 bool world_has_account(const struct world *w, unsigned person, unsigned server, unsigned count);
 /* The next episode, or -1 at the end of the show. */
 int world_next_episode(const struct world *w, unsigned item);

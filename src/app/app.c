@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/demo_history.h"
 #include "app/folder.h"
 #include "app/installed.h"
 #include "app/jobs.h"
@@ -43,6 +44,7 @@ struct app {
     struct source_config *sources;
     char *alive_path;
     struct collector *collector;
+    struct demo_history *demo_history;
 };
 
 static char *in_data(const struct app *a, const char *name)
@@ -349,6 +351,20 @@ static void stop_collector(struct app *a)
     free(a->sources);
 }
 
+static enum status start_demo_history(struct app *a, struct error *err)
+{
+    if (!a->config->is_demo)
+        return STATUS_OK;
+    struct demo_history_config c = {.folder = a->config->data_dir, .store = a->store,
+                                    .imports = jobs_imports(a->jobs)};
+    return demo_history_start(&c, &a->demo_history, err);
+}
+
+static void stop_demo_history(struct app *a)
+{
+    demo_history_stop(a->demo_history);
+}
+
 /* Started from top to bottom, stopped from bottom to top. Offline all but those that watch. */
 static const struct {
     const char *name;
@@ -368,6 +384,7 @@ static const struct {
     {"jobs", start_jobs, stop_jobs, false},
     {"http", start_http, stop_http, false},
     {"collector", start_collector, stop_collector, true},
+    {"demo history", start_demo_history, stop_demo_history, true},
 };
 
 static bool is_wanted(const struct app *a, size_t part)

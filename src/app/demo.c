@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "app/folder.h"
 #include "app/installed.h"
+#include "base/clock.h"
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -21,7 +23,48 @@ extern char **environ;
 
 enum { READY_MAX = 8192, READY_TIMEOUT_MS = 20000 };
 
-static enum status start_child(struct demo *d, int *ret_output, struct error *err)
+/* Made by the first demo in its folder: when the invented past ends, in seconds since 1970. It stays
+ * so, or each day's start would bring another past. */
+static const char MARK[] = "demo-until";
+
+bool demo_is_folder(const char *folder)
+{
+    auto_free char *mark = xasprintf("%s/%s", folder, MARK);
+    return access(mark, F_OK) == 0;
+}
+
+enum status demo_until(const char *folder, int64_t *ret_s, struct error *err)
+{
+    auto_free char *path = xasprintf("%s/%s", folder, MARK);
+    auto_file FILE *f = fopen(path, "re");
+    char text[32] = "";
+    if (!f)
+        return fail_errno(err, errno, "read '%s'", path);
+    if (!fgets(text, sizeof text, f) || !str_to_i64(str_trim(str_of(text)), ret_s) || *ret_s < 0)
+        return fail(err, STATUS_INVALID, "'%s' is damaged; remove the folder to begin anew", path);
+    return STATUS_OK;
+}
+
+/* Makes the folder the demo's, unless it is another's. */
+static enum status take_folder(const char *folder, struct error *err)
+{
+    auto_free char *store = xasprintf("%s/cartographus.duckdb", folder);
+    auto_free char *path = xasprintf("%s/%s", folder, MARK);
+    TRY(data_folder_prepare(folder, err));
+    if (demo_is_folder(folder))
+        return STATUS_OK;
+    if (access(store, F_OK) == 0)
+        return fail_field(err, STATUS_CONFLICT, "DEMO",
+                          "DEMO=true: '%s' holds a store that is not the demo's; move it away, or "
+                          "take another DATA_DIR", folder);
+    auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || dprintf(fd, "%lld\n", (long long)(clock_now_us() / US_PER_S)) < 0 || fsync(fd) != 0)
+        return fail_errno(err, errno, "write '%s'", path);
+    return STATUS_OK;
+}
+
+static enum status start_child(struct demo *d, int64_t until_s, int *ret_output,
+                               struct error *err)
 {
     auto_free char *path = installed_simulator();
     if (!path)
@@ -36,17 +79,16 @@ static enum status start_child(struct demo *d, int *ret_output, struct error *er
         close(in[1]);
         return fail_errno(err, why, "a pipe from the simulated servers");
     }
-    char *argv[] = {path,         xstrdup("serve"),     xstrdup("--plex"), xstrdup("1"),
-                    xstrdup("--jellyfin"), xstrdup("1"), xstrdup("--emby"), xstrdup("1"),
-                    xstrdup("--sessions"), xstrdup("6"), NULL};
+    auto_free char *until = xasprintf("--until=%lld", (long long)until_s);
+    char serve[] = "serve", plex[] = "--plex=1", jellyfin[] = "--jellyfin=1", emby[] = "--emby=1",
+         sessions[] = "--sessions=6";
+    char *argv[] = {path, serve, plex, jellyfin, emby, sessions, until, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
     int rc = posix_spawn(&d->child, path, &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
-    for (size_t i = 1; argv[i]; i++)
-        free(argv[i]);
     close(in[0]);
     close(out[1]);
     if (rc != 0) {
@@ -113,8 +155,11 @@ enum status demo_start(struct config *c, struct demo *ret, struct error *err)
     char *folder = xasprintf("%s/demo", c->data_dir);
     free(c->data_dir);
     c->data_dir = folder;
+    int64_t until_s = 0;
+    TRY(take_folder(folder, err));
+    TRY(demo_until(folder, &until_s, err));
     auto_fd int output = -1;
-    TRY(start_child(&d, &output, err));
+    TRY(start_child(&d, until_s, &output, err));
     auto_json json_t *ready = NULL;
     enum status s = read_ready(output, &ready, err);
     if (s == STATUS_OK)

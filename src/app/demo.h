@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -13,6 +15,11 @@ struct demo {
     pid_t child;
     int keep_alive; /* the child's standard input: it ends when this is closed */
 };
+
+/* Is this a demo's folder? Nothing real may be written to it, nor a demo to any other. */
+bool demo_is_folder(const char *folder);
+/* When the invented past of a demo's folder ends. */
+enum status demo_until(const char *folder, int64_t *ret_s, struct error *err);
 
 /* Starts cartographus-sim (beside the executable), points `c` at its servers and at DATA/demo.
  * Main thread, before the program's other threads. */

@@ -152,7 +152,8 @@ static enum status wait_for_end(struct control *ctl, json_t **report, struct pro
 /* OK when it is done; prints its report in any case. */
 static enum status run(struct control *ctl, int fd, const char *path, bool is_dry, struct error *err)
 {
-    struct progress p = {.is_terminal = isatty(STDERR_FILENO) == 1};
+    struct progress p = {.is_terminal = isatty(STDERR_FILENO) == 1,
+                         .told_us = clock_monotonic_us()};
     auto_json json_t *report = NULL;
     TRY(send_file(ctl, fd, path, is_dry, &p, &report, err));
     TRY(wait_for_end(ctl, &report, &p, err));

@@ -34,6 +34,9 @@ int cli_serve(struct cli *c, int argc, char **argv)
     struct demo demo = {.child = -1};
     if (s == STATUS_OK && config.is_demo)
         s = demo_start(&config, &demo, &err);
+    else if (s == STATUS_OK && demo_is_folder(config.data_dir))
+        s = fail(&err, STATUS_CONFLICT, "DATA_DIR: '%s' holds the demo's invented data; take another "
+                 "folder, or set DEMO=true with the folder above it", config.data_dir);
     if (s == STATUS_OK)
         s = app_serve(&config, c->version, &err);
     demo_stop(&demo);

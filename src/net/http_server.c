@@ -745,15 +745,17 @@ static enum status listen_at(const char *path, int *ret_fd, struct error *err)
     return STATUS_OK;
 }
 
-/* Takes over fd. Stays NULL on failure. */
+/* Takes over fd; threads 0: one, without a pool. daemon stays NULL on failure. */
 static void open_entrance(struct entrance *e, int fd, unsigned threads, unsigned most_connections)
 {
     struct http_server *s = e->server;
+    struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL},
+                                    {MHD_OPTION_END, 0, NULL}};
     e->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
             MHD_USE_ERROR_LOG,
         0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, threads ? pool : pool + 1,
         MHD_OPTION_CONNECTION_LIMIT, most_connections, MHD_OPTION_CONNECTION_TIMEOUT,
         s->config.timeout_s ? s->config.timeout_s : 75, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
