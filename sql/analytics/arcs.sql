@@ -17,15 +17,21 @@
 -- about: Only servers whose place is known (SERVER_LATITUDE and SERVER_LONGITUDE, or their public
 -- about: address) and places with coordinates. The earth is taken as a ball of 6371.0088 km.
 with seen as (
-  select server_id, place_id, play_id, person_id, sum(window_ms)::bigint as watch_ms
+  select server_id, place_id, person_id,
+    count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone) as plays, 0 as watch_ms
+  from filtered_part join address using (address_id)
+  where place_id is not null
+  group by all
+  union all
+  select server_id, place_id, person_id, 0, sum(window_ms)
   from filtered_segment join address using (address_id)
   where place_id is not null
   group by all
 ),
 counted as (
-  select s.server_id, s.place_id, count(distinct p.play_id) as plays,
-    count(distinct s.person_id) as people, sum(s.watch_ms)::bigint as watch_ms
-  from seen s left join filtered_play p using (play_id)
+  select server_id, place_id, sum(plays)::bigint as plays, count(distinct person_id) as people,
+    sum(watch_ms)::bigint as watch_ms
+  from seen
   group by all
 )
 select server_id, v.name as server, v.latitude as server_latitude,

@@ -19,9 +19,7 @@
 with plays as (
   select p.*, a.account_id is null and p.account_id is not null as has_no_account,
     t.title_id is null as has_no_title, t.year,
-    l.library_id is null and p.library_id is not null as has_no_library,
-    row_number() over (partition by p.server_id, p.account_id, p.title_id, p.started
-      order by p.play_id) as copy
+    l.library_id is null and p.library_id is not null as has_no_library
   from filtered_play p left join account a using (account_id) left join title t using (title_id)
     left join library l on l.library_id = p.library_id
 ),
@@ -47,7 +45,7 @@ of_plays as (
         or watch_ms > (epoch_us(ended) - epoch_us(started)) // 1000 + 1000),
       'duplicate': 0, 'orphaned': 0},
     {'field': 'play', 'rows': count(*), 'missing': 0, 'invalid': 0,
-      'duplicate': count(*) filter (copy > 1), 'orphaned': 0}], recursive := true)
+      'duplicate': count(*) - count(distinct hash(account_id, title_id, started)), 'orphaned': 0}], recursive := true)
   from plays
   group by server_id
 ),

@@ -12,9 +12,9 @@ with quarters as (
   from filtered_play
   group by all
   union all
-  select quarter, 0, sum(watch_us)::bigint
-  from filtered_watch
-  group by all
+  select quarter, 0, watch_us
+  from (select unnest(watch_quarters(started, ended, watch_ms, spans, from_at, to_at), recursive := true)
+    from filtered_segment, filter_window)
 ),
 placed as (
   select make_timestamptz(quarter * 900000000) at time zone $tz as local, sum(starts) as starts,

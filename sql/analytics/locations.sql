@@ -11,7 +11,7 @@
 -- column: plays int: plays that start in the period and were seen there
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
--- column: percent double?: mean of how much of the title was seen
+-- column: percent double?: mean of how far into the title a segment there came
 -- column: first_seen time?: first time in the period
 -- column: last_seen time?: last time in the period
 -- about: A play that went on at two places counts once at each; watch time is counted where it
@@ -19,25 +19,28 @@
 -- about: their own by class; so are public addresses that no database knows. Plays without any
 -- about: address, backfilled views among them, are the row without a class.
 with seen as (
-  select play_id, person_id, place_id, class, sum(window_ms)::bigint as watch_ms,
-    min(started) as first_seen, max(ended) as last_seen
-  from filtered_segment left join address using (address_id)
+  select place_id, class, person_id,
+    count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone) as plays,
+    0 as watch_ms, avg(least(100.0 * position_ms / nullif(duration_ms, 0), 100)) as percent,
+    count(least(position_ms, duration_ms)) as told, min(started) as first_seen, max(ended) as last_seen
+  from filtered_part left join address using (address_id)
   group by all
-),
-all_seen as (
-  select * from seen
-  union all by name
-  select play_id, person_id, null as place_id, null as class, 0 as watch_ms, started as first_seen,
-    ended as last_seen
+  union all
+  select place_id, class, person_id, 0, sum(window_ms), null, 0,
+    greatest(min(started), any_value(from_at)), max(ended)
+  from filtered_segment left join address using (address_id), filter_window
+  group by all
+  union all
+  select null, null, person_id, count(*), 0, null, 0, min(started), max(ended)
   from filtered_play where segments = 0
+  group by person_id
 ),
 counted as (
-  select s.place_id, case when s.place_id is null then s.class else 'public' end as class,
-    count(distinct p.play_id) as plays, count(distinct s.person_id) as people,
-    sum(s.watch_ms)::bigint as watch_ms, avg(p.percent) as percent,
-    greatest(min(s.first_seen), any_value(from_at)) as first_seen,
-    least(max(s.last_seen), any_value(to_at)) as last_seen
-  from all_seen s left join filtered_play p using (play_id), filter_window
+  select place_id, case when place_id is null then class else 'public' end as class,
+    sum(plays)::bigint as plays, count(distinct person_id) as people,
+    sum(watch_ms)::bigint as watch_ms, sum(percent * told) / nullif(sum(told), 0) as percent,
+    min(first_seen) as first_seen, least(max(last_seen), any_value(to_at)) as last_seen
+  from seen, filter_window
   group by all
 )
 select place_id, country_code, country, city, latitude, longitude, class, plays, people, watch_ms,

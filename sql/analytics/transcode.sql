@@ -21,16 +21,21 @@ with decided as (
   from quality
 ),
 started as (
-  select bucket, decision, count(distinct p.play_id) as plays
-  from filtered_play p join time_quarter on quarter = epoch_us(p.started) // 900000000
-    left join filtered_segment s using (play_id) left join decided using (quality_id)
+  select bucket, decision,
+    count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone) as plays
+  from (select play_started, play_id, quality_id, is_alone from filtered_part
+      union all
+      select started, play_id, null, true from filtered_play where segments = 0)
+    left join decided using (quality_id)
+    join time_quarter on quarter = epoch_us(play_started) // 900000000
   group by all
 ),
 watched as (
   select bucket, decision, sum(watch_us)::bigint // 1000 as watch_ms
-  from (select quarter, decision, sum(watch_us)::bigint as watch_us
-      from filtered_watch left join decided using (quality_id) group by all)
-    join time_quarter using (quarter)
+  from (select decision, unnest(watch_quarters(started, ended, watch_ms, spans, from_at, to_at),
+        recursive := true)
+      from filtered_segment left join decided using (quality_id), filter_window
+      group by decision) join time_quarter using (quarter)
   group by all
 ),
 decisions as (

@@ -12,14 +12,18 @@
 -- about: midnight is one play of the first day and watch time of both. Every media type that occurs
 -- about: in the period has a row in every bucket.
 with started as (
-  select bucket, media_type, count(*) as plays, count(distinct person_id) as people
-  from filtered_play join time_quarter on quarter = epoch_us(started) // 900000000
+  select bucket, media_type, sum(plays)::bigint as plays, count(distinct person_id) as people
+  from (select bucket, media_type, person_id, count(*) as plays
+      from filtered_play join time_quarter on quarter = epoch_us(started) // 900000000
+      group by all)
   group by all
 ),
 watched as (
   select bucket, media_type, sum(watch_us)::bigint // 1000 as watch_ms
-  from (select quarter, media_type, sum(watch_us)::bigint as watch_us
-      from filtered_watch group by all) join time_quarter using (quarter)
+  from (select media_type, unnest(watch_quarters(started, ended, watch_ms, spans, from_at, to_at),
+        recursive := true)
+      from filtered_segment, filter_window
+      group by media_type) join time_quarter using (quarter)
   group by all
 ),
 types as (

@@ -73,16 +73,28 @@ static enum status write_all(duckdb_result result, enum rows_format format, stru
     return STATUS_OK;
 }
 
-static enum status run(const struct question *q, const struct filter *f, struct store_conn *c,
-                       enum rows_format format, struct buf *out, struct error *err)
+static enum status ask(const struct question *q, const struct filter *f, struct store_conn *c,
+                       duckdb_result *ret, struct error *err)
 {
     auto_buf struct buf sql = {0};
     add_sql(question_query(q), f, question_is_explained(q), &sql);
     size_t count;
     auto_free struct store_named *values = all_values(q, f, &count);
+    return store_query_named(c, buf_text(&sql), values, count, ret, err);
+}
+
+static enum status run(const struct question *q, const struct filter *f, struct store_conn *c,
+                       enum rows_format format, struct buf *out, struct error *err)
+{
     auto_result duckdb_result result = {0};
-    TRY(store_query_named(c, buf_text(&sql), values, count, &result, err));
+    TRY(ask(q, f, c, &result, err));
     return write_all(result, format, out, err);
+}
+
+enum status answer_discard(const struct question *q, struct store_conn *c, struct error *err)
+{
+    auto_result duckdb_result result = {0};
+    return ask(q, question_filter(q), c, &result, err);
 }
 
 enum status answer_count(const struct filter *f, struct store_conn *c, int64_t *ret,

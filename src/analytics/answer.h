@@ -19,5 +19,7 @@ enum status answer_rows(const struct question *q, struct store_conn *c, struct b
 enum status answer_json(const struct question *q, struct store_conn *c,
                         const struct answer_facts *facts, int64_t started_us, struct buf *out,
                         struct error *err);
+/* Runs it and throws the rows away, for measuring. */
+enum status answer_discard(const struct question *q, struct store_conn *c, struct error *err);
 /* INTERNAL when the text cannot be prepared or gives other columns than the header says. */
 enum status answer_check(const struct question *q, struct store_conn *c, struct error *err);

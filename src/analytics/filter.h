@@ -56,13 +56,13 @@ const char *filter_time_zone(const struct filter *f);
  *                  person_id; under a segment filter watch_ms is that of the segments that match
  * filtered_segment one row a segment that passes and overlaps the window: the columns of `segment`,
  *                  person_id, media_type, and window_ms: its watch time inside the window
- * filtered_watch   one row a stretch of watching and quarter of an hour that it touches:
- *                  segment_id, play_id, person_id, server_id, title_id, media_type, quality_id,
- *                  device_id, address_id, quarter (BIGINT, epoch / 15 minutes, UTC), watch_us
- *                  inside the window; a segment may have several rows in one quarter
+ * filtered_part    one row a segment that passes, of a play in filtered_play, wherever it lies: the
+ *                  columns of `segment`, person_id, media_type, play_started, and is_alone: its play has no
+ *                  other segment. Plays by a value of their segments are counted here:
+ *                  count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone)
  *
- * A query that names filtered_watch twice gathers what it needs of it once, first: it is the dear
- * one. Hidden plays, extras and (without short=include) short ones are in none of them; backfilled
+ * Watch time by quarters of an hour is watch_quarters() over filtered_segment (src/store). Hidden
+ * plays, extras and (without short=include) short ones are in none of the relations; backfilled
  * views are in filtered_play, with kind 'view' and no watch time.
  */
 void filter_sql(const struct filter *f, struct buf *out);

@@ -331,24 +331,23 @@ static void add_overlap(const struct filter *f, const char *fact, struct buf *ou
 {
     if (has_to(f))
         buf_printf(out, "\n    and %s.started < $filter_to", fact);
-    if (has_from(f)) /* what has no length is at its start */
-        add_with(out, "\n    and (@.ended > $filter_from or @.started >= $filter_from)", fact);
+    if (has_from(f)) /* what has no length is at its start; the first condition skips row groups */
+        add_with(out, "\n    and @.ended >= $filter_from"
+                      " and (@.ended > $filter_from or @.started >= $filter_from)", fact);
 }
 
-static void add_segments(const struct filter *f, struct buf *out)
+/* " from segment s ..." with what both relations of segments ask of the segment and its play. */
+static void add_segment_rows(const struct filter *f, const char *join, struct buf *out)
 {
-    buf_puts(out, ",\nfiltered_segment as (\n  select s.*, a.person_id, t.media_type,\n    ");
-    add_window_ms(f, out);
-    buf_puts(out, " as window_ms\n  from segment s"
-                  "\n    left join account a on a.account_id = s.account_id"
-                  "\n    left join title t on t.title_id = s.title_id"
-                  "\n  where s.play_id not in (select p.play_id from play p"
-                  " where p.segments > 0 and not (");
+    buf_printf(out, "\n  from segment s"
+                    "\n    left join account a on a.account_id = s.account_id"
+                    "\n    left join title t on t.title_id = s.title_id%s"
+                    "\n  where s.play_id not in (select p.play_id from play p"
+                    " where p.segments > 0 and not (", join);
     add_play_kind(f, out);
     buf_puts(out, ")");
     add_overlap(f, "p", out);
     buf_puts(out, ")");
-    add_overlap(f, "s", out);
     if (is_active(f, ON_LIBRARY)) { /* the play's, not the segment's own */
         buf_puts(out, "\n    and s.play_id in (select p.play_id from play p where true");
         add_overlap(f, "p", out);
@@ -357,43 +356,33 @@ static void add_segments(const struct filter *f, struct buf *out)
     }
     add_fact_conditions(f, "s", out);
     add_segment_conditions(f, out);
+}
+
+static void add_segments(const struct filter *f, struct buf *out)
+{
+    buf_puts(out, ",\nfiltered_segment as (\n  select s.*, a.person_id, t.media_type,\n    ");
+    add_window_ms(f, out);
+    buf_puts(out, " as window_ms");
+    add_segment_rows(f, "", out);
+    add_overlap(f, "s", out);
     buf_puts(out, ")");
 }
 
-#define FACTS                                                                                  \
-    "segment_id, play_id, person_id, server_id, title_id, media_type, quality_id, device_id,"  \
-    " address_id"
-/* A stretch is begun_us..done_us, cut to the window at first_us and last_us. */
-#define QUARTERS "unnest(range(first_us // 900000000, (last_us - 1) // 900000000 + 1)) as quarter"
-
-/* Watch time by quarters: first the stretches of watching, then the quarters that each touches. */
-static void add_watch(const struct filter *f, struct buf *out)
+/* A play of one segment starts with it, so only the others have to be looked up. */
+static void add_parts(const struct filter *f, struct buf *out)
 {
-    auto_free char *cut = xasprintf(
-        "%s, %s", has_from(f) ? "greatest(begun_us, epoch_us($filter_from)) as first_us"
-                              : "begun_us as first_us",
-        has_to(f) ? "least(done_us, epoch_us($filter_to)) as last_us" : "done_us as last_us");
-    add_with(out,
-             ",\nfilter_span as (\n  select *, @ from (select " FACTS ", unnest(list_transform("
-             "\n    range(1, len(spans), 2), lambda i:"
-             " {'begun_us': spans[i], 'done_us': spans[i + 1]}), recursive := true)"
-             "\n    from filtered_segment where spans is not null and window_ms > 0))"
-             ",\nfilter_even as (\n  select *, @ from (select " FACTS ","
-             "\n    watch_ms * 1000 as whole_us, epoch_us(started) as begun_us,"
-             " greatest(epoch_us(ended), epoch_us(started) + 1) as done_us"
-             "\n    from filtered_segment where spans is null and window_ms > 0))",
-             cut);
-    buf_puts(out,
-             ",\nfiltered_watch as (\n  select " FACTS ", quarter,"
-             "\n    least(last_us, (quarter + 1) * 900000000)"
-             " - greatest(first_us, quarter * 900000000) as watch_us"
-             "\n  from (select *, " QUARTERS " from filter_span)"
-             "\n  union all\n  select " FACTS ", quarter,"
-             "\n    floor(whole_us * ((least(last_us, (quarter + 1) * 900000000) - begun_us)"
-             " / (done_us - begun_us)))::bigint"
-             "\n      - floor(whole_us * ((greatest(first_us, quarter * 900000000) - begun_us)"
-             " / (done_us - begun_us)))::bigint"
-             "\n  from (select *, " QUARTERS " from filter_even))");
+    buf_puts(out, ",\nfiltered_part as (\n  select s.*, a.person_id, t.media_type,"
+                  "\n    coalesce(m.started, s.started) as play_started, m.play_id is null as is_alone");
+    auto_free char *join = xasprintf(
+        "\n    left join (select p.play_id, p.started from play p where p.segments > 1%s) m"
+        " on m.play_id = s.play_id", has_from(f) ? " and p.ended >= $filter_from" : "");
+    add_segment_rows(f, join, out);
+    if (has_from(f))
+        buf_puts(out, "\n    and s.started >= $filter_from"
+                      " and coalesce(m.started, s.started) >= $filter_from");
+    if (has_to(f))
+        buf_puts(out, "\n    and coalesce(m.started, s.started) < $filter_to");
+    buf_puts(out, ")");
 }
 
 void filter_sql(const struct filter *f, struct buf *out)
@@ -403,5 +392,5 @@ void filter_sql(const struct filter *f, struct buf *out)
         add_match(f, out);
     add_plays(f, out);
     add_segments(f, out);
-    add_watch(f, out);
+    add_parts(f, out);
 }

@@ -6,16 +6,18 @@
 -- time_quarter: a quarter of an hour in which there may be something, and its bucket. time_bucket:
 -- every bucket, its name, and the instants it begins and ends at.
 time_edge as (
-  select data_first, data_last, coalesce(epoch_us(from_at) // 900000000, data_first) as first,
-    greatest(data_last, coalesce((least(epoch_us(to_at), epoch_us($now::timestamp)) - 1) // 900000000,
-      data_last)) as last
+  select *, coalesce(epoch_us(from_at) // 900000000, data_first) as first,
+    greatest(data_last, least(epoch_us(to_at) - 1, epoch_us($now::timestamp)) // 900000000) as last
   from filter_window, (
-    select epoch_us(greatest(min(started), any_value(from_at))) // 900000000 as data_first,
-      (epoch_us(least(max(ended), any_value(to_at))) - 1) // 900000000 as data_last
-    from (select started, greatest(started + interval 1 microsecond, ended) as ended
-      from filtered_segment
+    select epoch_us(min(started)) // 900000000 as data_first from filtered_play), (
+    select (epoch_us(max(ended)) - 1) // 900000000 as data_last
+    from (select greatest(started + interval 1 microsecond, ended) as ended
+      from filtered_play, filter_window where to_at is null
       union all
-      select started, started + interval 1 microsecond from filtered_play), filter_window)
+      select ended from filtered_segment, filter_window where to_at is null)), (
+    select epoch_us(min(started)) // 900000000 as store_first,
+      epoch_us(max(ended)) // 900000000 as store_last
+    from play)
 ),
 time_unit as (
   select case when $bucket <> 'auto' then $bucket when last - first <= 2 * 96 then 'hour'
@@ -25,7 +27,8 @@ time_unit as (
 ),
 time_quarter as (
   select quarter, date_trunc(unit, make_timestamptz(quarter * 900000000) at time zone $tz) as bucket
-  from (select unnest(range(data_first, data_last + 1)) as quarter from time_edge), time_unit
+  from (select unnest(range(greatest(first, store_first), least(last, store_last) + 1)) as quarter
+      from time_edge), time_unit
 ),
 time_bucket as (
   select bucket, case unit when 'hour' then strftime(bucket, '%Y-%m-%dT%H:%M')

@@ -1,0 +1,93 @@
+#include "../test.h"
+
+#include "base/mem.h"
+#include "store/cursor.h"
+#include "store/store.h"
+
+static struct store *store;
+static struct store_conn *conn;
+
+static int set_up(void **state)
+{
+    struct store_config c = {.path = ":memory:", .max_memory = "128MB", .threads = 2};
+    return store_open(&c, &store, NULL, NULL) != STATUS_OK ||
+           store_connect(store, &conn, NULL) != STATUS_OK;
+}
+
+static int tear_down(void **state)
+{
+    store_disconnect(conn);
+    store_close(store);
+    return 0;
+}
+
+static void check(const char *sql, const char *want)
+{
+    auto_cursor struct cursor r;
+    struct error err = {0};
+    if (cursor_open(conn, sql, NULL, 0, &r, &err) != STATUS_OK)
+        fail_msg("%s: %s", sql, err.text);
+    assert_true(cursor_next(&r));
+    struct str got = cursor_text(&r, 0);
+    if (!str_eq(got, str_of(want)))
+        fail_msg("%s\n  gives  %.*s\n  wanted %s", sql, (int)got.len, got.ptr, want);
+}
+
+/* Seconds from 1970 on; a quarter of an hour has 900. watch in seconds. */
+static const struct {
+    const char *what, *started, *ended, *watch, *spans, *from, *to, *want;
+} rows[] = {
+    {"evenly, over three quarters", "800", "1900", "1100", "null", "null", "null",
+     "0:100 1:900 2:100"},
+    {"half of the time, evenly", "0", "1800", "900", "null", "null", "null", "0:450 1:450"},
+    {"of no length: where it is", "1000", "1000", "30", "null", "null", "null", "1:30"},
+    {"spans, not the edges", "0", "5000", "7", "[10, 20, 890, 910, 2700, 2701]", "null", "null",
+     "0:20 1:10 3:1"},
+    {"cut at both ends", "0", "1800", "1800", "null", "600", "1000", "0:300 1:100"},
+    {"spans cut at both ends", "0", "1800", "1", "[0, 700, 950, 1800]", "600", "1000",
+     "0:100 1:50"},
+    {"outside of the window", "0", "800", "800", "null", "900", "1800", ""},
+    {"a list that is no pairs", "0", "800", "800", "[0, 5, 7]", "null", "null", "0:5"},
+    {"spans of nothing", "0", "800", "800", "[]::integer[]", "null", "null", ""},
+    {"before 1970", "-1000", "-800", "200", "null", "null", "null", "-2:100 -1:100"},
+    {"no end known", "0", "null", "10", "null", "null", "null", ""},
+};
+
+static void watch_time_lies_where_it_happened(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *sql = xasprintf(
+            "select string_agg(format('{}:{}', q.quarter, q.watch_us // 1000000), ' ' order by"
+            " q.quarter) || '' from (select unnest(watch_quarters(make_timestamp((%s) * 1000000::bigint),"
+            " make_timestamp((%s) * 1000000::bigint), (%s)::bigint * 1000,"
+            " list_transform(%s, lambda x: x::bigint * 1000000), make_timestamp((%s) * 1000000::bigint),"
+            " make_timestamp((%s) * 1000000::bigint))) as q)",
+            rows[i].started, rows[i].ended, rows[i].watch, rows[i].spans, rows[i].from, rows[i].to);
+        check(sql, rows[i].want);
+    }
+}
+
+/* Many rows in many groups over both threads: nothing is lost where states are put together. */
+static void groups_add_up(void **state)
+{
+    check("select count(*) || ' ' || sum(watch_us) // 1000000 || ' ' || max(abs(watch_us -"
+          " 5400000000)) from (select g, unnest(watch_quarters(make_timestamp(s),"
+          " make_timestamp(s + 900000000), 90000, null, null, null), recursive := true)"
+          " from (select i % 7 as g, (i // 420) * 900000000 as s from range(420 * 1000) t(i))"
+          " group by g)", "7000 37800000 0");
+    check("select count(*)::varchar from (select unnest(watch_quarters(timestamp '0001-01-01',"
+          " timestamp '0001-01-01 00:10:00', 600000, null, null, null)) union all"
+          " select unnest(watch_quarters(timestamp '9999-12-31 23:00:00',"
+          " timestamp '9999-12-31 23:10:00', 600000, null, null, null)))", "2");
+    check("select coalesce(len(watch_quarters(null, null, null, null, null, null)), 0)::varchar"
+          " from range(0)", "0");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(watch_time_lies_where_it_happened),
+        cmocka_unit_test(groups_add_up),
+    };
+    return cmocka_run_group_tests_name("store/watch_quarters", tests, set_up, tear_down);
+}
