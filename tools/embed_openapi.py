@@ -121,7 +121,7 @@ def operation(key, spec):
             continue
         found["responses"][status] = {"description": REASONS[status]} | (
             {"content": {"application/json": {"schema": schema(answer, key)}}} if answer else {})
-    if spec.get("is_query"):
+    if "format" in given:
         found["responses"]["200"]["content"] |= {
             kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
     found["responses"]["default"] = {"$ref": "#/components/responses/error"}

@@ -42,7 +42,7 @@ void request_release(struct request *r, int http_status)
     free(r);
 }
 
-static void release_no_store(struct request *r, int http_status)
+void request_release_no_store(struct request *r, int http_status)
 {
     http_add_header(r->x, "Cache-Control", "no-store");
     request_release(r, http_status);
@@ -56,7 +56,7 @@ void request_reply(struct request *r, int http_status, struct buf *json)
         request_failf(r, STATUS_TOO_LARGE, "", "the answer is too large");
         return;
     }
-    release_no_store(r, http_status);
+    request_release_no_store(r, http_status);
     size_t len = json->len;
     http_reply_take(x, http_status, "application/json; charset=utf-8", buf_steal(json), len);
 }
@@ -64,7 +64,7 @@ void request_reply(struct request *r, int http_status, struct buf *json)
 void request_no_content(struct request *r)
 {
     struct http_exchange *x = r->x;
-    release_no_store(r, 204);
+    request_release_no_store(r, 204);
     http_reply_static(x, 204, NULL, STR(""));
 }
 

@@ -63,6 +63,12 @@ static void run_request(struct worker *w, struct request *r)
     logger_set_request(NULL);
 }
 
+void pool_extend(struct request *r)
+{
+    if (r->watch != NULL)
+        set_current(r->watch, r);
+}
+
 void pool_forget(struct request *r)
 {
     struct worker *w = r->watch;

@@ -33,5 +33,7 @@ void pool_stop(struct pool *p);
 bool pool_submit(struct pool *p, struct request *r);
 /* Runs `call` in a worker with its connection; false when full. Any thread. */
 bool pool_call(struct pool *p, void (*call)(void *ctx, struct store_conn *c), void *ctx);
+/* The time limit begins anew: for a request that is made of many queries. Its worker's thread. */
+void pool_extend(struct request *r);
 /* The request leaves the watch; called before it is answered, because it ends there. */
 void pool_forget(struct request *r);

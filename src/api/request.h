@@ -28,6 +28,7 @@ struct api {
     pthread_mutex_t mutex; /* guards collector */
     struct collector *collector;
     int64_t told_version; /* ticker: data version the browsers know */
+    _Atomic bool is_exporting; /* one at a time: it keeps a query worker for long */
 };
 
 enum { REQUEST_PARAMS_MAX = 2, REQUEST_PARAM_MAX = 128 };
@@ -79,6 +80,7 @@ void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
  * handlers that answer by other means (http_reply_*, http_upgrade). */
 void request_release(struct request *r, int http_status);
+void request_release_no_store(struct request *r, int http_status); /* answers nobody may keep */
 
 /* The asker's scope, time zone and today; borrowed from the request. */
 struct filter_config request_filter_config(const struct request *r);

@@ -1,0 +1,52 @@
+/* Inside of api: plays as rows of P (docs/internals/api.md): sorted, by pages or all of them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analytics/filter.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "store/rows.h"
+#include "store/store.h"
+
+enum plays_sort { PLAYS_BY_STARTED, PLAYS_BY_WATCH, PLAYS_BY_PERSON, PLAYS_BY_TITLE,
+                  PLAYS_BY_PERCENT, PLAYS_SORTS };
+
+/* Where a page ended: its last row. */
+struct plays_place {
+    bool is_there;
+    int64_t started_us, play_id;
+    char key[32]; /* what it was sorted by, "" where unknown: a number, or the id of the name */
+};
+
+struct plays_query {
+    struct filter *filter; /* finished */
+    enum plays_sort sort;
+    bool is_ascending;
+    int64_t limit;
+    int64_t total; /* of the filter, as far as known: it only helps to find the rows; 0: unknown */
+    struct plays_place after;
+};
+
+/* A word of the `sort` parameter; false when it is none. */
+bool plays_sort_parse(const char *word, enum plays_sort *ret);
+extern const char plays_sort_words[]; /* "one of started, ..." */
+
+/* "<sort>.<direction>.<started>.<play id>.<key>" */
+enum { PLAYS_CURSOR_MAX = 128 };
+void plays_cursor_format(const struct plays_query *q, char dst[static PLAYS_CURSOR_MAX]);
+/* False when it is not one of this sort and direction. */
+bool plays_cursor_parse(struct plays_query *q, const char *text);
+
+/* Appends the next rows, at most q->limit, and moves q->after behind them; *ret_count < q->limit:
+ * there are no more. What stays as it is while pages are read comes exactly once. names: whether a
+ * CSV begins with the line of names. The connection's thread. */
+enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_format format,
+                       bool names, struct buf *out, int64_t *ret_count, struct error *err);
+enum status plays_total(struct store_conn *c, const struct filter *f, int64_t *ret,
+                        struct error *err);
+
+/* P as SQL: relations on page_key (row_id, play_id, watch_ms, person_id, title_id, server_id,
+ * library_id of the plays), columns, and what they are selected from. */
+extern const char plays_relations[], plays_columns[], plays_joins[];
