@@ -51,7 +51,7 @@ def add_query(query):
         "data": f"[row.{name}]", "explain?": "explanation",
         "compare?": {"from": "time", "to": "time", "data": f"[row.{name}]"}, "meta": "query_meta"}
     document["operations"][f"GET /analytics/{name}"] = {
-        "parameters": own + ["@filter", "format", "compare", "explain"], "is_query": True,
+        "parameters": own + ["@filter", "format", "compare", "explain"],
         "description": f"{query['title']}: {query['question']} {query['about']}",
         "200": f"answer.{name}", "304": None}
 
