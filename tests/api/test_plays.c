@@ -9,7 +9,7 @@
 
 /* 2026-03-10T12:00:00Z */
 #define NOW_US (INT64_C(1773144000) * US_PER_S)
-enum { AT_FIRST = 300, LATER = 200 };
+enum { AT_FIRST = 80, LATER = 40 };
 
 static struct store *store;
 static struct store_conn *conn;

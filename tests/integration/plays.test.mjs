@@ -27,6 +27,18 @@ async function pages(query, limit = 200) {
 }
 const ids = (rows) => rows.map((r) => r.id).sort((a, b) => a - b);
 
+// Until all three servers have told their past, and it is in the store: nothing more comes then.
+async function told() {
+  let plays, since;
+  await until('all three servers have told their past', async () => {
+    const { servers } = await get('sync/status');
+    const now = servers.map((s) => `${s.percent} ${s.plays}`).join();
+    if (now !== plays) [plays, since] = [now, Date.now()];
+    const is = servers.length === 3 && servers.every((s) => s.percent === 100 && s.plays > 10);
+    return { is: is && Date.now() - since > 3000, value: servers };
+  }, 180000);
+}
+
 before(async () => {
   const sim = await startSimulator(children);
   const [plex, jellyfin, emby] = ['plex', 'jellyfin', 'emby'].map(sim.server);
@@ -35,10 +47,7 @@ before(async () => {
     JELLYFIN_ENABLED: 'true', JELLYFIN_URL: jellyfin.url, JELLYFIN_API_KEY: jellyfin.token,
     EMBY_ENABLED: 'true', EMBY_URL: emby.url, EMBY_API_KEY: emby.token });
   headers = { cookie: await program.login() };
-  await until('all three servers have told their past', async () => {
-    const { servers, state } = await get('sync/status');
-    return { is: state === 'idle' && servers.length === 3 && servers.every((s) => s.plays > 10), value: servers };
-  }, 60000);
+  await told();
   all = await pages('short=include');
 });
 after(async () => {
