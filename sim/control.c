@@ -118,6 +118,14 @@ static int item_of(const struct sim *m, const json_t *body)
     return (int)item;
 }
 
+/* position_ms, or position_percent of the title. */
+static int64_t start_of(const struct item *i, const json_t *body)
+{
+    int64_t percent = jint(body, "position_percent", 0);
+    return percent > 0 && percent <= 100 ? i->duration_ms * percent / 100
+                                         : jint(body, "position_ms", 0);
+}
+
 static void start(struct sim *m, struct http_exchange *x, const json_t *body)
 {
     int64_t server = jint(body, "server", 0), person = jint(body, "person", 0);
@@ -133,7 +141,8 @@ static void start(struct sim *m, struct http_exchange *x, const json_t *body)
     jw_begin(&w, &b);
     struct outbox *o = outbox_new();
     pthread_mutex_lock(&m->lock);
-    struct session *s = session_start(m, (unsigned)server, (unsigned)person, (int)device, item, o);
+    struct session *s = session_start(m, (unsigned)server, (unsigned)person, (int)device, item,
+                                      start_of(&m->world->items[item], body), o);
     if (s) {
         s->is_scripted = true;
         s->stop_at_ms = jint(body, "stop_at_ms", m->world->items[item].duration_ms);

@@ -90,7 +90,7 @@ static void plan(struct sim *m, struct session *s)
 }
 
 struct session *session_start(struct sim *m, unsigned server, unsigned person, int device, int item,
-                              struct outbox *o)
+                              int64_t position_ms, struct outbox *o)
 {
     if (m->n_sessions == SESSIONS_MAX) {
         /* Forget the oldest that is over: the truth keeps the last few thousand. */
@@ -111,6 +111,8 @@ struct session *session_start(struct sim *m, unsigned server, unsigned person, i
     s->person = person;
     s->device = device >= 0 ? (unsigned)device % DEVICES_EACH : rng_below(&m->rng, DEVICES_EACH);
     s->item = item >= 0 ? (unsigned)item : world_pick(m->world, person, &m->rng);
+    s->position_ms = position_ms;
+    s->position_us = position_ms * US_PER_MS;
     s->route = world_route(m->world, person, s->device, &m->rng);
     const struct device *d = &m->world->people[person].devices[s->device];
     s->decision = world_decide(&m->world->items[s->item], d, s->route.is_lan);
@@ -192,7 +194,7 @@ static void step(struct sim *m, struct session *s, struct outbox *o)
         int next = world_next_episode(m->world, s->item);
         if (is_end && !s->is_scripted && !m->is_quiet && next >= 0 && !is_music &&
             rng_chance(&m->rng, 70))
-            session_start(m, s->server, s->person, (int)s->device, next, o);
+            session_start(m, s->server, s->person, (int)s->device, next, 0, o);
     } else if (s->state == STATE_PLAYING && s->pause_at_ms >= 0 &&
                s->position_ms >= s->pause_at_ms) {
         s->pause_at_ms = -1;
@@ -222,7 +224,7 @@ static void start_some(struct sim *m, unsigned playing, struct outbox *o)
         if (s->state != STATE_STOPPED && s->person == person && s->device == device)
             return;
     }
-    session_start(m, server, person, (int)device, -1, o);
+    session_start(m, server, person, (int)device, -1, 0, o);
 }
 
 void *engine_run(void *sim)

@@ -401,7 +401,7 @@ static struct user_data *user_data_of(const struct sim_server *s, unsigned perso
     for (size_t n = 0; n < s->sim->n_past; n++) {
         const struct past_play *p = &s->sim->past[n];
         if (p->server == s->number && p->person == person)
-            note_play(s, data, p->item, p->stopped_s * US_PER_S, p->end_ms);
+            note_play(s, data, p->item, p->stopped_s * US_PER_S + server_skew_us(s), p->end_ms);
     }
     for (unsigned n = 0; n < s->sim->n_sessions; n++) {
         const struct session *l = s->sim->sessions[n];
@@ -478,20 +478,22 @@ static int newest_first(const void *a, const void *b)
 static struct activity *activities(const struct sim_server *s, size_t *ret_count)
 {
     struct activity *all = xcalloc(2 * (s->sim->n_past + s->sim->n_sessions) + 1, sizeof(*all));
+    int64_t skew_us = server_skew_us(s);
     size_t count = 0;
     for (size_t n = 0; n < s->sim->n_past; n++) {
         const struct past_play *p = &s->sim->past[n];
         if (p->server != s->number)
             continue;
         int64_t id = (int64_t)n * 2 + 1;
-        all[count++] = (struct activity){id, p->started_s * US_PER_S, p->person, p->item, false};
-        all[count++] = (struct activity){id + 1, p->stopped_s * US_PER_S, p->person, p->item, true};
+        int64_t from_us = p->started_s * US_PER_S + skew_us, to_us = p->stopped_s * US_PER_S + skew_us;
+        all[count++] = (struct activity){id, from_us, p->person, p->item, false};
+        all[count++] = (struct activity){id + 1, to_us, p->person, p->item, true};
     }
     for (unsigned n = 0; n < s->sim->n_sessions; n++) {
         const struct session *l = s->sim->sessions[n];
         if (l->server != s->number)
             continue;
-        int64_t id = ((int64_t)s->sim->n_past + l->number) * 2 + 1, skew_us = server_skew_us(s);
+        int64_t id = ((int64_t)s->sim->n_past + l->number) * 2 + 1;
         all[count++] = (struct activity){id, l->started_us + skew_us, l->person, l->item, false};
         if (l->state == STATE_STOPPED)
             all[count++] =

@@ -582,7 +582,8 @@ static void add_history(struct sim_server *s, struct http_exchange *x, json_t *b
         const struct past_play *p = &s->sim->past[i];
         if (p->server != s->number || p->end_ms * 10 < world->items[p->item].duration_ms * 9)
             continue;
-        all[n_all++] = (struct viewing){i + 1, p->person, p->device, p->item, p->stopped_s};
+        all[n_all++] = (struct viewing){i + 1, p->person, p->device, p->item,
+                                        p->stopped_s + server_skew_us(s) / US_PER_S};
     }
     qsort(all, n_all, sizeof(*all), newest_first);
     for (const struct viewing *v = all; v < all + n_all; v++)

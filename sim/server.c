@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/logger.h"
@@ -401,7 +402,7 @@ static void answer(struct sim_server *s, struct http_exchange *x)
     bool is_denied_now = fault_of(s) == FAULT_UNAUTHORIZED;
     tell_date(s, x);
     if (is_socket_path(s, x)) {
-        if (fault_of(s) == FAULT_DROP) {
+        if (fault_of(s) == FAULT_DROP || fault_of(s) == FAULT_RESTART) {
             http_reply(x, 503, "text/html", STR("<h1>503</h1>"));
             return;
         }
@@ -566,6 +567,10 @@ void server_tend(struct sim_server *s)
     if (kind == FAULT_RESTART && !is_over && s->http) {
         cut_sockets(s);
         end_stalled(s, false);
+        /* The HTTP server has to outlive the sockets that it handed over. */
+        for (unsigned i = 0; i < 200 && ws_hub_count(s->hub) > 0; i++)
+            usleep(5000);
+        usleep(20000);
         http_server_stop(steal_ptr(&s->http));
     }
     if ((kind != FAULT_RESTART || is_over) && !s->http) {

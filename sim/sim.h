@@ -123,7 +123,7 @@ void outbox_send(struct outbox *o);
 
 /* item -1: what the person fancies; NULL when there is no room. */
 struct session *session_start(struct sim *m, unsigned server, unsigned person, int device, int item,
-                              struct outbox *o);
+                              int64_t position_ms, struct outbox *o);
 void session_pause(struct sim *m, struct session *s, struct outbox *o);
 void session_resume(struct sim *m, struct session *s, struct outbox *o);
 void session_seek(struct sim *m, struct session *s, int64_t to_ms, struct outbox *o);

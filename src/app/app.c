@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/client_id.h"
 #include "app/demo_history.h"
 #include "app/folder.h"
 #include "app/installed.h"
@@ -42,6 +43,8 @@ struct app {
     struct api *api;
     struct http_server *http;
     struct source_config *sources;
+    char client_id[CLIENT_ID_MAX];
+    struct arena positions; /* of the sources */
     char *alive_path;
     struct collector *collector;
     struct demo_history *demo_history;
@@ -325,7 +328,10 @@ static enum status start_collector(struct app *a, struct error *err)
     const struct config *c = a->config;
     if (c->server_count == 0)
         return STATUS_OK;
-    a->sources = servers_of(c);
+    TRY(client_id_ensure(c->data_dir, a->client_id, err));
+    a->sources = servers_of(c, a->client_id);
+    for (unsigned i = 0; i < c->server_count; i++)
+        a->sources[i].position = ingest_position(a->ingest, c->servers[i].key, &a->positions);
     auto_arena struct arena texts = {0};
     size_t open_count = 0;
     const struct observation *open = ingest_open_sessions(a->ingest, &texts, &open_count);
@@ -348,6 +354,7 @@ static void stop_collector(struct app *a)
     api_set_collector(a->api, NULL);
     collector_stop(a->collector);
     free(a->alive_path);
+    arena_done(&a->positions);
     free(a->sources);
 }
 

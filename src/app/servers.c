@@ -12,7 +12,7 @@ static double degrees(double configured)
     return isnan(configured) ? 0 : configured;
 }
 
-struct source_config *servers_of(const struct config *c)
+struct source_config *servers_of(const struct config *c, const char *client_id)
 {
     struct source_config *all = xcalloc(c->server_count + 1, sizeof *all);
     for (unsigned i = 0; i < c->server_count; i++) {
@@ -22,7 +22,7 @@ struct source_config *servers_of(const struct config *c)
                                         .name = s->name,
                                         .url = s->url,
                                         .token = s->token,
-                                        .client_id = "cartographus",
+                                        .client_id = client_id,
                                         .is_realtime = s->is_realtime,
                                         .is_polling = s->is_polling,
                                         .polling_interval_us = s->polling_interval_us,

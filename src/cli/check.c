@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "app/client_id.h"
 #include "app/folder.h"
 #include "app/servers.h"
 #include "base/mem.h"
@@ -64,7 +65,10 @@ static void say_result(const struct source_config *s, const struct probe_result 
 /* All at once; true if each is fine. */
 static bool check_servers(const struct config *c)
 {
-    auto_free struct source_config *sources = servers_of(c);
+    char client_id[CLIENT_ID_MAX];
+    if (client_id_read(c->data_dir, client_id, NULL) != STATUS_OK)
+        snprintf(client_id, sizeof client_id, "cartographus-check"); /* it makes nothing */
+    auto_free struct source_config *sources = servers_of(c, client_id);
     auto_free struct check_one *ones = xcalloc(c->server_count + 1, sizeof *ones);
     auto_free struct probe_result *results = xcalloc(c->server_count + 1, sizeof *results);
     struct checking all = {.results = results, .waiting = c->server_count};

@@ -16,6 +16,7 @@
 
 #include "base/banned.h"
 
+#define POSITION_PREFIX "backfill:" /* names of settings */
 enum { RECORD_BYTES_MAX = 64 * 1024 * 1024, CHECKPOINT_RECORDS = 20000, JOBS_MAX = 64 };
 #define CHECKPOINT_US (15 * US_PER_MIN)
 #define CHECKPOINT_AGAIN_US (30 * US_PER_S)
@@ -556,6 +557,16 @@ static enum status apply_views(struct ingest *in, const json_t *j, struct error 
     return append_close(out, err);
 }
 
+/* In the same transaction as the views before it, so that a kill loses both or neither. */
+static enum status apply_position(struct ingest *in, const struct log_record *r, const json_t *j,
+                                  struct error *err)
+{
+    auto_free char *name = xasprintf(POSITION_PREFIX "%s", jstr(j, "server"));
+    struct store_value v[] = {sv_text(name), {.kind = SV_TEXT, .s = r->payload}};
+    TRY(exec(in, "delete from setting where name = $1", v, 1, err));
+    return exec(in, "insert into setting values ($1, $2)", v, 2, err);
+}
+
 static enum status apply_record(void *ctx, const struct log_record *r, struct error *err)
 {
     struct ingest *in = ctx;
@@ -580,6 +591,8 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
         return apply_views(in, j, err);
     case LOG_SERVER:
         return apply_server(in, j, err);
+    case LOG_POSITION:
+        return apply_position(in, r, j, err);
     case LOG_OBSERVATION:
         break;
     }
@@ -1129,6 +1142,35 @@ const struct observation *ingest_open_sessions(struct ingest *in, struct arena *
         return arena_alloc(a, sizeof *l.list);
     *ret_count = l.count;
     return l.list;
+}
+
+struct position_of {
+    const char *server;
+    struct arena *arena;
+    const char *position;
+};
+
+static enum status read_position(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    (void)d;
+    struct position_of *p = ctx;
+    auto_free char *name = xasprintf(POSITION_PREFIX "%s", p->server);
+    struct store_value v[] = {sv_text(name)};
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, "select value from setting where name = $1", v, 1, &r, err));
+    if (cursor_next(&r)) {
+        struct str text = cursor_text(&r, 0);
+        p->position = arena_strndup(p->arena, text.ptr, text.len);
+    }
+    return STATUS_OK;
+}
+
+const char *ingest_position(struct ingest *in, const char *server, struct arena *a)
+{
+    struct position_of p = {.server = server, .arena = a};
+    struct error err;
+    struct job j = {.run = read_position, .ctx = &p, .is_reading = true, .err = &err};
+    return post(in, &j, &err) == STATUS_OK ? p.position : NULL;
 }
 
 bool ingest_wait(struct ingest *in, int64_t seq, int64_t timeout_us)

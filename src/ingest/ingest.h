@@ -41,6 +41,9 @@ void ingest_stop(struct ingest *i);
 /* The last observation of every session that is still open, to go on with after a restart; before
  * the collector starts. Texts live in the arena. Any thread but the writer's. */
 const struct observation *ingest_open_sessions(struct ingest *i, struct arena *a, size_t *ret_count);
+/* The newest LOG_POSITION record about a server, in the arena; NULL: none. Any thread but the
+ * writer's. */
+const char *ingest_position(struct ingest *i, const char *server, struct arena *a);
 /* Applies everything up to log position `seq` at once and waits for it; false after timeout_us.
  * Any thread but the writer's. */
 bool ingest_wait(struct ingest *i, int64_t seq, int64_t timeout_us);

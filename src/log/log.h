@@ -20,6 +20,8 @@ enum log_kind {
                             "ended_us" or absent, item members as in an observation}]} */
     LOG_SERVER = 6,      /* {"server","kind","name","machine_id","version"}, and where it is: either
                             "latitude","longitude" or "public_address"; all but "server" may be absent */
+    LOG_POSITION = 7,    /* a backfill ended: {"server","machine_id","position":{...}}, the source's
+                            own note of how far it read; all its views are in the log before it */
 };
 
 struct log_record {

@@ -8,7 +8,7 @@
 
 #include "base/banned.h"
 
-enum { TICKS_PER_MS = 10000, PAIRS_MAX = 20000, IDS_A_PAGE = 40, PAGES_MAX = 5000 };
+enum { TICKS_PER_MS = 10000 };
 
 static int64_t ticks_ms(const json_t *obj, const char *key)
 {
@@ -251,7 +251,7 @@ static void decide(const struct mediabrowser_kind *k, struct arena *a, const jso
     o->bandwidth_kbps = o->stream_bitrate_kbps;
 }
 
-static bool is_zero_id(const char *id)
+bool mediabrowser_is_zero(const char *id)
 {
     return id[strspn(id, "0-")] == '\0';
 }
@@ -269,7 +269,7 @@ static bool read_session(const struct mediabrowser_kind *k, struct arena *a, con
     o->state = jbool(play, "IsPaused") == 1 ? PLAY_PAUSED : PLAY_PLAYING;
     o->position_ms = ticks_ms(play, "PositionTicks");
     const char *user = fact_text(a, session, "UserId");
-    if (!is_zero_id(user)) {
+    if (!mediabrowser_is_zero(user)) {
         o->account_key = user;
         o->account_name = fact_text(a, session, "UserName");
     }
@@ -300,7 +300,7 @@ void mediabrowser_sessions(const struct mediabrowser_kind *k, const json_t *arra
 
 /* --- the connection ----------------------------------------------------------------------- */
 
-static const struct mediabrowser_kind *kind_of(const struct source *s)
+const struct mediabrowser_kind *mediabrowser_kind_of(const struct source *s)
 {
     return s->ops->data;
 }
@@ -308,7 +308,7 @@ static const struct mediabrowser_kind *kind_of(const struct source *s)
 void mediabrowser_headers(struct source *s, struct source_request *r)
 {
     source_add_header(r, "Accept: application/json");
-    if (kind_of(s)->is_emby) {
+    if (mediabrowser_kind_of(s)->is_emby) {
         source_add_header(r, "X-Emby-Token: %s", s->config->token);
         return;
     }
@@ -320,7 +320,10 @@ void mediabrowser_headers(struct source *s, struct source_request *r)
 
 void mediabrowser_socket(struct source *s, struct buf *path)
 {
-    buf_puts(path, kind_of(s)->socket_path);
+    buf_puts(path, mediabrowser_kind_of(s)->socket_path);
+    if (!mediabrowser_kind_of(s)->is_emby)
+        return; /* the header says who we are */
+    buf_puts(path, "?api_key=");
     buf_add_urlencoded(path, str_of(s->config->token));
     buf_puts(path, "&deviceId=");
     buf_add_urlencoded(path, str_of(s->config->client_id));
@@ -355,7 +358,7 @@ enum source_hint mediabrowser_message(struct source *s, const json_t *root)
     auto_arena struct arena a = {0};
     struct observation *seen;
     size_t count;
-    mediabrowser_sessions(kind_of(s), data, &a, &seen, &count);
+    mediabrowser_sessions(mediabrowser_kind_of(s), data, &a, &seen, &count);
     struct tracker_hint *hints = arena_alloc(&a, (count + 1) * sizeof(*hints));
     for (size_t i = 0; i < count; i++)
         hints[i] = (struct tracker_hint){.session = seen[i].session,
@@ -363,7 +366,7 @@ enum source_hint mediabrowser_message(struct source *s, const json_t *root)
                                          .state = seen[i].state,
                                          .position_ms = seen[i].position_ms,
                                          .full = &seen[i]};
-    return tracker_hint(s->tracker, hints, count, true, clock_now_us()) ? HINT_AGREES : HINT_POLL;
+    return source_hint(s, hints, count, true);
 }
 
 enum status mediabrowser_identity(struct source *s, const json_t *root, struct error *err)
@@ -372,7 +375,7 @@ enum status mediabrowser_identity(struct source *s, const json_t *root, struct e
     if (!*id)
         return fail(err, STATUS_PROTOCOL, "the server does not say who it is");
     bool is_jellyfin = *jstr(root, "ProductName") != '\0';
-    if (is_jellyfin == kind_of(s)->is_emby)
+    if (is_jellyfin == mediabrowser_kind_of(s)->is_emby)
         return fail(err, STATUS_PROTOCOL, "this is %s server, not %s",
                     is_jellyfin ? "a Jellyfin" : "an Emby",
                     is_jellyfin ? "an Emby server" : "a Jellyfin server");
@@ -385,404 +388,6 @@ enum status mediabrowser_snapshot(struct source *s, const json_t *root, struct a
 {
     if (!json_is_array(root))
         return fail(err, STATUS_PROTOCOL, "the list of sessions is no list");
-    mediabrowser_sessions(kind_of(s), root, a, ret, ret_count);
-    return STATUS_OK;
-}
-
-/* --- backfill ----------------------------------------------------------------------------- */
-
-enum sync_step { SYNC_USERS, SYNC_LIBRARIES, SYNC_ACTIVITY, SYNC_PAIR_ITEMS, SYNC_PLAYED, SYNC_DONE };
-
-/* A start that may have found its stop. */
-struct pair {
-    char id[24];
-    char user[40];
-    char item[40];
-    int64_t at_us;
-    int64_t ended_us; /* TIME_NONE: none */
-};
-
-struct mediabrowser_sync {
-    enum sync_step step;
-    unsigned page;
-    char (*users)[40];
-    size_t user_count, user;
-    struct pair *pairs; /* newest first, as read */
-    size_t pair_count, pair_room, pair_done;
-    struct pair *stops; /* not yet matched */
-    size_t stop_count, stop_room;
-    int64_t oldest_activity_us;
-    int64_t newest_us;      /* newest activity of the last finished sync */
-    int64_t newest_seen_us; /* of this one */
-    int64_t played_since_us; /* newest LastPlayedDate of the last finished sync */
-    int64_t played_seen_us;
-};
-
-static struct mediabrowser_sync *sync_of(struct source *s)
-{
-    if (!s->vendor) {
-        struct mediabrowser_sync *y = xcalloc(1, sizeof(*y));
-        y->newest_us = y->newest_seen_us = TIME_NONE;
-        y->played_since_us = y->played_seen_us = TIME_NONE;
-        s->vendor = y;
-    }
-    return s->vendor;
-}
-
-void mediabrowser_free(struct source *s)
-{
-    struct mediabrowser_sync *y = s->vendor;
-    if (!y)
-        return;
-    free(y->users);
-    free(y->pairs);
-    free(y->stops);
-    free(y);
-    s->vendor = NULL;
-}
-
-void mediabrowser_sync_reset(struct source *s)
-{
-    struct mediabrowser_sync *y = sync_of(s);
-    y->step = SYNC_USERS;
-    y->page = 0;
-    y->user = y->user_count = 0;
-    y->pair_count = y->pair_done = y->stop_count = 0;
-    y->oldest_activity_us = INT64_MAX;
-    y->newest_seen_us = y->newest_us;
-    y->played_seen_us = y->played_since_us;
-}
-
-static unsigned page_size(const struct source *s)
-{
-    return s->config->batch_size ? s->config->batch_size : 500;
-}
-
-bool mediabrowser_sync_next(struct source *s, struct buf *path)
-{
-    struct mediabrowser_sync *y = sync_of(s);
-    const struct mediabrowser_kind *k = kind_of(s);
-    buf_puts(path, k->prefix);
-    switch (y->step) {
-    case SYNC_USERS:
-        buf_puts(path, "/Users");
-        return true;
-    case SYNC_LIBRARIES:
-        buf_puts(path, "/Library/VirtualFolders");
-        return true;
-    case SYNC_ACTIVITY:
-        buf_printf(path, "/System/ActivityLog/Entries?StartIndex=%u&Limit=%u",
-                   y->page * page_size(s), page_size(s));
-        return true;
-    case SYNC_PAIR_ITEMS:
-        buf_puts(path, "/Items?Recursive=true&Fields=ProviderIds,Genres&Ids=");
-        for (size_t i = y->pair_done; i < y->pair_count && i < y->pair_done + IDS_A_PAGE; i++) {
-            if (i > y->pair_done)
-                buf_putc(path, ',');
-            buf_add_urlencoded(path, str_of(y->pairs[i].item));
-        }
-        return true;
-    case SYNC_PLAYED:
-        if (k->is_emby)
-            buf_printf(path, "/Users/%s/Items?", y->users[y->user]);
-        else
-            buf_printf(path, "/Items?userId=%s&", y->users[y->user]);
-        buf_printf(path,
-                   "Recursive=true&Filters=IsPlayed&IncludeItemTypes=Movie,Episode,Audio&"
-                   "Fields=ProviderIds,Genres&EnableUserData=true&SortBy=DatePlayed&"
-                   "SortOrder=Descending&StartIndex=%u&Limit=%u",
-                   y->page * page_size(s), page_size(s));
-        return true;
-    case SYNC_DONE:
-        break;
-    }
-    y->newest_us = y->newest_seen_us;
-    y->played_since_us = y->played_seen_us;
-    return false;
-}
-
-static const json_t *rows_of(const json_t *root)
-{
-    return json_is_array(root) ? root : jget(root, "Items");
-}
-
-static void take_users(struct source *s, struct mediabrowser_sync *y, const json_t *rows)
-{
-    auto_buf struct buf b = {0};
-    struct json_writer w;
-    jw_begin(&w, &b);
-    jw_object(&w);
-    jw_kv_text(&w, "server", s->config->key);
-    jw_kv_array(&w, "accounts");
-    size_t count = json_array_size(rows);
-    free(y->users);
-    y->users = xcalloc(count + 1, sizeof(*y->users));
-    y->user_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *user = json_array_get(rows, i);
-        const char *id = jstr(user, "Id");
-        if (!*id || strlen(id) >= sizeof(*y->users) || id[strspn(id, "0123456789abcdefABCDEF-")])
-            continue;
-        snprintf(y->users[y->user_count++], sizeof(*y->users), "%s", id);
-        jw_object(&w);
-        jw_kv_text(&w, "key", id);
-        jw_kv_text(&w, "name", jstr(user, "Name"));
-        jw_kv_text(&w, "email", "");
-        jw_kv_bool(&w, "is_owner", jbool(jget(user, "Policy"), "IsAdministrator") == 1);
-        jw_object_end(&w);
-    }
-    jw_array_end(&w);
-    jw_object_end(&w);
-    source_append(s, LOG_ACCOUNTS, &b);
-}
-
-static const char *library_kind(const char *type)
-{
-    static const struct {
-        const char *type, *kind;
-    } kinds[] = {{"movies", "movie"}, {"tvshows", "show"}, {"music", "artist"},
-                 {"homevideos", "clip"}, {"musicvideos", "clip"}, {"photos", "photo"}};
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (streq(type, kinds[i].type))
-            return kinds[i].kind;
-    return "mixed";
-}
-
-static void take_libraries(struct source *s, const json_t *rows)
-{
-    auto_buf struct buf b = {0};
-    struct json_writer w;
-    jw_begin(&w, &b);
-    jw_object(&w);
-    jw_kv_text(&w, "server", s->config->key);
-    jw_kv_array(&w, "libraries");
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
-        char scratch[32];
-        const char *key = jtext(row, "ItemId", scratch);
-        if (!key)
-            continue;
-        jw_object(&w);
-        jw_kv_text(&w, "key", key);
-        jw_kv_text(&w, "name", jstr(row, "Name"));
-        jw_kv_text(&w, "kind", library_kind(jstr(row, "CollectionType")));
-        jw_object_end(&w);
-    }
-    jw_array_end(&w);
-    jw_object_end(&w);
-    source_append(s, LOG_LIBRARIES, &b);
-}
-
-static void push_pair(struct pair **list, size_t *count, size_t *room, const struct pair *p)
-{
-    if (*count >= PAIRS_MAX)
-        return;
-    if (*count == *room) {
-        *room = *room ? 2 * *room : 64;
-        *list = xreallocarray(*list, *room, sizeof(**list));
-    }
-    (*list)[(*count)++] = *p;
-}
-
-/* Entries come newest first, so a stop is met before its start. */
-static void take_entry(struct mediabrowser_sync *y, const json_t *row)
-{
-    char scratch[32];
-    const char *type = jstr(row, "Type");
-    struct pair p = {.ended_us = TIME_NONE};
-    if (!time_parse(str_of(jstr(row, "Date")), &p.at_us))
-        return;
-    if (p.at_us < y->oldest_activity_us)
-        y->oldest_activity_us = p.at_us;
-    if (p.at_us > y->newest_seen_us)
-        y->newest_seen_us = p.at_us;
-    bool is_stop = false;
-    if (streq(type, "VideoPlaybackStopped") || streq(type, "AudioPlaybackStopped") ||
-        streq(type, "playback.stop"))
-        is_stop = true;
-    else if (!streq(type, "VideoPlayback") && !streq(type, "AudioPlayback") &&
-             !streq(type, "playback.start"))
-        return;
-    const char *id = jtext(row, "Id", scratch);
-    snprintf(p.id, sizeof(p.id), "%s", id ? id : "");
-    snprintf(p.user, sizeof(p.user), "%s", jstr(row, "UserId"));
-    char item_scratch[32];
-    const char *item = jtext(row, "ItemId", item_scratch);
-    snprintf(p.item, sizeof(p.item), "%s", item ? item : "");
-    if (!*p.item || !*p.user || !*p.id || is_zero_id(p.item))
-        return;
-    if (is_stop) {
-        push_pair(&y->stops, &y->stop_count, &y->stop_room, &p);
-        return;
-    }
-    for (size_t i = y->stop_count; i-- > 0;) {
-        struct pair *stop = &y->stops[i];
-        if (streq(stop->user, p.user) && streq(stop->item, p.item) &&
-            stop->at_us - p.at_us < US_PER_DAY) {
-            p.ended_us = stop->at_us;
-            *stop = y->stops[--y->stop_count];
-            break;
-        }
-    }
-    /* Still open, or cut off by a restart: the live tracker or the played list knows more. */
-    if (p.ended_us != TIME_NONE)
-        push_pair(&y->pairs, &y->pair_count, &y->pair_room, &p);
-}
-
-static void after_activity(struct mediabrowser_sync *y)
-{
-    y->page = 0;
-    y->pair_done = 0;
-    if (y->pair_count)
-        y->step = SYNC_PAIR_ITEMS;
-    else
-        y->step = y->user_count ? SYNC_PLAYED : SYNC_DONE;
-    if (!y->pair_count)
-        y->oldest_activity_us = INT64_MAX;
-}
-
-static void begin_views(struct source *s, struct json_writer *w, struct buf *b)
-{
-    buf_clear(b);
-    jw_begin(w, b);
-    jw_object(w);
-    jw_kv_text(w, "server", s->config->key);
-    jw_kv_array(w, "views");
-}
-
-static void end_views(struct source *s, struct json_writer *w, struct buf *b, size_t count)
-{
-    jw_array_end(w);
-    jw_object_end(w);
-    if (count)
-        source_append(s, LOG_VIEWS, b);
-}
-
-static void take_pair_items(struct source *s, struct mediabrowser_sync *y, const json_t *rows)
-{
-    auto_buf struct buf b = {0};
-    auto_arena struct arena a = {0};
-    struct json_writer w;
-    begin_views(s, &w, &b);
-    size_t written = 0;
-    size_t until = y->pair_done + IDS_A_PAGE;
-    for (; y->pair_done < y->pair_count && y->pair_done < until; y->pair_done++) {
-        const struct pair *p = &y->pairs[y->pair_done];
-        size_t i;
-        json_t *row;
-        json_array_foreach (rows, i, row) {
-            char scratch[32];
-            const char *id = jtext(row, "Id", scratch);
-            if (!id || strcasecmp(id, p->item) != 0)
-                continue;
-            struct observation item;
-            observation_init(&item);
-            mediabrowser_item(&a, row, &item);
-            char source_id[64];
-            snprintf(source_id, sizeof(source_id), "activity:%s", p->id);
-            source_write_view(&w, source_id, p->user, p->at_us, p->ended_us, &item);
-            written++;
-            break;
-        }
-    }
-    end_views(s, &w, &b, written);
-}
-
-/* False when everything further is known already. */
-static bool take_played(struct source *s, struct mediabrowser_sync *y, const json_t *rows)
-{
-    auto_buf struct buf b = {0};
-    auto_arena struct arena a = {0};
-    struct json_writer w;
-    begin_views(s, &w, &b);
-    size_t written = 0;
-    bool is_more = true;
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row) {
-        int64_t at_us;
-        const char *date = jstr(jget(row, "UserData"), "LastPlayedDate");
-        if (!time_parse(str_of(date), &at_us) || at_us <= 0)
-            continue;
-        if (y->played_since_us != TIME_NONE && at_us < y->played_since_us) {
-            is_more = false;
-            break;
-        }
-        if (at_us > y->played_seen_us)
-            y->played_seen_us = at_us;
-        if (at_us >= y->oldest_activity_us)
-            continue; /* told by the activity log, with its end */
-        struct observation item;
-        observation_init(&item);
-        mediabrowser_item(&a, row, &item);
-        if (!*item.item_key)
-            continue;
-        char source_id[160];
-        snprintf(source_id, sizeof(source_id), "played:%s:%.48s:%lld", y->users[y->user],
-                 item.item_key, (long long)(at_us / US_PER_S));
-        source_write_view(&w, source_id, y->users[y->user], at_us, TIME_NONE, &item);
-        written++;
-    }
-    end_views(s, &w, &b, written);
-    return is_more;
-}
-
-enum status mediabrowser_sync_take(struct source *s, const json_t *root, struct error *err)
-{
-    struct mediabrowser_sync *y = sync_of(s);
-    const json_t *rows = rows_of(root);
-    if (!json_is_array(rows))
-        return fail(err, STATUS_PROTOCOL, "the answer holds no list");
-    size_t count = json_array_size(rows);
-    bool is_last = count < page_size(s) || ++y->page >= PAGES_MAX;
-    switch (y->step) {
-    case SYNC_USERS:
-        take_users(s, y, rows);
-        y->page = 0;
-        y->step = SYNC_LIBRARIES;
-        source_set_percent(s, 5);
-        break;
-    case SYNC_LIBRARIES:
-        take_libraries(s, rows);
-        y->page = 0;
-        y->step = SYNC_ACTIVITY;
-        source_set_percent(s, 10);
-        break;
-    case SYNC_ACTIVITY: {
-        bool is_known = false;
-        for (size_t i = 0; i < count; i++) {
-            const json_t *row = json_array_get(rows, i);
-            int64_t at_us;
-            /* A day of overlap: a stop may come long after the start we saw last time. */
-            if (y->newest_us != TIME_NONE && time_parse(str_of(jstr(row, "Date")), &at_us) &&
-                at_us < y->newest_us - US_PER_DAY)
-                is_known = true;
-            take_entry(y, row);
-        }
-        if (is_last || is_known)
-            after_activity(y);
-        source_set_percent(s, 15);
-        break;
-    }
-    case SYNC_PAIR_ITEMS:
-        take_pair_items(s, y, rows);
-        source_set_percent(s, 20 + (int)(40 * y->pair_done / (y->pair_count ? y->pair_count : 1)));
-        if (y->pair_done >= y->pair_count) {
-            y->page = 0;
-            y->step = y->user_count ? SYNC_PLAYED : SYNC_DONE;
-        }
-        break;
-    case SYNC_PLAYED:
-        if (!take_played(s, y, rows) || is_last) {
-            y->page = 0;
-            if (++y->user >= y->user_count)
-                y->step = SYNC_DONE;
-        }
-        source_set_percent(s, 60 + (int)(40 * y->user / (y->user_count ? y->user_count : 1)));
-        break;
-    case SYNC_DONE:
-        break;
-    }
+    mediabrowser_sessions(mediabrowser_kind_of(s), root, a, ret, ret_count);
     return STATUS_OK;
 }

@@ -9,7 +9,7 @@
 struct mediabrowser_kind {
     enum server_kind kind;
     const char *prefix;      /* in front of every route: "" or "/emby" */
-    const char *socket_path; /* "/socket?ApiKey=" */
+    const char *socket_path; /* "/socket" */
     bool is_emby;
 };
 
@@ -18,6 +18,10 @@ void mediabrowser_sessions(const struct mediabrowser_kind *k, const json_t *arra
                            struct arena *a, struct observation **ret, size_t *ret_count);
 /* An item object's members of an observation (what, not who). */
 void mediabrowser_item(struct arena *a, const json_t *item, struct observation *o);
+
+/* A user or item that is none: only zeros and dashes. */
+bool mediabrowser_is_zero(const char *id);
+const struct mediabrowser_kind *mediabrowser_kind_of(const struct source *s);
 
 /* source_ops members; `s->ops->data` is a struct mediabrowser_kind. */
 void mediabrowser_headers(struct source *s, struct source_request *r);
@@ -30,4 +34,6 @@ enum status mediabrowser_snapshot(struct source *s, const json_t *root, struct a
 bool mediabrowser_sync_next(struct source *s, struct buf *path);
 enum status mediabrowser_sync_take(struct source *s, const json_t *root, struct error *err);
 void mediabrowser_sync_reset(struct source *s);
+void mediabrowser_position_write(struct source *s, struct json_writer *w);
+void mediabrowser_position_read(struct source *s, const json_t *position);
 void mediabrowser_free(struct source *s);

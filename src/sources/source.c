@@ -11,18 +11,21 @@
 
 #define POLL_GAP_US (200 * US_PER_MS) /* a flood of notifications makes no flood of requests */
 #define RECHECK_US (2 * US_PER_S)
-#define OPEN_POLL_US (15 * US_PER_S)
-#define DOWN_POLL_US (5 * US_PER_S) /* while something plays and the socket is down */
+#define OPEN_POLL_US (5 * US_PER_S) /* a silence of OPEN_POLL_US + SLOW_US is always noticed */
 /* An answer that took longer may be about anything that happened since the last word before it. */
-#define SLOW_US (3 * US_PER_S)
+#define SLOW_US (2 * US_PER_S)
+#define LATE_US US_PER_S
 #define IDLE_POLL_US (60 * US_PER_S) /* where the socket tells, and polling is off */
 #define BACKOFF_LEAST_US US_PER_S
 #define BACKOFF_MOST_US (60 * US_PER_S)
+#define BACKOFF_OPEN_US (10 * US_PER_S) /* while it is not known what goes on with open sessions */
 #define WANTS_US (1500 * US_PER_MS)
 #define POLLING_DEFAULT_US (30 * US_PER_S)
 #define SYNC_DEFAULT_US (5 * US_PER_MIN)
 #define SYNC_RETRY_US US_PER_MIN
 #define IDENTITY_RETRY_US (30 * US_PER_S)
+/* A clock that differs by less is right: it is told to the second, and an answer takes its time. */
+#define CLOCK_RIGHT_US (5 * US_PER_S)
 
 enum {
     POLL_TIMEOUT_MS = 10000,
@@ -31,6 +34,7 @@ enum {
     SNAPSHOT_BYTES_MAX = 16 * 1024 * 1024,
     SYNC_BYTES_MAX = 64 * 1024 * 1024,
     MESSAGE_BYTES_MAX = 4 * 1024 * 1024,
+    POSITION_BYTES_MAX = 4096,
     JSON_DEPTH = 48,
     BLIND_AFTER_FAILURES = 3, /* with the socket open; without it at once */
 };
@@ -95,6 +99,18 @@ static struct http_call *fetch(struct source *s, const char *path, int64_t timeo
                                              .most_bytes = most_bytes,
                                              .tls = s->config->tls},
                       done, s);
+}
+
+static void compare_clocks(struct source *s, const struct http_answer *a)
+{
+    if (a->status != STATUS_OK || a->server_us == TIME_NONE)
+        return;
+    int64_t ahead_us = a->server_us - clock_now_us();
+    bool was_right = s->ahead_us == 0;
+    s->ahead_us = ahead_us > -CLOCK_RIGHT_US && ahead_us < CLOCK_RIGHT_US ? 0 : ahead_us;
+    if (was_right && s->ahead_us)
+        log_warn("sources", "the server's clock is wrong; its history is read by ours",
+                 LF_TEXT("server", s->config->key), LF_INT("ahead_s", s->ahead_us / US_PER_S));
 }
 
 /* The answer as JSON, or why not: refused, another code, not JSON. */
@@ -204,6 +220,17 @@ static void update_state(struct source *s, const struct error *err)
     flush(s);
 }
 
+enum source_hint source_hint(struct source *s, const struct tracker_hint *hints, size_t count,
+                             bool is_whole)
+{
+    /* From a server that does not answer, a message may be as old as its silence. */
+    if (s->poll_failures ||
+        (s->asked_us != TIME_NONE && clock_monotonic_us() - s->asked_us > LATE_US))
+        return HINT_POLL;
+    return tracker_hint(s->tracker, hints, count, is_whole, clock_now_us()) ? HINT_AGREES
+                                                                             : HINT_POLL;
+}
+
 void source_set_percent(struct source *s, int percent)
 {
     s->status.percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
@@ -231,12 +258,45 @@ void source_set_public_address(struct source *s, const char *address)
     source_append(s, LOG_SERVER, &b);
 }
 
+/* What was read of this very server before we started. */
+static void restore_position(struct source *s, const char *machine_id)
+{
+    auto_json json_t *record = NULL;
+    const char *text = s->config->position;
+    if (text && json_parse(str_of(text), POSITION_BYTES_MAX, 4, &record, NULL) == STATUS_OK &&
+        streq(jstr(record, "machine_id"), machine_id))
+        s->ops->position_read(s, jget(record, "position"));
+}
+
+static void tell_position(struct source *s)
+{
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    jw_begin(&w, &b);
+    jw_object(&w);
+    jw_kv_text(&w, "server", s->config->key);
+    jw_kv_text(&w, "machine_id", s->machine_id);
+    jw_kv_object(&w, "position");
+    s->ops->position_write(s, &w);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    if (s->position && streq(s->position, buf_text(&b)))
+        return;
+    source_append(s, LOG_POSITION, &b);
+    free(s->position);
+    s->position = buf_steal(&b);
+}
+
 void source_set_identity(struct source *s, const char *name, const char *machine_id,
                          const char *version)
 {
-    if (s->machine_id && !streq(s->machine_id, machine_id))
+    if (!s->machine_id) {
+        restore_position(s, machine_id);
+    } else if (!streq(s->machine_id, machine_id)) {
         log_warn("sources", "another server answers at this address",
                  LF_TEXT("server", s->config->key), LF_TEXT("machine_id", machine_id));
+        s->ops->position_read(s, NULL);
+    }
     free(s->machine_id);
     s->machine_id = xstrdup(machine_id);
     auto_buf struct buf b = {0};
@@ -256,8 +316,9 @@ void source_set_identity(struct source *s, const char *name, const char *machine
     source_append(s, LOG_SERVER, &b);
 }
 
-void source_write_view(struct json_writer *w, const char *source_id, const char *account_key,
-                       int64_t at_us, int64_t ended_us, const struct observation *item)
+void source_write_view(const struct source *s, struct json_writer *w, const char *source_id,
+                       const char *account_key, int64_t at_us, int64_t ended_us,
+                       const struct observation *item)
 {
     const struct {
         const char *key, *text;
@@ -287,9 +348,9 @@ void source_write_view(struct json_writer *w, const char *source_id, const char 
         {"episode", item->episode},
     };
     jw_object(w);
-    jw_kv_int(w, "at_us", at_us);
+    jw_kv_int(w, "at_us", at_us - s->ahead_us);
     if (ended_us != TIME_NONE)
-        jw_kv_int(w, "ended_us", ended_us);
+        jw_kv_int(w, "ended_us", ended_us - s->ahead_us);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (*texts[i].text)
             jw_kv_text(w, texts[i].key, texts[i].text);
@@ -314,6 +375,11 @@ static void took_identity(void *ctx, const struct http_answer *a)
     enum status status = read_answer(a, SNAPSHOT_BYTES_MAX, &root, &err);
     if (status == STATUS_OK)
         status = s->ops->identity(s, root, &err);
+    /* Only of a server that is known it is known how far its history was read. */
+    if (!s->is_sync_running && s->status.percent < 100) {
+        loop_timer_cancel(s->loop, s->sync_timer);
+        start_sync(s);
+    }
     if (status == STATUS_OK) {
         flush(s);
         return;
@@ -340,10 +406,8 @@ static void schedule_poll(struct source *s)
     int64_t every_us = s->config->polling_interval_us > 0 ? s->config->polling_interval_us
                                                           : POLLING_DEFAULT_US;
     int64_t delay_us = s->config->is_polling || !s->is_ws_open ? every_us : IDLE_POLL_US;
-    bool is_down = s->config->is_realtime && !s->is_ws_open;
-    int64_t open_us = is_down ? DOWN_POLL_US : OPEN_POLL_US;
-    if (tracker_open_count(s->tracker) && delay_us > open_us)
-        delay_us = open_us;
+    if (tracker_open_count(s->tracker) && delay_us > OPEN_POLL_US)
+        delay_us = OPEN_POLL_US;
     if (s->is_recheck_due && tracker_open_count(s->tracker)) {
         s->is_recheck_due = false;
         delay_us = RECHECK_US < delay_us ? RECHECK_US : delay_us;
@@ -368,7 +432,10 @@ static void poll_failed(struct source *s, const struct error *err)
     s->is_poll_wanted = s->is_recheck_due = false;
     s->is_hinted = s->is_hinted || s->is_announced;
     update_state(s, err);
-    poll_soon(s, failures ? backoff_us(failures - 1) : POLL_GAP_US);
+    int64_t delay_us = failures ? backoff_us(failures - 1) : POLL_GAP_US;
+    if (tracker_open_count(s->tracker) && delay_us > BACKOFF_OPEN_US)
+        delay_us = BACKOFF_OPEN_US;
+    poll_soon(s, delay_us);
 }
 
 static void apply_snapshot(struct source *s)
@@ -387,20 +454,16 @@ static void apply_snapshot(struct source *s)
     if (s->was_slow && s->last_good_us != TIME_NONE && s->coverage != SOURCE_BLIND)
         go_blind(s, s->last_good_us, "no answer in time");
     s->poll_failures = 0;
+    s->asked_us = TIME_NONE;
     s->is_unauthorized = false;
     s->was_reached = true;
     s->last_good_us = s->status.last_event_us = s->snapshot_us;
-    tracker_snapshot(s->tracker, seen, count, s->is_announced, s->snapshot_us);
+    /* A socket that was open since the last look would have told of an older change. */
+    tracker_snapshot(s->tracker, seen, count, s->is_announced || s->is_ws_steady, s->snapshot_us);
+    s->is_ws_steady = s->is_ws_open;
     update_state(s, NULL);
-    if (was_blind) {
-        if (!s->identity)
-            ask_identity(s);
-        if (!s->is_sync_running && s->status.percent < 100) {
-            loop_timer_cancel(s->loop, s->sync_timer);
-            s->sync_timer = NULL;
-            start_sync(s);
-        }
-    }
+    if (was_blind && !s->identity)
+        ask_identity(s);
     poll_over(s);
 }
 
@@ -445,6 +508,7 @@ static void took_sessions(void *ctx, const struct http_answer *a)
     if (a->status == STATUS_CANCELLED)
         return;
     s->was_reached = a->status == STATUS_OK;
+    compare_clocks(s, a);
     json_t *root = NULL;
     if (read_answer(a, SNAPSHOT_BYTES_MAX, &root, &err) != STATUS_OK) {
         poll_failed(s, &err);
@@ -453,7 +517,6 @@ static void took_sessions(void *ctx, const struct http_answer *a)
     s->snapshot = root;
     s->snapshot_us = clock_now_us();
     s->was_slow = clock_monotonic_us() - s->asked_us > SLOW_US;
-    s->asked_us = TIME_NONE;
     s->wants_until_us = clock_monotonic_us() + WANTS_US;
     next_want(s);
 }
@@ -530,7 +593,7 @@ static void socket_message(void *ctx, struct str text)
         hint = s->ops->message(s, root);
     if (hint == HINT_POLL) {
         s->is_recheck_due = s->is_hinted = true;
-        if (s->poll_failures == 0)
+        if (s->poll_failures == 0 || clock_monotonic_us() - s->polled_us >= BACKOFF_LEAST_US)
             poll_soon(s, 0);
     } else {
         if (s->asked_us == TIME_NONE && s->poll_failures == 0)
@@ -545,7 +608,7 @@ static void socket_closed(void *ctx, const struct error *why)
 {
     struct source *s = ctx;
     bool was_open = s->is_ws_open;
-    s->is_ws_open = false;
+    s->is_ws_open = s->is_ws_steady = false;
     loop_timer_cancel(s->loop, s->keep_alive);
     s->keep_alive = NULL;
     ws_close(s->loop, s->ws);
@@ -589,9 +652,11 @@ static void sync_over(struct source *s, bool is_well)
     s->is_sync_running = false;
     int64_t every_us =
         s->config->sync_interval_us > 0 ? s->config->sync_interval_us : SYNC_DEFAULT_US;
-    if (is_well)
+    if (is_well) {
+        if (s->machine_id)
+            tell_position(s);
         source_set_percent(s, 100);
-    else if (every_us > SYNC_RETRY_US)
+    } else if (every_us > SYNC_RETRY_US)
         every_us = SYNC_RETRY_US;
     s->sync_timer = loop_timer_start(s->loop, every_us, start_sync, s);
     flush(s);
@@ -740,6 +805,7 @@ void source_free(struct source *s)
     tracker_free(s->tracker);
     free(s->want_key);
     free(s->machine_id);
+    free(s->position);
     free(s->public_address);
     free(s->base_url);
     free(s);

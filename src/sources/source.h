@@ -29,6 +29,7 @@ struct source_config {
     int64_t polling_interval_us; /* 0: 30 s */
     int64_t sync_interval_us;    /* 0: 5 min */
     unsigned batch_size;         /* rows a page; 0: 500 */
+    const char *position; /* the newest LOG_POSITION record about it; NULL: none */
     struct tls_options tls;
     double latitude, longitude; /* where it is; 0, 0: not configured */
 };
@@ -95,6 +96,9 @@ struct source_ops {
     void (*sync_reset)(struct source *s);
     bool (*sync_next)(struct source *s, struct buf *path);
     enum status (*sync_take)(struct source *s, const json_t *root, struct error *err);
+    /* How far the last finished backfill read, as members of an object; NULL: nothing was read. */
+    void (*position_write)(struct source *s, struct json_writer *w);
+    void (*position_read)(struct source *s, const json_t *position);
     void (*free)(struct source *s);
 };
 
@@ -121,7 +125,7 @@ struct source {
     struct source_status status;
 
     struct ws_client *ws;
-    bool is_ws_open;
+    bool is_ws_open, is_ws_steady; /* steady: already at the last snapshot */
     unsigned ws_failures;
     struct loop_timer *ws_timer;
     struct loop_timer *keep_alive;
@@ -153,11 +157,13 @@ struct source {
     struct http_call *identity;
     struct loop_timer *identity_timer;
     char *machine_id; /* NULL until known */
+    int64_t ahead_us; /* how far the server's clock is ahead of ours; 0 where it is about right */
     char *public_address; /* NULL until known */
 
     struct http_call *sync;
     struct loop_timer *sync_timer;
     bool is_sync_running;
+    char *position; /* the LOG_POSITION record last told */
 };
 
 struct source *source_new(const struct source_config *c, struct loop *l,
@@ -183,8 +189,13 @@ void source_set_identity(struct source *s, const char *name, const char *machine
                          const char *version);
 /* What the server's network goes by on the internet: where it is, unless that is configured. */
 void source_set_public_address(struct source *s, const char *address);
+/* What a message says, if it can be believed now. */
+enum source_hint source_hint(struct source *s, const struct tracker_hint *hints, size_t count,
+                             bool is_whole);
 void source_set_percent(struct source *s, int percent);
 void source_keep_alive(struct source *s, int64_t interval_us);
-/* Writes one view's members (item members of `item`). TIME_NONE: no end known. */
-void source_write_view(struct json_writer *w, const char *source_id, const char *account_key,
-                       int64_t at_us, int64_t ended_us, const struct observation *item);
+/* Writes one view's members (item members of `item`). Times are by the server's clock and written
+ * by ours. TIME_NONE: no end known. */
+void source_write_view(const struct source *s, struct json_writer *w, const char *source_id,
+                       const char *account_key, int64_t at_us, int64_t ended_us,
+                       const struct observation *item);

@@ -15,10 +15,13 @@ export const freePort = () => new Promise((resolve) => {
   });
 });
 
-// Starts `cartographus serve` and waits until it is healthy. `more` is its further environment.
-export async function startProgram(more = {}) {
+export const newFolder = () => mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+
+// Starts `cartographus serve` and waits until it is healthy. `more` is its further environment. A
+// data folder that is given stays when it stops.
+export async function startProgram(more = {}, given = undefined) {
   const children = new Children();
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+  const folder = given ?? await newFolder();
   const port = await freePort();
   const child = children.spawn(path.join(build, 'cartographus'), ['serve'], { env: {
     PATH: process.env.PATH, DATA_DIR: folder, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port),
@@ -34,8 +37,13 @@ export async function startProgram(more = {}) {
   };
   const stop = async () => {
     await children.end();
-    await rm(folder, { recursive: true });
+    if (!given) await rm(folder, { recursive: true });
     assert.equal(child.exitCode, 0, child.text);
   };
-  return { child, folder, port, url, login, stop };
+  const kill = () => new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', resolve);
+    child.kill('SIGKILL');
+  });
+  return { child, folder, port, url, login, stop, kill };
 }

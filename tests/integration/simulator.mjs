@@ -10,7 +10,7 @@ export const binary = path.join(build, 'sim', 'cartographus-sim');
 const kill = (child) => new Promise((resolve) => {
   if (child.exitCode !== null || child.signalCode !== null) return resolve();
   child.once('exit', () => { clearTimeout(patience); resolve(); });
-  const patience = setTimeout(() => child.kill('SIGKILL'), 5000);
+  const patience = setTimeout(() => child.kill('SIGKILL'), 30000);
   child.kill('SIGTERM');
 });
 
@@ -27,24 +27,34 @@ export class Children {
   async end() { await Promise.all(this.#all.map(kill)); }
 }
 
-// One server of each kind, with nothing playing but what a test starts.
-export async function startSimulator(children) {
-  const child = children.spawn(binary,
-    ['serve', '--plex', '1', '--jellyfin', '1', '--emby', '1', '--seed', '1', '--days', '60']);
+// `each` servers of each kind, with nothing playing but what a test starts.
+export async function startSimulator(children, each = 1, days = 60) {
+  const child = children.spawn(binary, ['serve', ...['plex', 'jellyfin', 'emby'].flatMap((kind) =>
+    [`--${kind}`, String(each)]), '--seed', '1', '--sessions', '0',
+    '--days', String(days)]);
   const ready = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the simulator ended (${code}): ${child.text}`)));
   });
-  const control = async (route, body) => {
+  const control = async (route, body, method = 'POST') => {
     const answer = await fetch(ready.control + route,
-      { method: 'POST', body: body && JSON.stringify(body) });
+      { method, body: body && JSON.stringify(body) });
     assert.ok(answer.ok, `${route}: ${answer.status}`);
     return answer.json();
   };
   await control('/quiet');
   const number = (kind) => ready.servers.findIndex((s) => s.kind === kind);
   return {
+    servers: ready.servers,
+    control,
+    truth: () => control('/truth', undefined, 'GET'),
+    requests: () => control('/requests', undefined, 'GET'),
+    // The environment that makes the program watch all of them.
+    environment: () => Object.fromEntries(['plex', 'jellyfin', 'emby'].map((kind) =>
+      [`${kind.toUpperCase()}_SERVERS`, JSON.stringify(ready.servers
+        .map((s, i) => ({ ...s, name: `${kind} ${i}` })).filter((s) => s.kind === kind)
+        .map(({ url, token, name }) => ({ url, token, name })))])),
     server: (kind) => ready.servers[number(kind)],
     play: (kind, what) => control('/sessions', { server: number(kind), ...what }),
     act: (session, verb) => control(`/sessions/${session.id}/${verb}`),

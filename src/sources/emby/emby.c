@@ -6,7 +6,7 @@
 static const struct mediabrowser_kind kind = {
     .kind = SERVER_EMBY,
     .prefix = "/emby",
-    .socket_path = "/embywebsocket?api_key=",
+    .socket_path = "/embywebsocket",
     .is_emby = true,
 };
 
@@ -24,5 +24,7 @@ const struct source_ops emby_source = {
     .sync_reset = mediabrowser_sync_reset,
     .sync_next = mediabrowser_sync_next,
     .sync_take = mediabrowser_sync_take,
+    .position_write = mediabrowser_position_write,
+    .position_read = mediabrowser_position_read,
     .free = mediabrowser_free,
 };

@@ -6,7 +6,7 @@
 static const struct mediabrowser_kind kind = {
     .kind = SERVER_JELLYFIN,
     .prefix = "",
-    .socket_path = "/socket?ApiKey=",
+    .socket_path = "/socket",
     .is_emby = false,
 };
 
@@ -24,5 +24,7 @@ const struct source_ops jellyfin_source = {
     .sync_reset = mediabrowser_sync_reset,
     .sync_next = mediabrowser_sync_next,
     .sync_take = mediabrowser_sync_take,
+    .position_write = mediabrowser_position_write,
+    .position_read = mediabrowser_position_read,
     .free = mediabrowser_free,
 };

@@ -167,7 +167,7 @@ static enum source_hint take_playing(struct source *s, const json_t *row)
     if (!session || !play_state_parse(str_of(jstr(row, "state")), &h.state) ||
         h.state == PLAY_STOPPED)
         return HINT_POLL;
-    return tracker_hint(s->tracker, &h, 1, false, clock_now_us()) ? HINT_AGREES : HINT_POLL;
+    return source_hint(s, &h, 1, false);
 }
 
 static enum source_hint plex_message(struct source *s, const json_t *root)
@@ -204,6 +204,16 @@ static void plex_sync_reset(struct source *s)
     p->step = SYNC_ACCOUNTS;
     p->page = 0;
     p->newest_seen_s = p->newest_s;
+}
+
+static void plex_position_write(struct source *s, struct json_writer *w)
+{
+    jw_kv_int(w, "newest_s", plex_of(s)->newest_s);
+}
+
+static void plex_position_read(struct source *s, const json_t *position)
+{
+    plex_of(s)->newest_s = jint(position, "newest_s", 0);
 }
 
 static bool plex_sync_next(struct source *s, struct buf *path)
@@ -283,7 +293,8 @@ static void take_sections(struct source *s, const json_t *rows)
     source_append(s, LOG_LIBRARIES, &b);
 }
 
-static void write_history_row(struct json_writer *w, const json_t *row, int64_t viewed_s)
+static void write_history_row(const struct source *s, struct json_writer *w, const json_t *row,
+                              int64_t viewed_s)
 {
     auto_arena struct arena a = {0};
     struct observation item;
@@ -299,7 +310,7 @@ static void write_history_row(struct json_writer *w, const json_t *row, int64_t 
     else
         snprintf(source_id, sizeof(source_id), "viewed:%lld:%.32s:%.32s:%.48s",
                  (long long)viewed_s, account ? account : "", item.item_key, item.title);
-    source_write_view(w, source_id, account ? account : "", viewed_s * US_PER_S, TIME_NONE, &item);
+    source_write_view(s, w, source_id, account ? account : "", viewed_s * US_PER_S, TIME_NONE, &item);
 }
 
 /* False when everything further is known already. */
@@ -327,7 +338,7 @@ static bool take_history(struct source *s, struct plex *p, const json_t *rows)
             }
             if (viewed_s > p->newest_seen_s)
                 p->newest_seen_s = viewed_s;
-            write_history_row(&w, row, viewed_s);
+            write_history_row(s, &w, row, viewed_s);
             written++;
         }
         jw_array_end(&w);
@@ -392,5 +403,7 @@ const struct source_ops plex_source = {
     .sync_reset = plex_sync_reset,
     .sync_next = plex_sync_next,
     .sync_take = plex_sync_take,
+    .position_write = plex_position_write,
+    .position_read = plex_position_read,
     .free = plex_free,
 };
