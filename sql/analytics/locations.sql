@@ -21,8 +21,11 @@
 with seen as (
   select place_id, class, person_id,
     count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone) as plays,
-    0 as watch_ms, avg(least(100.0 * position_ms / nullif(duration_ms, 0), 100)) as percent,
-    count(least(position_ms, duration_ms)) as told, min(started) as first_seen, max(ended) as last_seen
+    0 as watch_ms,
+    avg(least(100.0 * position_ms / duration_ms, 100)) filter (position_ms >= 0 and duration_ms > 0)
+      as percent,
+    count(*) filter (position_ms >= 0 and duration_ms > 0) as told,
+    min(started) as first_seen, max(ended) as last_seen
   from filtered_part left join address using (address_id)
   group by all
   union all

@@ -1,0 +1,156 @@
+/*
+ * The golden data: about 5,000 plays made from a seed, in memory and in a store, and what the
+ * queries have to say about them, computed by plain loops that share no SQL with the catalogue.
+ * Local time is libc's (TZ), not the store's. One thread.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "store/store.h"
+
+enum {
+    SERVERS = 3,
+    PEOPLE = 14,
+    ACCOUNTS = 22,
+    TITLES = 260,
+    SHOWS = 8,
+    DEVICES = 30,
+    QUALITIES = 24,
+    PLACES = 25,
+    ADDRESSES = 70,
+    PLAYS = 5000,
+    SPANS_MAX = 8,
+};
+
+/* Ids count from 1; 0 is unknown. -1 is an unknown number or yes-or-no, NULL an unknown text. */
+struct w_server {
+    bool has_place;
+    double latitude, longitude;
+};
+struct w_account {
+    int server, person;
+};
+struct w_title {
+    const char *media_type, *show;
+    char title[32], full[80];
+    int year;
+};
+struct w_device {
+    const char *player, *platform;
+};
+struct w_quality {
+    const char *decision, *video, *audio, *subtitle, *container, *stream_container, *resolution;
+};
+struct w_place {
+    char city[24];
+    double latitude, longitude;
+};
+struct w_address {
+    const char *class;
+    int place;
+};
+struct w_segment {
+    int64_t id, started, ended; /* microseconds */
+    int device, quality, address;
+    int64_t watch_ms, position_ms, bandwidth_kbps, stream_kbps;
+    int64_t spans[SPANS_MAX];
+    size_t span_count; /* numbers; 0: evenly */
+};
+struct w_play {
+    int64_t id, started, ended;
+    const char *kind; /* play view extra */
+    const char *hidden_by;
+    int account, title, library; /* the account's server */
+    int64_t watch_ms, position_ms, duration_ms;
+    double percent; /* -1: unknown */
+    int is_watched;
+    bool is_short, is_open;
+    const struct w_segment *segments;
+    size_t segment_count;
+};
+struct w_coverage {
+    int server;
+    int64_t started, ended; /* TIME_NONE: still */
+    const char *state;
+};
+
+struct world {
+    struct w_server servers[SERVERS + 1];
+    struct w_account accounts[ACCOUNTS + 1];
+    struct w_title titles[TITLES + 1];
+    struct w_device devices[DEVICES + 1];
+    struct w_quality qualities[QUALITIES + 1];
+    struct w_place places[PLACES + 1];
+    struct w_address addresses[ADDRESSES + 2]; /* the last one is not in the store */
+    struct w_play plays[PLAYS];
+    size_t play_count;
+    struct w_segment *segments;
+    size_t segment_count;
+    struct w_coverage coverage[40];
+    size_t coverage_count;
+    int64_t now;
+};
+
+void world_make(struct world *w);
+void world_free(struct world *w);
+enum status world_write(const struct world *w, struct store_conn *c, struct error *err);
+
+/* What is asked, in the terms of the loops. */
+struct selection {
+    const struct world *world;
+    int64_t from, to; /* TIME_NONE: open */
+    const char *media_types; /* " movie episode "; NULL: all */
+    const char *users;       /* " 1 2 " */
+    const char *server_ids;
+    const char *platforms;   /* with " unknown " */
+    const char *decisions;
+    bool with_short;
+};
+
+static inline int server_of(const struct world *w, const struct w_play *p)
+{
+    return w->accounts[p->account].server;
+}
+
+static inline int person_of(const struct world *w, const struct w_play *p)
+{
+    return w->accounts[p->account].person;
+}
+
+/* Whether the play is one of filtered_play; of those that count at all and pass by what the whole
+ * play is (whatever its time); whether a segment passes by what it is. */
+bool selects_play(const struct selection *s, const struct w_play *p);
+bool selects_kind(const struct selection *s, const struct w_play *p);
+bool selects_segment(const struct selection *s, const struct w_segment *g);
+/* Watch time of a segment in [from, to), microseconds. */
+double watch_between(const struct w_segment *g, int64_t from, int64_t to);
+/* The same inside the selection's window. */
+double watch_selected(const struct selection *s, const struct w_segment *g);
+bool overlaps(const struct selection *s, const struct w_segment *g);
+
+/* Local time, as TZ says. */
+struct local {
+    int year, month, day, hour, weekday; /* weekday: 0 Monday */
+};
+struct local local_of(int64_t us);
+/* Midnight at which a local day begins. */
+int64_t day_begins(int year, int month, int day);
+
+/* A row: texts and numbers in the order of the query's columns. "s" text or NULL, "i" integer, "I"
+ * integer or null where negative, "f" double, "F" double or null where NaN, "t" time or TIME_NONE. */
+void add_row(json_t *rows, const char *types, ...);
+
+/* The truth of one query with these parameters ("bucket=day"). The caller owns it. */
+struct truth {
+    const char *query, *params;
+    json_t *(*rows)(const struct selection *s);
+    unsigned key_columns; /* leading columns that tell the rows apart */
+};
+extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[];

@@ -1,0 +1,163 @@
+/* The truth of the queries about places: locations, arcs. */
+#include "golden.h"
+
+#include <math.h>
+
+static const char *const classes[] = {"public", "lan", "relay", "tailscale", "unknown"};
+enum { CLASSES = 5, ROWS = PLACES + 1 + CLASSES };
+
+/* A place, a class without a place (after them), or nothing known (0). */
+static int row_of(const struct world *w, int address)
+{
+    if (!w->addresses[address].class) /* unknown, or not in the store */
+        return 0;
+    if (w->addresses[address].place)
+        return w->addresses[address].place;
+    for (int i = 0; i < CLASSES; i++)
+        if (streq(classes[i], w->addresses[address].class))
+            return PLACES + 1 + i;
+    return 0;
+}
+
+struct sums {
+    int64_t plays, first, last, told;
+    double watch_us, percent;
+    bool people[PEOPLE + 1], is_there;
+};
+
+static void see(struct sums *t, int who, int64_t from, int64_t to)
+{
+    t->first = !t->is_there || from < t->first ? from : t->first;
+    t->last = !t->is_there || to > t->last ? to : t->last;
+    t->is_there = true;
+    t->people[who] = true;
+}
+
+/* Each play counts once in each row that its segments are in. */
+static void count_play(const struct selection *s, const struct w_play *p, struct sums *rows,
+                       bool (*wants)(const struct w_address *a))
+{
+    const struct world *w = s->world;
+    bool is_counted[ROWS] = {0};
+    for (size_t k = 0; k < p->segment_count; k++) {
+        const struct w_segment *g = &p->segments[k];
+        if (!selects_segment(s, g) || !wants(&w->addresses[g->address]))
+            continue;
+        int row = row_of(w, g->address);
+        rows[row].plays += !is_counted[row];
+        is_counted[row] = true;
+        see(&rows[row], person_of(w, p), g->started, g->ended);
+        if (g->position_ms >= 0 && p->duration_ms > 0) {
+            rows[row].told++;
+            rows[row].percent += fmin(100.0 * (double)g->position_ms / (double)p->duration_ms, 100);
+        }
+    }
+}
+
+static bool wants_all(const struct w_address *a)
+{
+    return true;
+}
+
+static bool wants_placed(const struct w_address *a)
+{
+    return a->place;
+}
+
+static void count_all(const struct selection *s, struct sums *rows, int server,
+                      bool (*wants)(const struct w_address *a))
+{
+    const struct world *w = s->world;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (server && server_of(w, p) != server)
+            continue;
+        if (selects_play(s, p)) {
+            count_play(s, p, rows, wants);
+            if (!p->segment_count && wants == wants_all) {
+                rows[0].plays++;
+                see(&rows[0], person_of(w, p), p->started, p->ended);
+            }
+        }
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            if (!selects_segment(s, g) || !overlaps(s, g) || !wants(&w->addresses[g->address]))
+                continue;
+            struct sums *t = &rows[row_of(w, g->address)];
+            t->watch_us += watch_selected(s, g);
+            see(t, person_of(w, p), s->from > g->started ? s->from : g->started, g->ended);
+        }
+    }
+}
+
+static int64_t people_of(const struct sums *t)
+{
+    int64_t n = 0;
+    for (int i = 1; i <= PEOPLE; i++)
+        n += t->people[i];
+    return n;
+}
+
+static json_t *locations(const struct selection *s)
+{
+    const struct world *w = s->world;
+    struct sums all[ROWS] = {0};
+    count_all(s, all, 0, wants_all);
+    json_t *rows = json_array();
+    for (int i = 0; i < ROWS; i++) {
+        const struct sums *t = &all[i];
+        if (!t->is_there)
+            continue;
+        bool has_place = i > 0 && i <= PLACES;
+        const struct w_place *p = &w->places[has_place ? i : 0];
+        int64_t last = s->to != TIME_NONE && t->last > s->to ? s->to : t->last;
+        add_row(rows, "IsssFFsiiiFtt", has_place ? (int64_t)i : -1, has_place ? "XX" : NULL,
+                has_place ? "Country" : NULL, has_place ? p->city : NULL,
+                has_place ? p->latitude : NAN, has_place ? p->longitude : NAN,
+                has_place ? "public" : i ? classes[i - PLACES - 1] : NULL, t->plays, people_of(t),
+                (int64_t)(t->watch_us / 1000),
+                t->told ? t->percent / (double)t->told : NAN, t->first, last);
+    }
+    return rows;
+}
+
+/* By the angle between two vectors: another way than the query's. */
+static double km_between(double lat1, double lon1, double lat2, double lon2)
+{
+    const double r = M_PI / 180;
+    double a[] = {cos(lat1 * r) * cos(lon1 * r), cos(lat1 * r) * sin(lon1 * r), sin(lat1 * r)};
+    double b[] = {cos(lat2 * r) * cos(lon2 * r), cos(lat2 * r) * sin(lon2 * r), sin(lat2 * r)};
+    double cross[] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2],
+                      a[0] * b[1] - a[1] * b[0]};
+    double sine = sqrt(cross[0] * cross[0] + cross[1] * cross[1] + cross[2] * cross[2]);
+    return 6371.0088 * atan2(sine, a[0] * b[0] + a[1] * b[1] + a[2] * b[2]);
+}
+
+static json_t *arcs(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    for (int server = 1; server <= SERVERS; server++) {
+        const struct w_server *v = &w->servers[server];
+        struct sums all[ROWS] = {0};
+        if (!v->has_place)
+            continue;
+        count_all(s, all, server, wants_placed);
+        auto_free char *name = xasprintf("Server %d", server);
+        for (int i = 1; i <= PLACES; i++) {
+            const struct w_place *p = &w->places[i];
+            if (all[i].is_there)
+                add_row(rows, "isffissfffiii", (int64_t)server, name, v->latitude, v->longitude,
+                        (int64_t)i, p->city, "Country", p->latitude, p->longitude,
+                        km_between(v->latitude, v->longitude, p->latitude, p->longitude),
+                        all[i].plays, people_of(&all[i]), (int64_t)(all[i].watch_us / 1000));
+        }
+    }
+    return rows;
+}
+
+const struct truth place_truths[] = {
+    {"locations", "", locations, 7},
+    {"arcs", "", arcs, 5},
+    {0},
+};

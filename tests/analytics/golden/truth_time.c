@@ -1,0 +1,326 @@
+/* The truth of the queries about time: trends, transcode, heatmap. */
+#include "golden.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "analytics/question.h"
+
+#define QUARTER_US (15 * US_PER_MIN)
+enum { BUCKETS_MAX = 6000, VALUES_MAX = 8 };
+
+/* --- buckets --------------------------------------------------------------------------------- */
+
+enum unit { HOUR, DAY, WEEK, MONTH };
+
+/* The local time as if it were UTC, in seconds, at the beginning of its bucket. */
+static int64_t bucket_at(int64_t us, enum unit unit)
+{
+    struct local l = local_of(us);
+    int64_t day = days_from_civil(l.year, l.month, unit == MONTH ? 1 : l.day);
+    if (unit == WEEK)
+        day -= l.weekday;
+    return day * 86400 + (unit == HOUR ? l.hour * 3600 : 0);
+}
+
+static int64_t bucket_after(int64_t bucket, enum unit unit)
+{
+    if (unit == HOUR)
+        return bucket + 3600;
+    if (unit != MONTH)
+        return bucket + (unit == DAY ? 1 : 7) * 86400;
+    int64_t year;
+    int month, day;
+    civil_from_days(bucket / 86400, &year, &month, &day);
+    return days_from_civil(year + month / 12, month % 12 + 1, 1) * 86400;
+}
+
+/* What is counted in each bucket, for each value of one dimension. */
+struct table {
+    enum unit unit;
+    int64_t first; /* bucket */
+    size_t count;
+    const char *values[VALUES_MAX]; /* NULL: unknown */
+    size_t value_count;
+    struct cell {
+        int64_t plays;
+        double watch_us;
+        bool people[PEOPLE + 1];
+    } *cells; /* [bucket][value] */
+};
+
+static struct cell *cell_of(struct table *t, int64_t at, const char *value)
+{
+    int64_t bucket = t->first, want = bucket_at(at, t->unit);
+    size_t b = 0, v = 0;
+    if (t->unit != MONTH && want > bucket) { /* all are equally long, by the local clock */
+        b = (size_t)((want - bucket) / (bucket_after(bucket, t->unit) - bucket));
+        bucket = want;
+    }
+    for (; bucket < want; b++)
+        bucket = bucket_after(bucket, t->unit);
+    for (; v < t->value_count; v++)
+        if (value == t->values[v] || (value && t->values[v] && streq(value, t->values[v])))
+            break;
+    if (v == t->value_count)
+        t->values[t->value_count++] = value;
+    if (bucket != want || b >= t->count || v >= VALUES_MAX) {
+        fprintf(stderr, "no such bucket\n");
+        abort();
+    }
+    return &t->cells[b * VALUES_MAX + v];
+}
+
+/* The first and last instant that the buckets have to hold. */
+static bool find_edges(const struct selection *s, int64_t *first, int64_t *last)
+{
+    *first = INT64_MAX;
+    *last = INT64_MIN;
+    for (size_t i = 0; i < s->world->play_count; i++) {
+        const struct w_play *p = &s->world->plays[i];
+        if (selects_play(s, p)) {
+            *first = p->started < *first ? p->started : *first;
+            *last = p->ended - 1 > *last ? p->ended - 1 : *last;
+            *last = p->started > *last ? p->started : *last;
+        }
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            if (selects_segment(s, g) && overlaps(s, g))
+                *last = g->ended - 1 > *last ? g->ended - 1 : *last;
+        }
+    }
+    if (s->from != TIME_NONE)
+        *first = s->from;
+    if (*first == INT64_MAX)
+        return false;
+    /* To now, or to the end of the period; all of them end before now. */
+    if (s->to != TIME_NONE)
+        *last = s->to - 1;
+    else if (s->world->now > *last)
+        *last = s->world->now;
+    return true;
+}
+
+static bool table_begin(const struct selection *s, const char *bucket, struct table *t)
+{
+    int64_t first, last;
+    *t = (struct table){0};
+    if (!find_edges(s, &first, &last))
+        return false;
+    int64_t quarters = last / QUARTER_US - first / QUARTER_US;
+    if (streq(bucket, "auto"))
+        t->unit = quarters <= 2 * 96 ? HOUR : quarters <= 93 * 96 ? DAY : quarters <= 731 * 96 ? WEEK
+                                                                                              : MONTH;
+    else
+        t->unit = streq(bucket, "hour") ? HOUR : streq(bucket, "day") ? DAY
+                  : streq(bucket, "week")                              ? WEEK
+                                                                       : MONTH;
+    t->first = bucket_at(first, t->unit);
+    int64_t end = bucket_at(last, t->unit);
+    for (int64_t b = t->first; b <= end; b = bucket_after(b, t->unit))
+        t->count++;
+    t->cells = xcalloc(t->count * VALUES_MAX, sizeof *t->cells);
+    return true;
+}
+
+/* Watch time of a segment, quarter by quarter. */
+static void add_watch(const struct selection *s, struct table *t, const struct w_segment *g,
+                      const char *value)
+{
+    int64_t from = s->from != TIME_NONE && s->from > g->started ? s->from : g->started;
+    int64_t to = s->to != TIME_NONE && s->to < g->ended ? s->to : g->ended;
+    while (from < to) {
+        int64_t next = (from / QUARTER_US + 1) * QUARTER_US;
+        next = next < to ? next : to;
+        double watch = watch_between(g, from, next);
+        if (watch > 0)
+            cell_of(t, from, value)->watch_us += watch;
+        from = next;
+    }
+}
+
+static void write_table(struct table *t, bool has_people, json_t *rows)
+{
+    int64_t bucket = t->first;
+    for (size_t b = 0; b < t->count; b++, bucket = bucket_after(bucket, t->unit)) {
+        char name[40];
+        int64_t year;
+        int month, day;
+        civil_from_days(bucket / 86400, &year, &month, &day);
+        int n = snprintf(name, sizeof name, "%04d-%02d-%02d", (int)year, month, day);
+        if (t->unit == HOUR)
+            snprintf(name + n, sizeof name - (size_t)n, "T%02d:00", (int)(bucket % 86400 / 3600));
+        for (size_t v = 0; v < t->value_count; v++) {
+            const struct cell *c = &t->cells[b * VALUES_MAX + v];
+            int64_t people = 0;
+            for (int i = 1; i <= PEOPLE; i++)
+                people += c->people[i];
+            add_row(rows, has_people ? "ssiii" : "ssii", name, t->values[v], c->plays,
+                    (int64_t)(c->watch_us / 1000), people);
+        }
+    }
+    free(t->cells);
+}
+
+/* --- trends ---------------------------------------------------------------------------------- */
+
+static json_t *trends(const struct selection *s, const char *bucket)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, bucket, &t))
+        return rows;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        const char *type = w->titles[p->title].media_type;
+        if (selects_play(s, p)) {
+            struct cell *c = cell_of(&t, p->started, type);
+            c->plays++;
+            c->people[person_of(w, p)] = true;
+        }
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++)
+            if (selects_segment(s, &p->segments[k]))
+                add_watch(s, &t, &p->segments[k], type);
+    }
+    write_table(&t, true, rows);
+    return rows;
+}
+
+static json_t *trends_auto(const struct selection *s)
+{
+    return trends(s, "auto");
+}
+
+static json_t *trends_hour(const struct selection *s)
+{
+    return trends(s, "hour");
+}
+
+static json_t *trends_week(const struct selection *s)
+{
+    return trends(s, "week");
+}
+
+static json_t *trends_month(const struct selection *s)
+{
+    return trends(s, "month");
+}
+
+/* --- transcode ------------------------------------------------------------------------------- */
+
+static const char *decision_of(const struct world *w, const struct w_segment *g, char of)
+{
+    const struct w_quality *q = &w->qualities[g->quality];
+    if (!g->quality)
+        return NULL;
+    if (of == 'v')
+        return q->video;
+    if (of == 's')
+        return q->decision;
+    if (q->decision && streq(q->decision, "direct play"))
+        return "direct play";
+    if (!q->container || !q->stream_container)
+        return NULL;
+    return streq(q->container, q->stream_container) ? "copy" : "transcode";
+}
+
+static void add_decisions(const struct selection *s, struct table *t, const struct w_play *p,
+                          char of)
+{
+    const char *seen[8];
+    size_t n = 0;
+    if (!p->segment_count)
+        cell_of(t, p->started, NULL)->plays++;
+    for (size_t k = 0; k < p->segment_count; k++) {
+        const char *decision = decision_of(s->world, &p->segments[k], of);
+        bool is_new = selects_segment(s, &p->segments[k]);
+        for (size_t i = 0; i < n; i++)
+            is_new = is_new && seen[i] != decision &&
+                     !(seen[i] && decision && streq(seen[i], decision));
+        if (!is_new)
+            continue;
+        seen[n++] = decision;
+        cell_of(t, p->started, decision)->plays++;
+    }
+}
+
+static json_t *transcode(const struct selection *s, const char *bucket, char of)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, bucket, &t))
+        return rows;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (selects_play(s, p))
+            add_decisions(s, &t, p, of);
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++)
+            if (selects_segment(s, &p->segments[k]))
+                add_watch(s, &t, &p->segments[k], decision_of(w, &p->segments[k], of));
+    }
+    write_table(&t, false, rows);
+    return rows;
+}
+
+static json_t *transcode_stream(const struct selection *s)
+{
+    return transcode(s, "auto", 's');
+}
+
+static json_t *transcode_video(const struct selection *s)
+{
+    return transcode(s, "day", 'v');
+}
+
+static json_t *transcode_container(const struct selection *s)
+{
+    return transcode(s, "month", 'c');
+}
+
+/* --- heatmap --------------------------------------------------------------------------------- */
+
+static json_t *heatmap(const struct selection *s)
+{
+    const struct world *w = s->world;
+    double watch[7][24] = {0};
+    int64_t starts[7][24] = {0};
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (selects_play(s, p)) {
+            struct local l = local_of(p->started);
+            starts[l.weekday][l.hour]++;
+        }
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            int64_t from = s->from != TIME_NONE && s->from > g->started ? s->from : g->started;
+            int64_t to = s->to != TIME_NONE && s->to < g->ended ? s->to : g->ended;
+            while (from < to && selects_segment(s, g)) {
+                int64_t next = (from / QUARTER_US + 1) * QUARTER_US;
+                next = next < to ? next : to;
+                struct local l = local_of(from);
+                watch[l.weekday][l.hour] += watch_between(g, from, next);
+                from = next;
+            }
+        }
+    }
+    json_t *rows = json_array();
+    for (int d = 0; d < 7; d++)
+        for (int h = 0; h < 24; h++)
+            add_row(rows, "iiii", (int64_t)d, (int64_t)h, (int64_t)(watch[d][h] / 1000),
+                    starts[d][h]);
+    return rows;
+}
+
+const struct truth time_truths[] = {
+    {"trends", "", trends_auto, 2},
+    {"trends", "bucket=hour", trends_hour, 2},
+    {"trends", "bucket=week", trends_week, 2},
+    {"trends", "bucket=month", trends_month, 2},
+    {"transcode", "", transcode_stream, 2},
+    {"transcode", "of=video&bucket=day", transcode_video, 2},
+    {"transcode", "of=container&bucket=month", transcode_container, 2},
+    {"heatmap", "", heatmap, 2},
+    {0},
+};
