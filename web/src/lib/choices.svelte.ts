@@ -1,7 +1,8 @@
 // What may be filtered on, asked once for all places and again at most once a minute.
 import { api } from './api';
 import { countryName, decisionName, resolutionName, typeName } from './names';
-import type { ListName } from './filter';
+import { withValues, type ListName } from './filter';
+import type { PopularRow } from './queries.gen';
 import type { Choices } from './types';
 
 const OLD_MS = 60_000;
@@ -11,7 +12,10 @@ export interface Choice { value: string; label: string }
 class ChoiceStore {
   all = $state.raw<Choices | null>(null);
   isFailed = $state(false);
+  // Names of titles, which have no list: they come into the address by a click.
+  titles = $state<Record<string, string>>({});
   #askedAt = 0;
+  #askedTitles = new Set<string>();
 
   async ask(): Promise<void> {
     if (Date.now() - this.#askedAt < OLD_MS) return;
@@ -22,6 +26,20 @@ class ChoiceStore {
     } catch {
       this.isFailed = true;
       this.#askedAt = 0;
+    }
+  }
+
+  async askTitles(ids: readonly string[]): Promise<void> {
+    const missing = ids.filter((id) => id !== 'unknown' && !this.#askedTitles.has(id));
+    if (!missing.length) return;
+    for (const id of missing) this.#askedTitles.add(id);
+    const query = withValues(new URLSearchParams({ limit: String(missing.length) }), 'titles', missing);
+    try {
+      const { data } = await api.analytics<PopularRow>('popular', query);
+      for (const row of data) if (row.title !== null) this.titles[String(row.title_id)] = row.title;
+    } catch {
+      // The number stays in its place; a later address asks again.
+      for (const id of missing) this.#askedTitles.delete(id);
     }
   }
 }

@@ -23,7 +23,7 @@ function baseLayers(): LayerSpecification[] {
   const land = css('--map-land');
   return [
     { id: 'sea', type: 'background', paint: { 'background-color': css('--map-sea') } },
-    { id: 'graticule', type: 'line', source: 'graticule', paint: { 'line-color': css('--map-line'), 'line-opacity': 0.35, 'line-width': 0.6 } },
+    { id: 'graticule', type: 'line', source: 'graticule', paint: { 'line-color': css('--map-line'), 'line-opacity': 0.4, 'line-width': 0.6 } },
     // Neighbours are filled apart: the outline in the fill's colour closes the seam between them.
     { id: 'land', type: 'fill', source: 'land', paint: { 'fill-color': land, 'fill-outline-color': land } },
     { id: 'borders', type: 'line', source: 'borders', paint: { 'line-color': css('--map-line'), 'line-width': ['interpolate', ['linear'], ['zoom'], 0, 0.5, 6, 1.4] } },
@@ -37,9 +37,9 @@ function heatLayer(): LayerSpecification {
     type: 'heatmap',
     source: 'all',
     paint: {
-      'heatmap-radius': ['interpolate', ['linear'], ['zoom'], 0, 16, 3, 34, 8, 60],
-      'heatmap-intensity': ['interpolate', ['linear'], ['zoom'], 0, 0.9, 6, 1.6],
-      'heatmap-opacity': 0.85,
+      'heatmap-radius': ['interpolate', ['linear'], ['zoom'], 0, 22, 3, 42, 8, 70],
+      'heatmap-intensity': ['interpolate', ['linear'], ['zoom'], 0, 1.6, 6, 2.2],
+      'heatmap-opacity': 0.9,
       'heatmap-color': [
         'interpolate', ['linear'], ['heatmap-density'],
         0, 'rgba(0,0,0,0)', 0.15, css('--heat-1'), 0.4, css('--heat-2'), 0.7, css('--heat-3'), 1, css('--heat-4'),
@@ -96,7 +96,12 @@ function placeLayers(): LayerSpecification[] {
     {
       id: 'servers', type: 'symbol', source: 'servers',
       layout: {
-        'icon-image': 'server', 'icon-anchor': 'bottom', 'icon-allow-overlap': true, 'text-optional': true,
+        'icon-image': 'server', 'icon-anchor': 'bottom', 'icon-allow-overlap': true, 'icon-ignore-placement': true,
+      },
+    },
+    {
+      id: 'server-names', type: 'symbol', source: 'servers', minzoom: 3.5,
+      layout: {
         'text-field': ['get', 'name'], 'text-font': font, 'text-size': 12.5, 'text-anchor': 'left', 'text-offset': [1.1, -1.1],
       },
       paint: text(css('--text'), css('--map-land')),
@@ -138,7 +143,7 @@ export function apply(map: Map, look: Look, most: number, chosen: number | null)
   map.setFilter('chosen', ['==', ['get', 'place_id'], chosen ?? -1]);
   for (const id of ['places', 'counts', 'names']) map.setLayoutProperty(id, 'visibility', shown(!look.isHeat));
   map.setLayoutProperty('heat', 'visibility', shown(look.isHeat));
-  map.setLayoutProperty('arcs', 'visibility', shown(look.hasArcs));
+  map.setLayoutProperty('arcs', 'visibility', shown(look.hasArcs && !look.isHeat));
 }
 
 // A server's mark, drawn here because there is no sprite: a pin whose point is the place, at twice

@@ -9,6 +9,7 @@ export const explore = {
   'chart.plays-over-time': 'How much is watched, and when?',
   'chart.week': 'At which hours of the week is it watched?',
   'chart.people': 'Who watches most?',
+  'chart.finishing': 'Who watches to the end?',
   'chart.shows': 'Which shows, films and artists are watched most?',
   'chart.titles': 'Which single titles are watched most?',
   'chart.delivery': 'How is it delivered: as it is, or transcoded?',
@@ -17,6 +18,7 @@ export const explore = {
   'by.watch_ms': 'Watch time',
   'by.people': 'People',
   'by.share': 'Share',
+  'by.finished': 'Watched to the end',
   'previous': 'Period before',
   'compare': 'Compare with the period before',
   'as_table': 'Show as a table',
@@ -62,6 +64,7 @@ export const explore = {
   'summary.finished_share': 'Watched to the end',
   'summary.change': '{change} against {value} before',
   'summary.same': 'as in the period before',
+  'summary.was': '{value} before',
   'summary.new': 'nothing in the period before',
   'summary.views': {
     one: 'One of these plays is known only as “watched”: it has no watch time.',
