@@ -1,0 +1,207 @@
+// Explore: charts say what the queries say, by eye, table, keyboard and file; each fails alone.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { startBrowser, withPage } from './browser.mjs';
+import { moduleOfPage } from './module.mjs';
+import { startDemoWithPlaces } from './places.mjs';
+
+const TIMEOUT = 60000;
+let demo, browser;
+before(async () => { [demo, browser] = await Promise.all([startDemoWithPlaces(), startBrowser()]); });
+after(async () => { await browser?.close(); await demo?.end(); });
+const on = (options, act) => withPage(() => browser, () => demo, options, async (page, more) => {
+  page.setDefaultTimeout(TIMEOUT);
+  await act(page, more);
+});
+
+// A span in the past: live plays do not change it.
+const start = new Date(Date.now() - 50 * 86_400_000).toISOString().slice(0, 10);
+const end = new Date(Date.now() - 20 * 86_400_000).toISOString().slice(0, 10);
+const span = `start_date=${start}&end_date=${end}`;
+const ask = async (query) => demo.ask(`/analytics/${query}${query.includes('?') ? '&' : '?'}${span}&tz=Europe/Berlin`);
+const card = (page, name) => page.locator(`#chart-${name}`);
+const marks = (chart) => chart.locator('[data-mark]');
+const number = (text) => Number(text.replaceAll(/[^\d.]/g, ''));
+const sum = (rows, column) => rows.reduce((all, row) => all + row[column], 0);
+
+async function open(page, more = '') {
+  await page.goto(`/explore?${span}${more}`);
+  await card(page, 'plays-over-time').locator('[data-mark]').first().waitFor();
+}
+
+async function show(page, name) {
+  await card(page, name).scrollIntoViewIfNeeded();
+  await marks(card(page, name)).first().waitFor();
+  return card(page, name);
+}
+
+test('the figures and the charts are those of the queries', on({}, async (page) => {
+  await open(page);
+  const [summary] = (await ask('summary')).data;
+  const shown = async (label) => number(await page.locator('dl > div').filter({ hasText: label }).locator('dd').first().textContent());
+  assert.equal(await shown('Plays'), summary.plays);
+  assert.equal(await shown('People'), summary.people);
+  assert.equal(await shown('Titles'), summary.titles);
+
+  const trends = (await ask('trends')).data;
+  const labels = await marks(card(page, 'plays-over-time')).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
+  assert.equal(labels.length, new Set(trends.map((row) => row.bucket)).size, 'one column a bucket');
+  const totals = labels.map((label) => number(/(?:All|Films|Episodes|Music) ([\d,]+)$/.exec(label)?.[1] ?? '0'));
+  assert.equal(totals.reduce((all, one) => all + one, 0), summary.plays, 'the columns add up to the plays');
+
+  const users = (await ask('users')).data;
+  const people = await marks(await show(page, 'people')).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label').split(',')[0]));
+  assert.deepEqual(people, users.filter((row) => row.person_id !== null).slice(0, 10).map((row) => row.person));
+
+  const heat = (await ask('heatmap')).data;
+  const cells = await marks(await show(page, 'week')).evaluateAll((all) => all.filter((mark) => mark.getAttribute('fill') !== 'var(--sunken)').length);
+  assert.equal(cells, heat.filter((row) => row.watch_ms > 0).length, 'an hour with watch time is coloured, no other');
+}));
+
+test('a click on a mark filters everything by it, and back takes it away', on({}, async (page) => {
+  await open(page);
+  const [first] = (await ask('users')).data;
+  const [{ plays }] = (await ask(`summary?users=${first.person_id}`)).data;
+  await marks(await show(page, 'people')).first().click();
+  await page.waitForURL(new RegExp(`users=${first.person_id}\\b`));
+  await page.getByRole('link', { name: `Remove: People: ` }).or(page.getByRole('link', { name: /^Remove: People/ })).first().waitFor();
+  await page.waitForFunction((n) => document.querySelector('dl dd')?.textContent.replaceAll(',', '') === String(n), plays);
+  await page.goBack();
+  await page.waitForFunction(() => !location.search.includes('users='));
+
+  await card(page, 'plays-over-time').getByRole('button', { name: 'Films', exact: true }).click();
+  await page.waitForURL(/media_types=movie/);
+}));
+
+test('the keyboard goes through the marks and filters by one', on({}, async (page) => {
+  await open(page);
+  const chart = card(page, 'plays-over-time');
+  await chart.getByRole('radio').first().focus();
+  await page.keyboard.press('Tab');
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+  const labels = await marks(chart).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
+  assert.equal(await focused(), labels[0]);
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await focused(), labels[2]);
+  await page.locator('.tip').waitFor();
+  await page.keyboard.press('End');
+  assert.equal(await focused(), labels.at(-1));
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`**/explore?*start_date=${end}&end_date=${end}*`);
+}));
+
+test('a table holds the same rows, each with a way to its plays', on({}, async (page) => {
+  await open(page);
+  const chart = await show(page, 'people');
+  await chart.getByRole('button', { name: 'Show as a table' }).click();
+  const users = (await ask('users')).data;
+  const rows = chart.locator('tbody tr');
+  assert.equal(await rows.count(), users.length);
+  assert.equal(number(await rows.first().locator('td').nth(1).textContent()), users[0].plays);
+  await rows.first().getByRole('link').click();
+  await page.getByRole('heading', { level: 1, name: 'History' }).waitFor();
+  assert.match(page.url(), new RegExp(`/history\\?.*users=${users[0].person_id}\\b`));
+}));
+
+test('a chart is taken along as picture, drawing and table', on({}, async (page) => {
+  await open(page);
+  const chart = card(page, 'plays-over-time');
+  const take = async (what) => {
+    await chart.getByRole('button', { name: 'Download' }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByText(what).locator('visible=true').click()]);
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  };
+  const png = await take('Picture (PNG)');
+  assert.equal(png.name, 'plays-over-time.png');
+  assert.equal(png.bytes.subarray(1, 4).toString(), 'PNG');
+  assert.ok(png.bytes.length > 5000, `${png.bytes.length} bytes`);
+  const svg = (await take('Drawing (SVG)')).bytes.toString();
+  assert.match(svg, /^<svg/);
+  assert.match(svg, /How much is watched, and when\?/);
+  assert.doesNotMatch(svg, /var\(--/, 'colours are written out');
+  const csv = (await take('Table (CSV)')).bytes.toString().trim().split(/\r?\n/);
+  assert.equal(csv.length, (await ask('trends')).data.length + 1);
+}));
+
+test('"why this number?" tells definition, query and values', on({}, async (page) => {
+  await open(page);
+  const button = card(page, 'plays-over-time').getByRole('button', { name: /^Why this number/ });
+  await button.click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('Plays are counted where they start').waitFor();
+  assert.match(await dialog.locator('pre').textContent(), /select/i);
+  const { meta } = await ask('trends');
+  await dialog.getByRole('link', { name: `See the ${meta.rows_behind.toLocaleString('en-GB')} plays behind it` }).waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+}));
+
+test('the failure of one chart is its own, and trying again helps', on({}, async (page, { expect }) => {
+  await page.route('**/analytics/users?*', (route) => route.fulfill({
+    status: 500, json: { error: { code: 'INTERNAL', message: 'the query broke', field: '', request_id: 'abc' } } }));
+  await open(page);
+  const chart = card(page, 'people');
+  await chart.scrollIntoViewIfNeeded();
+  await chart.getByRole('alert').getByText('the query broke').waitFor();
+  await show(page, 'delivery');
+  await page.unroute('**/analytics/users?*');
+  await chart.getByRole('button', { name: 'Try again' }).click();
+  await marks(chart).first().waitFor();
+  assert.equal(await chart.getByRole('alert').count(), 0);
+  expect(/500/);
+}));
+
+test('what is not known is hatched and never a zero; what was not observed is shaded', on({}, async (page) => {
+  // Real answers, with a person, a type and a span of time taken out of them.
+  const change = (query, act) => page.route(`**/analytics/${query}?*`, async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.json();
+    act(body);
+    await route.fulfill({ response: answer, json: body });
+  });
+  await change('users', ({ data }) => Object.assign(data[2], { person_id: null, person: null }));
+  await change('trends', ({ data, meta }) => {
+    for (const row of data) if (row.media_type === 'movie') row.media_type = null;
+    meta.coverage_gaps = [{ server_id: 1, from: `${start}T00:00:00Z`, to: new Date(Date.parse(start) + 3 * 86_400_000).toISOString() }];
+  });
+  await change('summary', ({ data }) => { data[0].finished_share = null; });
+  await open(page);
+  const chart = card(page, 'plays-over-time');
+  assert.ok(await chart.locator('[data-mark] rect[fill^="url("]').count() > 0, 'unknown is hatched');
+  await chart.locator('.legend').getByText('Unknown').waitFor();
+  await chart.locator('.legend').getByText('Not observed').waitFor();
+  assert.equal(await chart.locator('rect.gap').count(), 1);
+  await page.locator('dl > div').filter({ hasText: 'Watched to the end' }).getByText('Unknown').waitFor();
+  const last = marks(await show(page, 'people')).last();
+  assert.match(await last.getAttribute('aria-label'), /^Unknown/);
+  assert.match(await last.locator('rect').last().getAttribute('fill'), /^url\(/);
+}));
+
+test('the period before is drawn when it is asked for, and the address says so', on({}, async (page) => {
+  await open(page);
+  await page.getByLabel('Compare with the period before').check();
+  await page.waitForURL(/compare=previous/);
+  const chart = card(page, 'plays-over-time');
+  await chart.locator('path.before').waitFor();
+  const { compare } = await ask('trends?compare=previous');
+  assert.ok(sum(compare.data, 'plays') > 0);
+  const first = await marks(chart).first().getAttribute('aria-label');
+  const bucket = compare.data[0].bucket;
+  const before = sum(compare.data.filter((row) => row.bucket === bucket), 'plays');
+  assert.match(first, new RegExp(`Period before ${before.toLocaleString('en-GB')}$`));
+}));
+
+test('buckets are days of their own zone', async () => {
+  const { bucketSpan, naiveIn, stepOf } = await moduleOfPage('explore/time.ts');
+  assert.deepEqual(bucketSpan('2026-02-01', 'month'), { start_date: '2026-02-01', end_date: '2026-02-28' });
+  assert.deepEqual(bucketSpan('2026-03-23', 'week'), { start_date: '2026-03-23', end_date: '2026-03-29' });
+  assert.deepEqual(bucketSpan('2026-03-29T14:00', 'hour'), { start_date: '2026-03-29', end_date: '2026-03-29' });
+  assert.equal(new Date(naiveIn('2026-03-29T01:30:00Z', 'Europe/Berlin')).toISOString(), '2026-03-29T03:30:00.000Z');
+  const steps = [
+    [['2026-01-01T00:00', '2026-01-01T01:00'], 'hour'], [['2026-01-01', '2026-01-02'], 'day'],
+    [['2026-01-05', '2026-01-12'], 'week'], [['2026-02-01', '2026-03-01'], 'month'], [['2026-01-01'], 'day'],
+  ];
+  for (const [buckets, step] of steps) assert.equal(stepOf(buckets), step, buckets.join());
+});
