@@ -33,6 +33,21 @@ export async function startDemo(more = {}) {
   };
 }
 
+// The demo once its year of history, which has watch time, devices and places, is imported.
+export async function startDemoWithYear() {
+  const demo = await startDemo();
+  try {
+    await until('the year is imported', async () => {
+      const { imports: value } = await demo.ask('/import');
+      return { is: value.some((one) => one.state === 'done'), value };
+    }, 120000);
+  } catch (error) {
+    await demo.end();
+    throw error;
+  }
+  return demo;
+}
+
 // With WebGL drawn in software: no test machine need have a graphics card.
 export async function startBrowser() {
   return chromium.launch({ executablePath, args: [

@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { startBrowser, withPage } from './browser.mjs';
+import { startBrowser, startDemoWithYear, withPage } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
-import { startDemoWithPlaces } from './places.mjs';
 
 const TIMEOUT = 60000;
 let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemoWithPlaces(), startBrowser()]); });
+before(async () => { [demo, browser] = await Promise.all([startDemoWithYear(), startBrowser()]); });
 after(async () => { await browser?.close(); await demo?.end(); });
 const on = (options, act) => withPage(() => browser, () => demo, options, async (page, more) => {
   page.setDefaultTimeout(TIMEOUT);

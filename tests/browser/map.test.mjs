@@ -1,15 +1,14 @@
 // Map: the same places drawn and listed; flat, globe and heat; a list and a reason without WebGL.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startBrowser, withPage } from './browser.mjs';
+import { startBrowser, startDemoWithYear, withPage } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
-import { startDemoWithPlaces } from './places.mjs';
 
 const TIMEOUT = 120000;
 let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemoWithPlaces(), startBrowser()]); });
+before(async () => { [demo, browser] = await Promise.all([startDemoWithYear(), startBrowser()]); });
 after(async () => { await browser?.close(); await demo?.end(); });
-const on = (options, act) => withPage(() => browser, () => demo, { reducedMotion: 'reduce', ...options }, async (page, more) => {
+const on = (options, act) => withPage(() => browser, () => demo, { reducedMotion: 'reduce', size: { width: 1000, height: 700 }, ...options }, async (page, more) => {
   page.setDefaultTimeout(TIMEOUT);
   await act(page, more);
 });
@@ -30,7 +29,7 @@ async function count(page, names) {
     image.src = `data:image/png;base64,${base64}`;
     await image.decode();
     const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
-    const pen = canvas.getContext('2d');
+    const pen = canvas.getContext('2d', { willReadFrequently: true });
     const value = (name) => {
       pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
       pen.fillRect(0, 0, 1, 1);

@@ -32,8 +32,9 @@ export type Mark<Column extends string = ColumnName> =
   // Columns over time, stacked by the values of `series`; a click on a column sets the dates.
   | { kind: 'columns'; x: Column & ColumnName; series: Column & ColumnName; filter: ListName }
   // One bar a row, the greatest first. `filters`: which filter takes which column's value; the first
-  // that is known counts. `tint` is the column that colours.
-  | { kind: 'bars'; label: Column & ColumnName; filters: [ListName, Column][]; tint?: Column & ColumnName }
+  // that is known counts. `tint` is the column that
+  // colours, `more` one that tells namesakes apart.
+  | { kind: 'bars'; label: Column & ColumnName; filters: [ListName, Column][]; tint?: Column & ColumnName; more?: Column & ColumnName }
   // Weekdays by hours.
   | { kind: 'grid'; row: Column; column: Column };
 export type MarkOf<Kind extends Mark['kind']> = Extract<Mark, { kind: Kind }>;

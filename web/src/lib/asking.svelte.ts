@@ -4,6 +4,7 @@
 //
 //   const trends = asking((signal) => api.analytics<TrendsRow>('trends', filterOf(route.query), signal));
 //   trends.data (null: none yet), trends.error (null: the last one went well), trends.isBusy
+import { untrack } from 'svelte';
 import { ApiError } from './api';
 import { live } from './live.svelte';
 
@@ -21,14 +22,20 @@ export class Asking<T> {
 }
 
 // Call it while a component is set up. get reads what it depends on before its first await.
-// isFollowing false: asked anew only when its own dependencies change.
-export function asking<T>(get: (signal: AbortSignal) => Promise<T>, isFollowing = true): Asking<T> {
+// following: whether it is asked again when data changed: at once, slowly (what takes a whole history
+// to work out need not be of this second), or not at all.
+export function asking<T>(get: (signal: AbortSignal) => Promise<T>, following: 'now' | 'slowly' | 'no' = 'now'): Asking<T> {
   const asked = new Asking<T>();
+  const versions = { now: () => live.dataVersion, slowly: () => live.slowVersion, no: () => 0 };
+  let last: number | null = null;
   $effect(() => {
     void asked.tries;
-    if (isFollowing) void live.dataVersion;
+    const version = versions[following]();
+    // The same question about newer data: what is shown is not wrong meanwhile.
+    const isSame = last !== null && version !== last && untrack(() => asked.data !== null);
+    last = version;
     const overtaken = new AbortController();
-    asked.isBusy = true;
+    if (!isSame) asked.isBusy = true;
     get(overtaken.signal)
       .then((data) => {
         if (overtaken.signal.aborted) return;

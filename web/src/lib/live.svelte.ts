@@ -6,6 +6,7 @@ import type { Frame, Import, ServerStatus, Session, Today } from './types';
 const POLL_MS = 30_000;
 // However often data changes, panels ask again at most this often.
 const REFRESH_MS = 5_000;
+const SLOW_MS = 60_000;
 
 class Live {
   sessions = $state<Session[]>([]);
@@ -17,6 +18,8 @@ class Live {
   isConnected = $state(false);
   // Grows when panels should ask again.
   dataVersion = $state(0);
+  // The same, a minute behind at most.
+  slowVersion = $state(0);
   // The last news of each import.
   imports = $state<Record<number, Import>>({});
   // The clock of everything that shows an age, a tick a second. Corrected by the server's.
@@ -28,6 +31,7 @@ class Live {
   #skewMs = 0;
   #changedAt = 0;
   #changing: ReturnType<typeof setTimeout> | undefined;
+  #slow: ReturnType<typeof setTimeout> | undefined;
 
   ask = async (): Promise<void> => {
     try {
@@ -62,6 +66,8 @@ class Live {
       clearInterval(poll);
       clearInterval(clock);
       clearTimeout(this.#changing);
+      clearTimeout(this.#slow);
+      this.#slow = undefined;
       document.removeEventListener('visibilitychange', seen);
       this.#socket?.close();
     };
@@ -126,6 +132,10 @@ class Live {
     this.#changing = setTimeout(() => {
       this.#changedAt = Date.now();
       this.dataVersion++;
+      this.#slow ??= setTimeout(() => {
+        this.#slow = undefined;
+        this.slowVersion++;
+      }, SLOW_MS);
     }, wait);
   }
 }

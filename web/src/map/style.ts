@@ -69,7 +69,7 @@ function placeLayers(): LayerSpecification[] {
       id: 'places', type: 'circle', source: 'places',
       paint: {
         'circle-color': css('--map-place'),
-        'circle-opacity': 0.78,
+        'circle-opacity': 0.9,
         'circle-stroke-color': css('--map-ring'),
         'circle-stroke-width': 1.5,
       },

@@ -36,6 +36,7 @@ export const explore = {
   'gap.hint': 'No server could be seen here: what was watched is not known.',
   'unknown': 'Unknown',
   'total': 'All',
+  'with_more': '{name} ({more})',
   'plays': 'Plays',
   'plays.of': 'The plays of {what}',
   'less': 'little',

@@ -11,5 +11,5 @@ export default {
     { name: 'plays', column: 'plays', params: { by: 'plays' } },
     { name: 'watch_ms', column: 'watch_ms', params: { by: 'watch_time' } },
   ],
-  mark: { kind: 'bars', label: 'title', filters: [['titles', 'title_id']], tint: 'media_type' },
+  mark: { kind: 'bars', label: 'title', filters: [['titles', 'title_id']], tint: 'media_type', more: 'year' },
 } satisfies ChartOf<'popular'>;
