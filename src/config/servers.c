@@ -245,9 +245,11 @@ static char *item_token(struct loading *l, const char *from, size_t i, const jso
     return xstrndup(token.ptr, token.len);
 }
 
-static void add_item(struct loading *l, enum server_kind kind, const char *from, size_t i,
-                     json_t *item, int64_t interval)
+/* What an item does not say is as the kind's own options say (`rest`). */
+static void add_item(struct loading *l, const char *from, size_t i, json_t *item,
+                     const struct server_config *rest)
 {
+    enum server_kind kind = rest->kind;
     char option[96];
     snprintf(option, sizeof option, "%s[%zu].url", from, i);
     check_item_names(l, from, i, item);
@@ -271,14 +273,15 @@ static void add_item(struct loading *l, enum server_kind kind, const char *from,
                    .url = steal_ptr(&url),
                    .token = steal_ptr(&token),
                    .name = *name ? xstrdup(name) : NULL,
-                   .is_realtime = item_bool(l, from, i, item, "realtime_enabled", true),
-                   .is_polling = item_bool(l, from, i, item, "session_polling_enabled", true),
+                   .is_realtime = item_bool(l, from, i, item, "realtime_enabled", rest->is_realtime),
+                   .is_polling =
+                       item_bool(l, from, i, item, "session_polling_enabled", rest->is_polling),
                    .is_tls_unverified = !item_bool(l, from, i, item, "tls_verify", true),
-                   .polling_interval_us = item_interval(l, from, i, item, interval)});
+                   .polling_interval_us = item_interval(l, from, i, item, rest->polling_interval_us)});
 }
 
-static void add_list(struct loading *l, enum server_kind kind, const json_t *list, const char *from,
-                     int64_t interval)
+static void add_list(struct loading *l, const json_t *list, const char *from,
+                     const struct server_config *rest)
 {
     size_t i;
     json_t *item;
@@ -288,7 +291,7 @@ static void add_list(struct loading *l, enum server_kind kind, const json_t *lis
     }
     json_array_foreach(list, i, item) {
         if (json_is_object(item))
-            add_item(l, kind, from, i, item, interval);
+            add_item(l, from, i, item, rest);
         else
             config_fault(l, "%s[%zu]: must be a server with url and token", from, i);
     }
@@ -306,8 +309,9 @@ static char *list_text(struct loading *l, enum server_kind kind, char from[stati
     return path ? config_secret_file(l, from, path) : NULL;
 }
 
-static void add_lists(struct loading *l, enum server_kind kind, int64_t interval)
+static void add_lists(struct loading *l, const struct server_config *rest)
 {
+    enum server_kind kind = rest->kind;
     char from[64];
     auto_free char *text = list_text(l, kind, from);
     const json_t *from_yaml = json_object_get(l->yaml, config_list_yaml[kind]);
@@ -318,10 +322,10 @@ static void add_lists(struct loading *l, enum server_kind kind, int64_t interval
             config_fault(l, "%s: %s; it must be like [{\"url\":\"...\",\"token\":\"...\"}]", from,
                          err.text);
         else
-            add_list(l, kind, list, from, interval);
+            add_list(l, list, from, rest);
         secret_wipe(text, strlen(text));
     } else if (from_yaml) {
-        add_list(l, kind, from_yaml, config_list_yaml[kind], interval);
+        add_list(l, from_yaml, config_list_yaml[kind], rest);
     }
 }
 
@@ -346,5 +350,5 @@ void config_load_servers(struct loading *l)
     for (unsigned k = 0; k < SERVER_KINDS; k++)
         add_single(l, &singles[k]);
     for (unsigned k = 0; k < SERVER_KINDS; k++)
-        add_lists(l, (enum server_kind)k, singles[k].rest.polling_interval_us);
+        add_lists(l, &singles[k].rest);
 }

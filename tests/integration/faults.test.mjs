@@ -58,7 +58,8 @@ const begin = (which) => Promise.all(faults.filter(which).flatMap((fault) =>
 
 const allConnected = () => until('every server is connected and read', async () => {
   const value = await (await fetch(program.url('/api/v1/sync/status'))).json();
-  return { is: value.servers.every((s) => s.state === 'connected' && s.percent === 100), value };
+  return { is: value.servers.length === sim.servers.length &&
+    value.servers.every((s) => s.state === 'connected' && s.percent === 100), value };
 }, 60000);
 
 async function watchTheMachine() {
