@@ -52,6 +52,8 @@ static void sink_append(void *ctx, enum log_kind kind, struct str payload)
     if (c->pending_count >= PENDING_MAX) {
         if (c->lost++ == 0)
             log_error("sources", "the log takes nothing and the waiting room is full: losing records");
+        for (size_t i = 0; i < c->config.source_count; i++)
+            source_lost(c->sources[i]);
         return;
     }
     if (c->pending_count == c->pending_room) {

@@ -170,7 +170,7 @@ static void take_users(struct source *s, struct mediabrowser_sync *y, const json
     }
     jw_array_end(&w);
     jw_object_end(&w);
-    source_append(s, LOG_ACCOUNTS, &b);
+    source_append_changed(s, LOG_ACCOUNTS, &s->accounts_told, &b);
 }
 
 static const char *library_kind(const char *type)
@@ -208,7 +208,7 @@ static void take_libraries(struct source *s, const json_t *rows)
     }
     jw_array_end(&w);
     jw_object_end(&w);
-    source_append(s, LOG_LIBRARIES, &b);
+    source_append_changed(s, LOG_LIBRARIES, &s->libraries_told, &b);
 }
 
 static void push_pair(struct pair **list, size_t *count, size_t *room, const struct pair *p)

@@ -145,6 +145,16 @@ void source_append(struct source *s, enum log_kind kind, const struct buf *paylo
         s->sink->append(s->sink->ctx, kind, buf_str(payload));
 }
 
+void source_append_changed(struct source *s, enum log_kind kind, char **last,
+                           const struct buf *payload)
+{
+    if (*last && streq(*last, buf_text(payload)))
+        return;
+    free(*last);
+    *last = xstrdup(buf_text(payload));
+    source_append(s, kind, payload);
+}
+
 static void flush(struct source *s)
 {
     s->sink->flush(s->sink->ctx);
@@ -280,11 +290,7 @@ static void tell_position(struct source *s)
     s->ops->position_write(s, &w);
     jw_object_end(&w);
     jw_object_end(&w);
-    if (s->position && streq(s->position, buf_text(&b)))
-        return;
-    source_append(s, LOG_POSITION, &b);
-    free(s->position);
-    s->position = buf_steal(&b);
+    source_append_changed(s, LOG_POSITION, &s->position, &b);
 }
 
 void source_set_identity(struct source *s, const char *name, const char *machine_id,
@@ -313,7 +319,7 @@ void source_set_identity(struct source *s, const char *name, const char *machine
     }
     jw_kv_text(&w, "version", version);
     jw_object_end(&w);
-    source_append(s, LOG_SERVER, &b);
+    source_append_changed(s, LOG_SERVER, &s->identity_told, &b);
 }
 
 void source_write_view(const struct source *s, struct json_writer *w, const char *source_id,
@@ -652,9 +658,12 @@ static void sync_over(struct source *s, bool is_well)
     s->is_sync_running = false;
     int64_t every_us =
         s->config->sync_interval_us > 0 ? s->config->sync_interval_us : SYNC_DEFAULT_US;
+    if (s->is_sync_lost)
+        s->ops->position_read(s, NULL);
+    else if (is_well && s->machine_id)
+        tell_position(s);
+    s->is_sync_lost = false;
     if (is_well) {
-        if (s->machine_id)
-            tell_position(s);
         source_set_percent(s, 100);
     } else if (every_us > SYNC_RETRY_US)
         every_us = SYNC_RETRY_US;
@@ -713,6 +722,11 @@ void source_sync_now(struct source *s)
     loop_timer_cancel(s->loop, s->sync_timer);
     source_set_percent(s, 0);
     start_sync(s);
+}
+
+void source_lost(struct source *s)
+{
+    s->is_sync_lost = true;
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -805,7 +819,9 @@ void source_free(struct source *s)
     tracker_free(s->tracker);
     free(s->want_key);
     free(s->machine_id);
-    free(s->position);
+    char *const told[] = {s->position, s->identity_told, s->accounts_told, s->libraries_told};
+    for (size_t i = 0; i < ARRAY_LEN(told); i++)
+        free(told[i]);
     free(s->public_address);
     free(s->base_url);
     free(s);

@@ -163,7 +163,9 @@ struct source {
     struct http_call *sync;
     struct loop_timer *sync_timer;
     bool is_sync_running;
-    char *position; /* the LOG_POSITION record last told */
+    bool is_sync_lost; /* records of it did not get into the log: all is to be read again */
+    /* The records of their kinds last told. */
+    char *position, *identity_told, *accounts_told, *libraries_told;
 };
 
 struct source *source_new(const struct source_config *c, struct loop *l,
@@ -180,10 +182,15 @@ void source_stop(struct source *s);
 /* NULL is fine. */
 void source_free(struct source *s);
 void source_sync_now(struct source *s);
+/* Records did not get into the log: the next backfill reads everything again. */
+void source_lost(struct source *s);
 
 /* --- for the vendors ---------------------------------------------------------------------- */
 
 void source_append(struct source *s, enum log_kind kind, const struct buf *payload);
+/* Only where it says something else than `*last`, which becomes it. */
+void source_append_changed(struct source *s, enum log_kind kind, char **last,
+                           const struct buf *payload);
 /* LOG_SERVER and the name it goes by. */
 void source_set_identity(struct source *s, const char *name, const char *machine_id,
                          const char *version);

@@ -108,12 +108,12 @@ test('what plays on the good servers is seen all the same', async () => {
     await until(`${session.title} on ${kind}`, async () => {
       const value = await seen();
       return { is: value.length === 1 && value[0] === session.title, value };
-    });
+    }, 20000);
     await sim.act(session, 'stop');
     await until(`nothing on ${kind}`, async () => {
       const value = await seen();
       return { is: value.length === 0, value };
-    });
+    }, 20000);
   }
 });
 test('a session of ten megabytes is one like any other', async () => {

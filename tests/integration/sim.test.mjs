@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { PlexServer } from '@ctrl/plex';
+import { PlexAPI } from '@lukehagar/plexjs';
 import { Jellyfin } from '@jellyfin/sdk';
 import { getLibraryApi } from '@jellyfin/sdk/lib/utils/api/library-api.js';
 import { getLibraryStructureApi } from '@jellyfin/sdk/lib/utils/api/library-structure-api.js';
@@ -58,6 +59,24 @@ test('@ctrl/plex lists libraries, films, history and what plays', async () => {
   assert.ok(films.some((f) => f.ratingKey === now.ratingKey && f.title === now.title));
   await sim.act(session, 'stop');
   assert.equal((await plex.query('/status/sessions')).MediaContainer.size, 0);
+});
+
+// Its schema refuses what real servers send in sessions (quoted numbers, ids of agents as text), so
+// only what it takes from real servers is asked for.
+test('@lukehagar/plexjs reads who the server is and its history, and stops a session', async () => {
+  const { url, token } = sim.server('plex');
+  const plex = new PlexAPI({ serverURL: url, token, accepts: 'application/json', clientIdentifier: 'tests' });
+  const { object: { mediaContainer: who } } = await plex.general.getIdentity();
+  assert.match(who.machineIdentifier, /^[0-9a-f]{40}$/);
+  const { object: { mediaContainer: history } } = await plex.status.listPlaybackHistory({});
+  assert.ok(history.metadata.length > 100);
+  assert.equal(history.metadata.length, history.totalSize);
+  assert.ok(history.metadata.every((h) => h.viewedAt > 1600000000 && h.accountID > 0 && h.title));
+  const session = await sim.play('plex', { person: 4, kind: 'movie' });
+  const stopped = await plex.status.terminateSession({ sessionId: session.session_id, reason: 'the end' });
+  assert.equal(stopped.statusCode, 200);
+  const { sessions } = await sim.truth();
+  assert.equal(sessions.find((s) => s.id === session.id).state, 'stopped');
 });
 
 test('@jellyfin/sdk lists libraries, people, episodes, the log and what plays', async () => {

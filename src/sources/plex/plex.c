@@ -264,7 +264,7 @@ static void take_accounts(struct source *s, const json_t *rows)
     }
     jw_array_end(&w);
     jw_object_end(&w);
-    source_append(s, LOG_ACCOUNTS, &b);
+    source_append_changed(s, LOG_ACCOUNTS, &s->accounts_told, &b);
 }
 
 static void take_sections(struct source *s, const json_t *rows)
@@ -290,7 +290,7 @@ static void take_sections(struct source *s, const json_t *rows)
     }
     jw_array_end(&w);
     jw_object_end(&w);
-    source_append(s, LOG_LIBRARIES, &b);
+    source_append_changed(s, LOG_LIBRARIES, &s->libraries_told, &b);
 }
 
 static void write_history_row(const struct source *s, struct json_writer *w, const json_t *row,
