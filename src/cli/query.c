@@ -9,6 +9,7 @@
 #include "base/banned.h"
 
 static const char *format;
+static bool is_explained;
 
 static const char *const formats[] = {"table", "json", "csv", "ndjson"};
 
@@ -35,7 +36,38 @@ static enum status list(struct control *ctl, struct error *err)
 
 static bool to_stdout(void *ctx, struct str part)
 {
+    bool *is_line_open = ctx;
+    *is_line_open = part.len > 0 && part.ptr[part.len - 1] != '\n';
     return fwrite(part.ptr, 1, part.len, stdout) == part.len;
+}
+
+static void print_explanation(const json_t *e)
+{
+    size_t i;
+    json_t *v;
+    printf("\n%s\n\n%s\n", jstr(e, "definition"), jstr(e, "sql"));
+    json_array_foreach(jget(e, "values"), i, v) {
+        auto_free char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+        printf("  %s\n", text);
+    }
+}
+
+/* For a name that there is none of: the nearest that there is. */
+static void suggest(struct control *ctl, const char *name)
+{
+    auto_json json_t *answer = NULL;
+    const char *names[256] = {""};
+    char hint[80];
+    size_t i, n = 0;
+    json_t *q;
+    if (control_ask(ctl, "GET", "/api/v1/analytics", &answer, NULL) != STATUS_OK)
+        return;
+    json_array_foreach(jget(answer, "queries"), i, q)
+        if (n < ARRAY_LEN(names))
+            names[n++] = jstr(q, "name");
+    args_nearest(name, names, n, hint);
+    fprintf(stderr, "cartographus: there is no query '%s'%s (cartographus query lists them)\n", name,
+            hint);
 }
 
 static enum status ask(struct control *ctl, const char *name, int argc, char **params,
@@ -44,7 +76,8 @@ static enum status ask(struct control *ctl, const char *name, int argc, char **p
     auto_buf struct buf target = {0};
     buf_puts(&target, "/api/v1/analytics/");
     buf_add_urlencoded(&target, str_of(name));
-    buf_printf(&target, "?format=%s", streq(format, "table") ? "json" : format);
+    buf_printf(&target, "?format=%s%s", streq(format, "table") ? "json" : format,
+               is_explained ? "&explain=1" : "");
     for (int i = 0; i < argc; i++) {
         const char *equals = strchr(params[i], '=');
         buf_putc(&target, '&');
@@ -60,18 +93,27 @@ static enum status ask(struct control *ctl, const char *name, int argc, char **p
             puts("no rows");
         else
             table_print(stdout, rows);
+        if (is_explained)
+            print_explanation(jget(answer, "explain"));
         return STATUS_OK;
     }
-    struct unix_request r = {.target = buf_text(&target), .body_fd = -1, .take = to_stdout};
+    bool is_line_open = false;
+    struct unix_request r = {
+        .target = buf_text(&target), .body_fd = -1, .take = to_stdout, .ctx = &is_line_open};
     auto_buf struct buf body = {0};
-    return control_fetch(ctl, &r, &body, err);
+    TRY(control_fetch(ctl, &r, &body, err));
+    if (is_line_open)
+        putchar('\n');
+    return STATUS_OK;
 }
 
 static const struct arg_option options[] = {
     {"--format", "FORMAT", "table (default), json, csv or ndjson", &format, NULL},
+    {"--explain", NULL, "also tell (table, json) what is counted, and the SQL with its values", NULL,
+     &is_explained},
 };
 static const struct args args = {
-    .usage = "query [NAME [PARAMETER=VALUE ...]] [--format FORMAT]",
+    .usage = "query [NAME [PARAMETER=VALUE ...]] [--format FORMAT] [--explain]",
     .about = "Asks one of the catalogue's questions; without a name, lists them. Parameters are those\n"
              "of the filter (days=30, users=1,2, media_types=movie, tz=Europe/Berlin, ...) and the\n"
              "query's own (limit=20, bucket=week, ...); a wrong one is told.",
@@ -105,7 +147,12 @@ int cli_query(struct cli *c, int argc, char **argv)
         return EXIT_FAILED;
     struct error err = {0};
     enum status s = argc == 0 ? list(&ctl, &err) : ask(&ctl, argv[0], argc - 1, argv + 1, &err);
-    status = s == STATUS_OK ? EXIT_OK : control_failed(&err);
+    if (s == STATUS_NOT_FOUND && argc > 0) {
+        suggest(&ctl, argv[0]);
+        status = EXIT_FAILED;
+    } else {
+        status = s == STATUS_OK ? EXIT_OK : control_failed(&err);
+    }
     control_close(&ctl);
     if (fflush(stdout) != 0 && status == EXIT_OK)
         status = EXIT_FAILED;
