@@ -1,6 +1,8 @@
 #include "app/app.h"
 
 #include <dirent.h>
+#include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -25,6 +27,8 @@
 #include "store/store.h"
 
 #include "base/banned.h"
+
+enum { TRIM_EVERY_MS = 30000, MALLOC_ARENAS = 2 };
 
 struct app {
     const struct config *config;
@@ -408,6 +412,7 @@ enum status app_start(const struct config *c, const char *version, enum app_mode
     a->mode = mode;
     a->lock_fd = -1;
     umask(077);
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS); /* else up to 8 a processor, each keeping what it once had */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a full disk: an error, no death */
     for (; a->started < ARRAY_LEN(parts); a->started++) {
@@ -434,10 +439,14 @@ void app_stop(struct app *a)
     free(a);
 }
 
+/* Meanwhile what bulk work has freed goes back to the system: malloc() keeps it for ever else. */
 static void wait_for_signal(const sigset_t *signals)
 {
     auto_fd int fd = signalfd(-1, signals, SFD_CLOEXEC);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     struct signalfd_siginfo info;
+    while (fd >= 0 && poll(&p, 1, TRIM_EVERY_MS) == 0)
+        malloc_trim(0);
     if (fd < 0 || read(fd, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     log_info("app", "stopping", LF_INT("signal", info.ssi_signo));

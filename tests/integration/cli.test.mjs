@@ -1,6 +1,6 @@
 // The command line against the real binary: usage, offline, and through a running server.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
@@ -136,6 +136,88 @@ test('what a killed server leaves behind is in nobody\'s way', async () => {
   const ran = await run(['--data', data, 'import', 'nothing.db']);
   assert.match(ran.err, /No such file/);
   await stop(await serve(data));
+});
+
+// Writes a Tautulli database and says what is in it.
+function tautulli(name) {
+  const file = path.join(folder, name);
+  const truth = JSON.parse(execFileSync(path.resolve(path.dirname(binary), 'sim', 'cartographus-sim'),
+    ['tautulli', '--out', file, '--seed', '7', '--days', '30'], { maxBuffer: 1 << 24 }));
+  return { file, rows: truth.rows };
+}
+// What a person does with a file, on the folder itself and through a server: the same words.
+async function importAll(data, name) {
+  const { file, rows } = tautulli(name);
+  const on = (...args) => run(['--data', data, ...args]);
+  const trial = await on('import', file, '--dry-run');
+  assert.equal(trial.code, 0, trial.err);
+  assert.match(trial.out, new RegExp(`${name}: ${rows} rows read, ${rows} would be added, 0 left out`));
+  assert.match((await on('import', 'list')).out, /no imports yet/);
+  const first = await on('import', file, '--yes');
+  assert.equal(first.code, 0, first.err);
+  assert.match(first.out, new RegExp(`${name}: ${rows} rows read, ${rows} added, 0 left out`));
+  assert.match(first.out, /\d+ people, \d+ titles, from \d{4}-\d\d-\d\d to /);
+  const plays = async () => JSON.parse((await on('query', 'summary', 'days=400', '--format', 'json')).out).data[0].plays;
+  const counted = await plays();
+  assert.ok(counted > 0);
+  const again = await on('import', file, '--yes');
+  assert.equal(again.code, 0, again.err);
+  assert.match(again.out, new RegExp(`${rows} rows read, 0 added, ${rows} left out`));
+  assert.match(again.out, new RegExp(`left out: ${rows}, is there already`));
+  assert.equal(await plays(), counted);
+  assert.match((await on('import', 'list')).out, new RegExp(`1 +done +tautulli +${name}`));
+  const undone = await on('import', 'undo', '1');
+  assert.equal(undone.code, 0, undone.err);
+  assert.match(undone.out, /import 1 is undone/);
+  assert.equal(await plays(), 0);
+  for (const [args, pattern] of [
+    [['undo', '99'], /99/],
+    [['undo', 'x'], /'x' is no import's number/],
+    [[path.join(folder, 'offline')], /is not a file/],
+    [[binary, '--yes'], /./],
+    [[file, '--server', 'plex-9'], /server: there is no media server 'plex-9'/],
+  ]) {
+    const refused = await on('import', ...args);
+    assert.equal(refused.code, 1, `${args}: ${refused.out}`);
+    assert.match(refused.err, pattern, String(args));
+  }
+  return { on, file };
+}
+
+test('import, list and undo on the folder itself', async () => {
+  await importAll(path.join(folder, 'imports-offline'), 'offline.db');
+});
+
+test('import, query and its formats through a running server', async () => {
+  const data = path.join(folder, 'imports-served');
+  const server = await serve(data);
+  const { on, file } = await importAll(data, 'served.db');
+  assert.equal((await on('import', file, '--yes')).code, 0);
+  const catalogue = await on('query');
+  assert.equal(catalogue.code, 0);
+  assert.match(catalogue.out, /^users +Who watches how much\?$/m);
+  const ask = (...args) => on('query', 'users', 'days=400', ...args);
+  const json = JSON.parse((await ask('--format=json')).out).data;
+  const table = (await ask()).out.trimEnd().split('\n');
+  assert.match(table[0], /^person_id +person +plays +watch/);
+  assert.equal(table.length, json.length + 1);
+  const csv = (await ask('--format', 'csv')).out.trimEnd().split(/\r?\n/);
+  assert.match(csv[0], /^person_id,person,plays,watch_ms/);
+  assert.equal(csv.length, json.length + 1);
+  const lines = (await ask('--format', 'ndjson')).out.trimEnd().split('\n').map((l) => JSON.parse(l));
+  assert.deepEqual(lines, json);
+  assert.match((await ask('--explain')).out, /select /);
+  for (const [args, pattern] of [
+    [['userz'], /there is no query 'userz'; did you mean 'users'\?/],
+    [['users', 'dayz=3'], /dayz: there is no parameter 'dayz'/],
+    [['users', 'days=-3'], /days: '-3'/],
+    [['users', 'search=%27; drop'], /no rows/],
+  ]) {
+    const ran = await on('query', ...args);
+    assert.match(ran.err + ran.out, pattern, String(args));
+    assert.equal(ran.code, pattern.source === 'no rows' ? 0 : 1, String(args));
+  }
+  await stop(server);
 });
 
 test('a folder that another user holds, or a file in its place, is told', async () => {
