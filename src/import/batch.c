@@ -1,7 +1,7 @@
 #include "import/batch.h"
 
 #include "base/clock.h"
-#include "store/append.h"
+#include "store/bulk.h"
 
 #include "base/banned.h"
 
@@ -70,50 +70,50 @@ static int32_t id_of(const struct batch_state *s, const struct import_chunk *chu
 
 /* Columns as in sql/migrations, table segment_in. */
 static enum status append(const struct batch_state *s, const struct import_chunk *chunk,
-                          const struct import_row *r, int64_t id, duckdb_appender a,
+                          const struct import_row *r, int64_t id, struct bulk *a,
                           struct error *err)
 {
-    append_int(a, id);
-    append_int(a, s->import_id);
-    append_int(a, r->source_row);
-    append_int(a, r->source_group);
-    append_id(a, s->server);
-    append_id(a, id_of(s, chunk, r, FACT_ACCOUNT));
-    append_id(a, id_of(s, chunk, r, FACT_TITLE));
-    append_id(a, id_of(s, chunk, r, FACT_LIBRARY));
-    append_id(a, id_of(s, chunk, r, FACT_DEVICE));
-    append_id(a, id_of(s, chunk, r, FACT_QUALITY));
-    append_id(a, id_of(s, chunk, r, FACT_ADDRESS));
-    append_time(a, r->started_us);
-    append_time(a, r->ended_us);
-    append_int(a, r->watch_ms);
-    append_int(a, r->paused_ms);
-    append_known(a, r->position_ms);
-    append_known(a, r->duration_ms);
-    append_known(a, r->credits_ms);
-    append_text(a, r->location);
-    append_known_bool(a, r->secure);
-    append_known_bool(a, r->relayed);
-    append_known32(a, r->bandwidth_kbps);
-    append_known32(a, r->bitrate_kbps);
-    append_known32(a, r->stream_bitrate_kbps);
-    append_bool(a, r->is_live);
-    return append_row(a, err);
+    bulk_int(a, id);
+    bulk_int32(a, (int32_t)s->import_id);
+    bulk_int(a, r->source_row);
+    bulk_int(a, r->source_group);
+    bulk_id(a, s->server);
+    bulk_id(a, id_of(s, chunk, r, FACT_ACCOUNT));
+    bulk_id(a, id_of(s, chunk, r, FACT_TITLE));
+    bulk_id(a, id_of(s, chunk, r, FACT_LIBRARY));
+    bulk_id(a, id_of(s, chunk, r, FACT_DEVICE));
+    bulk_id(a, id_of(s, chunk, r, FACT_QUALITY));
+    bulk_id(a, id_of(s, chunk, r, FACT_ADDRESS));
+    bulk_time(a, r->started_us);
+    bulk_time(a, r->ended_us);
+    bulk_int(a, r->watch_ms);
+    bulk_int(a, r->paused_ms);
+    bulk_known(a, r->position_ms);
+    bulk_known(a, r->duration_ms);
+    bulk_known(a, r->credits_ms);
+    bulk_text(a, r->location);
+    bulk_known_bool(a, r->secure);
+    bulk_known_bool(a, r->relayed);
+    bulk_known32(a, r->bandwidth_kbps);
+    bulk_known32(a, r->bitrate_kbps);
+    bulk_known32(a, r->stream_bitrate_kbps);
+    bulk_bool(a, r->is_live);
+    return bulk_row(a, err);
 }
 
 enum status batch_append(const struct batch_state *s, struct store_conn *c,
                          struct import_chunk *const *chunks, size_t count, int64_t *next_id,
                          struct error *err)
 {
-    auto_appender duckdb_appender a = NULL;
-    TRY(append_open(c, NULL, "segment_in", &a, err));
+    auto_bulk struct bulk a = {0};
+    TRY(bulk_open(c, NULL, "segment_in", &a, err));
     for (size_t k = 0; k < count; k++) {
         for (size_t i = 0; i < chunks[k]->row_count; i++) {
             const struct import_row *r = &chunks[k]->rows[i];
-            TRY(append(s, chunks[k], r, r->same_as ? r->same_as : (*next_id)++, a, err));
+            TRY(append(s, chunks[k], r, r->same_as ? r->same_as : (*next_id)++, &a, err));
         }
     }
-    return append_close(a, err);
+    return bulk_close(&a, err);
 }
 
 static void set_add(struct id_set *s, int32_t id)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "store/append.h"
+#include "store/bulk.h"
 #include "store/cursor.h"
 
 #include "base/banned.h"
@@ -53,7 +54,12 @@ struct slice {
     size_t row_count, row_room;
     int64_t *deleted; /* ids of inputs whose play was deleted, ascending */
     size_t deleted_count, deleted_room;
-    duckdb_appender segment_out, play_out;
+    struct segment **sorted; /* the segments by key and start */
+    size_t sorted_room;
+    duckdb_appender segment_out; /* of segments of our own */
+    struct bulk joined_out;      /* temp.joined: which imported segment belongs to which play */
+    struct bulk play_out;
+    bool has_imports;
 };
 
 static void slice_clear(struct slice *s)
@@ -72,8 +78,10 @@ static void slice_done(struct slice *s)
     free(s->views);
     free(s->rows);
     free(s->deleted);
+    free(s->sorted);
     duckdb_appender_destroy(&s->segment_out);
-    duckdb_appender_destroy(&s->play_out);
+    bulk_done(&s->joined_out);
+    bulk_done(&s->play_out);
 }
 
 #define GROW(array, count, room)                                            \
@@ -98,7 +106,7 @@ static const char *word(struct slice *s, struct str text)
     return arena_strndup(&s->arena, text.ptr, text.len);
 }
 
-/* Columns 0..17 of both kinds of segments. */
+/* The first columns of our own segments. */
 #define FACT_COLUMNS                                                                              \
     "coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"                     \
     " coalesce(s.title_id, 0)::integer, s.library_id, s.device_id, s.quality_id, s.address_id,"  \
@@ -137,14 +145,15 @@ static void end_live(struct slice *s, struct segment *g)
     s->row_count = 0;
 }
 
-static enum status read_live(struct slice *s, struct store_conn *c, const char *where,
+static enum status read_live(struct slice *s, struct store_conn *c, const char *condition,
                              struct error *err)
 {
     auto_free char *sql = xasprintf(
         "select " FACT_COLUMNS ", s.segment_id, s.is_ended, o.state, o.first_at, o.last_at,"
         " o.head_at, o.moved_at, o.first_position_ms, o.last_position_ms, o.blind_ms,"
         " o.is_interrupted from session_in s join observation o using (segment_id)"
-        " left join title t using (title_id) %s order by s.segment_id, o.observation_id", where);
+        " left join title t using (title_id) where %s order by s.segment_id, o.observation_id",
+        condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
     struct segment *g = NULL;
@@ -174,46 +183,63 @@ static enum status read_live(struct slice *s, struct store_conn *c, const char *
     return STATUS_OK;
 }
 
-static enum status read_imports(struct slice *s, struct store_conn *c, const char *where,
+/* Of `s`, a segment_in: its import counts. */
+#define IS_COUNTED                                                                             \
+    "coalesce(s.import_id, 0) not in (select subject from decision"                            \
+    " where kind in ('delete_import', 'restore_import') and subject is not null"               \
+    " group by subject having arg_max(kind, decision_id) = 'delete_import')"                   \
+    " and coalesce(s.import_id, 0) not in (select import_id from import where state <> 'done')"
+
+/* What plays are made of; the other facts go to the segment without passing here. */
+static enum status read_imports(struct slice *s, struct store_conn *c, const char *condition,
                                 struct error *err)
 {
     auto_free char *sql = xasprintf(
-        "select " FACT_COLUMNS ", s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
-        " s.paused_ms, s.position_ms from segment_in s"
-        " left join title t using (title_id) %s %s coalesce(s.import_id, 0) not in"
-        " (select subject from decision where kind in ('delete_import', 'restore_import')"
-        " and subject is not null group by subject"
-        " having arg_max(kind, decision_id) = 'delete_import')"
-        " and coalesce(s.import_id, 0) not in (select import_id from import where state <> 'done')"
-        " order by s.segment_in_id",
-        where, strstr(where, "where") ? "and" : "where");
+        "select coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"
+        " coalesce(s.title_id, 0)::integer, s.library_id, s.device_id, s.duration_ms, s.credits_ms,"
+        " s.is_live, t.media_type, s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
+        " s.paused_ms, s.position_ms from segment_in s left join title t using (title_id)"
+        " where %s and " IS_COUNTED " order by s.segment_in_id", condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
     while (cursor_next(&r)) {
         struct segment *g = GROW(s->segments, s->segment_count, s->segment_room);
-        *g = (struct segment){.id = cursor_int(&r, FACTS, 0), .is_import = true};
-        read_facts(s, &r, g);
-        /* Of one server: the same file again, longer by then, goes on with the same numbers. */
-        g->group = cursor_int(&r, FACTS + 1, 0);
-        int64_t started_us = cursor_int(&r, FACTS + 2, 0);
-        g->sum = (struct segment_sum){.started_us = started_us,
-                                      .ended_us = cursor_int(&r, FACTS + 3, started_us),
+        int64_t started_us = cursor_int(&r, 11, 0), watch_us = cursor_int(&r, 13, 0) * US_PER_MS;
+        *g = (struct segment){.id = cursor_int(&r, 9, 0),
+                              .is_import = true,
+                              .key = {(int32_t)cursor_int(&r, 0, 0), (int32_t)cursor_int(&r, 1, 0),
+                                      (int32_t)cursor_int(&r, 2, 0)},
+                              .library = cursor_int(&r, 3, 0),
+                              .device = cursor_int(&r, 4, 0),
+                              .duration_ms = cursor_int(&r, 5, -1),
+                              .credits_ms = cursor_int(&r, 6, -1),
+                              .is_live = cursor_int(&r, 7, 0) == 1,
+                              .media_type = word(s, cursor_text(&r, 8)),
+                              /* Of one server: the same file again, longer by then, goes on with
+                               * the same numbers. */
+                              .group = cursor_int(&r, 10, 0),
+                              .watch_us = watch_us,
+                              .low_us = watch_us,
+                              .high_us = watch_us,
+                              .paused_us = cursor_int(&r, 14, 0) * US_PER_MS,
+                              .sum = {.started_us = started_us,
+                                      .ended_us = cursor_int(&r, 12, started_us),
                                       .start_position_ms = -1,
-                                      .position_ms = cursor_int(&r, FACTS + 6, -1)};
-        g->watch_us = g->low_us = g->high_us = cursor_int(&r, FACTS + 4, 0) * US_PER_MS;
-        g->paused_us = cursor_int(&r, FACTS + 5, 0) * US_PER_MS;
+                                      .position_ms = cursor_int(&r, 15, -1)}};
+        s->has_imports = true;
     }
     return STATUS_OK;
 }
 
-static enum status read_views(struct slice *s, struct store_conn *c, const char *where,
+static enum status read_views(struct slice *s, struct store_conn *c, const char *condition,
                               struct error *err)
 {
     auto_free char *sql = xasprintf(
         "select coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"
         " coalesce(s.title_id, 0)::integer, s.view_in_id, s.library_id, s.viewed_at, s.ended,"
         " t.media_type, v.kind = 'plex' from view_in s left join title t using (title_id)"
-        " left join server v on v.server_id = s.server_id %s order by s.view_in_id", where);
+        " left join server v on v.server_id = s.server_id where %s order by s.view_in_id",
+        condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
     while (cursor_next(&r)) {
@@ -262,7 +288,7 @@ static enum status write_segment(duckdb_appender a, const struct segment *g, str
 {
     append_int(a, g->id);
     append_int(a, g->play_id);
-    append_text(a, g->is_import ? "import" : "live");
+    append_text(a, "live");
     append_id(a, g->key.server);
     append_id(a, g->key.account);
     append_id(a, g->key.title);
@@ -288,10 +314,7 @@ static enum status write_segment(duckdb_appender a, const struct segment *g, str
     append_known32(a, g->stream_bitrate);
     duckdb_append_bool(a, g->is_open);
     duckdb_append_bool(a, g->sum.is_interrupted);
-    if (g->is_import)
-        duckdb_append_null(a);
-    else
-        append_list(a, g->sum.spans, g->sum.span_count);
+    append_list(a, g->sum.spans, g->sum.span_count);
     return append_row(a, err);
 }
 
@@ -302,66 +325,104 @@ static bool is_extra(const char *media_type)
 
 static enum status write_play(struct slice *s, const struct play *p, struct error *err)
 {
-    duckdb_appender a = s->play_out;
+    struct bulk *a = &s->play_out;
     const char *media_type = p->first->media_type;
     double share = share_seen(p->position_ms, p->duration_ms);
-    append_int(a, p->id);
-    append_text(a, is_extra(media_type) ? "extra" : "play");
-    append_text(a, p->origin);
-    append_id(a, p->key.server);
-    append_id(a, p->key.account);
-    append_id(a, p->key.title);
-    append_id(a, p->library);
-    append_text(a, media_type);
-    append_time(a, p->started_us);
-    append_time(a, p->ended_us);
-    append_int(a, p->watch_us / US_PER_MS);
-    append_int(a, p->low_us / US_PER_MS);
-    append_int(a, p->high_us / US_PER_MS);
-    append_int(a, p->paused_us / US_PER_MS);
-    append_known(a, p->position_ms);
-    append_known(a, p->duration_ms);
+    bulk_int(a, p->id);
+    bulk_text(a, is_extra(media_type) ? "extra" : "play");
+    bulk_text(a, p->origin);
+    bulk_id(a, p->key.server);
+    bulk_id(a, p->key.account);
+    bulk_id(a, p->key.title);
+    bulk_id(a, p->library);
+    bulk_text(a, media_type);
+    bulk_time(a, p->started_us);
+    bulk_time(a, p->ended_us);
+    bulk_int(a, p->watch_us / US_PER_MS);
+    bulk_int(a, p->low_us / US_PER_MS);
+    bulk_int(a, p->high_us / US_PER_MS);
+    bulk_int(a, p->paused_us / US_PER_MS);
+    bulk_known(a, p->position_ms);
+    bulk_known(a, p->duration_ms);
     if (share >= 0)
-        duckdb_append_double(a, share * 100);
+        bulk_double(a, share * 100);
     else
-        duckdb_append_null(a);
-    duckdb_append_bool(a, is_watched(p->position_ms, p->duration_ms, p->credits_ms, s->knobs));
-    duckdb_append_bool(a, is_short(media_type, p->watch_us, s->knobs));
-    duckdb_append_bool(a, p->is_open);
-    duckdb_append_int32(a, (int32_t)p->segments);
-    duckdb_append_bool(a, p->is_deleted || p->is_double);
-    append_text(a, p->is_deleted ? "deleted" : p->is_double ? "superseded" : "");
-    return append_row(a, err);
+        bulk_null(a);
+    bulk_bool(a, is_watched(p->position_ms, p->duration_ms, p->credits_ms, s->knobs));
+    bulk_bool(a, is_short(media_type, p->watch_us, s->knobs));
+    bulk_bool(a, p->is_open);
+    bulk_int32(a, (int32_t)p->segments);
+    bulk_bool(a, p->is_deleted || p->is_double);
+    bulk_text(a, p->is_deleted ? "deleted" : p->is_double ? "superseded" : "");
+    return bulk_row(a, err);
 }
 
 static enum status write_view(struct slice *s, const struct view *v, const char *hidden_by,
                               struct error *err)
 {
-    duckdb_appender a = s->play_out;
-    append_int(a, v->id);
-    append_text(a, is_extra(v->media_type) ? "extra" : "view");
-    append_text(a, "view");
-    append_id(a, v->key.server);
-    append_id(a, v->key.account);
-    append_id(a, v->key.title);
-    append_id(a, v->library);
-    append_text(a, v->media_type);
-    append_time(a, v->at_us);
-    append_time(a, v->ended_us == TIME_NONE ? v->at_us : v->ended_us);
-    append_int(a, 0);
-    append_int(a, 0);
-    append_int(a, v->ended_us > v->at_us ? (v->ended_us - v->at_us) / US_PER_MS : 0);
-    append_int(a, 0);
+    struct bulk *a = &s->play_out;
+    bulk_int(a, v->id);
+    bulk_text(a, is_extra(v->media_type) ? "extra" : "view");
+    bulk_text(a, "view");
+    bulk_id(a, v->key.server);
+    bulk_id(a, v->key.account);
+    bulk_id(a, v->key.title);
+    bulk_id(a, v->library);
+    bulk_text(a, v->media_type);
+    bulk_time(a, v->at_us);
+    bulk_time(a, v->ended_us == TIME_NONE ? v->at_us : v->ended_us);
+    bulk_int(a, 0);
+    bulk_int(a, 0);
+    bulk_int(a, v->ended_us > v->at_us ? (v->ended_us - v->at_us) / US_PER_MS : 0);
+    bulk_int(a, 0);
     for (int i = 0; i < 3; i++) /* position, duration, percent */
-        duckdb_append_null(a);
+        bulk_null(a);
     /* Plex tells a view when the title counts as watched; the others tell nothing about it. */
-    append_known_bool(a, v->is_plex ? 1 : -1);
-    duckdb_append_bool(a, false);
-    duckdb_append_bool(a, false);
-    duckdb_append_int32(a, 0);
-    duckdb_append_bool(a, *hidden_by);
-    append_text(a, hidden_by);
-    return append_row(a, err);
+    bulk_known_bool(a, v->is_plex ? 1 : -1);
+    bulk_bool(a, false);
+    bulk_bool(a, false);
+    bulk_int32(a, 0);
+    bulk_bool(a, *hidden_by);
+    bulk_text(a, hidden_by);
+    return bulk_row(a, err);
+}
+
+/* Notes the play of an imported segment where it is not its own. */
+static enum status write_joined(struct slice *s, struct store_conn *c, const struct segment *g,
+                                struct error *err)
+{
+    if (g->play_id == g->id)
+        return STATUS_OK;
+    if (!s->joined_out.appender) {
+        TRY(store_exec(c, "create or replace temp table joined (segment_id bigint, play_id bigint)",
+                       err));
+        TRY(bulk_open(c, "temp", "joined", &s->joined_out, err));
+    }
+    bulk_int(&s->joined_out, g->id);
+    bulk_int(&s->joined_out, g->play_id);
+    return bulk_row(&s->joined_out, err);
+}
+
+/* Imported segments are their input and the play they belong to: they go from table to table by
+ * columns, in the order in which they came in, which is that of time. */
+static enum status write_imports(struct slice *s, struct store_conn *c, const char *table,
+                                 const char *condition, struct error *err)
+{
+    if (!s->has_imports)
+        return STATUS_OK;
+    bool are_joined = s->joined_out.appender != NULL;
+    if (are_joined)
+        TRY(bulk_close(&s->joined_out, err));
+    auto_free char *sql = xasprintf(
+        "insert into %s select s.segment_in_id, %s, 'import', s.server_id, s.account_id, s.title_id,"
+        " s.library_id, s.device_id, s.quality_id, s.address_id, s.started,"
+        " coalesce(s.ended, s.started), coalesce(s.watch_ms, 0), coalesce(s.watch_ms, 0),"
+        " coalesce(s.watch_ms, 0), coalesce(s.paused_ms, 0), null, s.position_ms, s.duration_ms,"
+        " s.credits_ms, s.location, s.secure, s.relayed, s.bandwidth_kbps, s.bitrate_kbps,"
+        " s.stream_bitrate_kbps, false, false, null from segment_in s %s where %s and " IS_COUNTED,
+        table, are_joined ? "coalesce(j.play_id, s.segment_in_id)" : "s.segment_in_id",
+        are_joined ? "left join temp.joined j on j.segment_id = s.segment_in_id" : "", condition);
+    return store_exec(c, sql, err);
 }
 
 /* --- deriving -------------------------------------------------------------------------------- */
@@ -377,7 +438,8 @@ static int compare_keys(const struct derive_key *a, const struct derive_key *b)
 
 static int compare_segments(const void *left, const void *right)
 {
-    const struct segment *a = left, *b = right;
+    const struct segment *a = *(struct segment *const *)left;
+    const struct segment *b = *(struct segment *const *)right;
     int by_key = compare_keys(&a->key, &b->key);
     if (by_key)
         return by_key;
@@ -431,26 +493,26 @@ static bool holds(const struct play *p, int64_t at_us)
 }
 
 /* Which segments make one play; hidden ones make plays of their own, hidden ones. */
-static void join_segments(const struct slice *s, struct segment *g, size_t count)
+static void join_segments(const struct slice *s, struct segment **g, size_t count)
 {
     auto_free struct play_part *parts = xcalloc(count ? count : 1, sizeof *parts);
     auto_free struct play_part *some = xcalloc(count ? count : 1, sizeof *some);
-    bool is_track_or_live = g[0].is_live || streq(g[0].media_type, "track") ||
-                            streq(g[0].media_type, "live");
+    bool is_track_or_live = g[0]->is_live || streq(g[0]->media_type, "track") ||
+                            streq(g[0]->media_type, "live");
     size_t imported = 0;
     for (size_t i = 0; i < count; i++) {
-        parts[i] = (struct play_part){.segment_id = g[i].id,
-                                      .started_us = g[i].sum.started_us,
-                                      .ended_us = g[i].sum.ended_us,
-                                      .start_position_ms = g[i].sum.start_position_ms,
-                                      .position_ms = g[i].sum.position_ms,
-                                      .duration_ms = g[i].duration_ms,
-                                      .watch_us = g[i].watch_us,
-                                      .device_id = g[i].device,
-                                      .group = g[i].group,
-                                      .is_import = g[i].is_import,
-                                      .is_open = g[i].is_open};
-        imported += g[i].is_import;
+        parts[i] = (struct play_part){.segment_id = g[i]->id,
+                                      .started_us = g[i]->sum.started_us,
+                                      .ended_us = g[i]->sum.ended_us,
+                                      .start_position_ms = g[i]->sum.start_position_ms,
+                                      .position_ms = g[i]->sum.position_ms,
+                                      .duration_ms = g[i]->duration_ms,
+                                      .watch_us = g[i]->watch_us,
+                                      .device_id = g[i]->device,
+                                      .group = g[i]->group,
+                                      .is_import = g[i]->is_import,
+                                      .is_open = g[i]->is_open};
+        imported += g[i]->is_import;
     }
     if (imported && imported < count)
         hide_doubles(parts, count);
@@ -463,31 +525,33 @@ static void join_segments(const struct slice *s, struct segment *g, size_t count
         for (size_t i = 0, k = 0; i < count && k < n; i++) {
             if (parts[i].is_hidden != is_hidden)
                 continue;
-            g[i].is_double = is_hidden;
-            g[i].play_id = some[k++].play_id;
+            g[i]->is_double = is_hidden;
+            g[i]->play_id = some[k++].play_id;
         }
     }
 }
 
 /* One account and title on one server: its segments by start, its views. */
-static enum status derive_group(struct slice *s, struct segment *g, size_t count,
-                                const struct view *views, size_t view_count, struct error *err)
+static enum status derive_group(struct slice *s, struct store_conn *c, struct segment **g,
+                                size_t count, const struct view *views, size_t view_count,
+                                struct error *err)
 {
     auto_free struct play *plays = xcalloc(count ? count : 1, sizeof *plays);
     size_t play_count = 0;
     if (count)
         join_segments(s, g, count);
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = i; j-- > 0 && g[i].sum.head_blind_us;)
-            if (g[j].play_id == g[i].play_id) {
-                g[i].high_us -= blind_overlap(&g[j].sum, &g[i].sum);
+        for (size_t j = i; j-- > 0 && g[i]->sum.head_blind_us;)
+            if (g[j]->play_id == g[i]->play_id) {
+                g[i]->high_us -= blind_overlap(&g[j]->sum, &g[i]->sum);
                 break;
             }
         size_t p = play_count;
-        while (p > 0 && plays[p - 1].id != g[i].play_id)
+        while (p > 0 && plays[p - 1].id != g[i]->play_id)
             p--;
-        add_to_play(s, p ? &plays[p - 1] : &plays[play_count++], &g[i]);
-        TRY(write_segment(s->segment_out, &g[i], err));
+        add_to_play(s, p ? &plays[p - 1] : &plays[play_count++], g[i]);
+        TRY(g[i]->is_import ? write_joined(s, c, g[i], err)
+                            : write_segment(s->segment_out, g[i], err));
     }
     for (size_t i = 0; i < play_count; i++)
         TRY(write_play(s, &plays[i], err));
@@ -501,30 +565,42 @@ static enum status derive_group(struct slice *s, struct segment *g, size_t count
     return STATUS_OK;
 }
 
-/* Reads what `where` names, derives it and appends the rows. */
-static enum status derive_slice(struct slice *s, struct store_conn *c, const char *where,
+static void sort_slice(struct slice *s)
+{
+    if (s->segment_count > s->sorted_room) {
+        s->sorted_room = s->segment_room;
+        s->sorted = xreallocarray(s->sorted, s->sorted_room, sizeof *s->sorted);
+    }
+    for (size_t i = 0; i < s->segment_count; i++)
+        s->sorted[i] = &s->segments[i];
+    if (s->segment_count)
+        qsort(s->sorted, s->segment_count, sizeof *s->sorted, compare_segments);
+    if (s->view_count)
+        qsort(s->views, s->view_count, sizeof *s->views, compare_views);
+}
+
+/* Reads what meets the condition, derives it and appends the rows; imported segments are left to
+ * write_imports(). */
+static enum status derive_slice(struct slice *s, struct store_conn *c, const char *condition,
                                 struct error *err)
 {
     slice_clear(s);
-    TRY(read_live(s, c, where, err));
-    TRY(read_imports(s, c, where, err));
-    TRY(read_views(s, c, where, err));
-    if (s->segment_count)
-        qsort(s->segments, s->segment_count, sizeof *s->segments, compare_segments);
-    if (s->view_count)
-        qsort(s->views, s->view_count, sizeof *s->views, compare_views);
+    TRY(read_live(s, c, condition, err));
+    TRY(read_imports(s, c, condition, err));
+    TRY(read_views(s, c, condition, err));
+    sort_slice(s);
     for (size_t i = 0, v = 0; i < s->segment_count || v < s->view_count;) {
         const struct derive_key *key =
             v == s->view_count || (i < s->segment_count &&
-                                   compare_keys(&s->segments[i].key, &s->views[v].key) <= 0)
-                ? &s->segments[i].key
+                                   compare_keys(&s->sorted[i]->key, &s->views[v].key) <= 0)
+                ? &s->sorted[i]->key
                 : &s->views[v].key;
         size_t i_end = i, v_end = v;
-        while (i_end < s->segment_count && compare_keys(&s->segments[i_end].key, key) == 0)
+        while (i_end < s->segment_count && compare_keys(&s->sorted[i_end]->key, key) == 0)
             i_end++;
         while (v_end < s->view_count && compare_keys(&s->views[v_end].key, key) == 0)
             v_end++;
-        TRY(derive_group(s, s->segments + i, i_end - i, s->views + v, v_end - v, err));
+        TRY(derive_group(s, c, s->sorted + i, i_end - i, s->views + v, v_end - v, err));
         i = i_end;
         v = v_end;
     }
@@ -559,9 +635,9 @@ static enum status write_touched(struct store_conn *c, const struct derive_key *
 static enum status derive_accounts(struct slice *s, struct store_conn *c, int64_t from, int64_t to,
                                    const char *condition, struct error *err)
 {
-    auto_free char *where = xasprintf("where coalesce(s.account_id, 0) between %" PRId64 " and %"
-                                      PRId64 " and %s", from, to, condition);
-    return derive_slice(s, c, where, err);
+    auto_free char *both = xasprintf("coalesce(s.account_id, 0) between %" PRId64 " and %" PRId64
+                                     " and %s", from, to, condition);
+    return derive_slice(s, c, both, err);
 }
 
 /* Everything that meets the condition, some accounts at a time, so that memory stays bounded. */
@@ -590,22 +666,51 @@ static enum status derive_slices(struct slice *s, struct store_conn *c, const ch
     return rows ? derive_accounts(s, c, from, account, condition, err) : STATUS_OK;
 }
 
+static enum status open_output(struct slice *s, struct store_conn *c, const char *segment_table,
+                               const char *play_catalog, const char *play_table, struct error *err)
+{
+    TRY(read_deleted(s, c, err));
+    TRY(append_open(c, NULL, segment_table, &s->segment_out, err));
+    return bulk_open(c, play_catalog, play_table, &s->play_out, err);
+}
+
+static enum status close_output(struct slice *s, struct error *err)
+{
+    TRY(append_close(s->segment_out, err));
+    return bulk_close(&s->play_out, err);
+}
+
+/* Derives what meets the condition into these tables, the plays in the order of time, by which most
+ * queries ask for them. */
+static enum status derive_many(struct store_conn *c, const char *segment_table,
+                               const char *play_table, const char *condition,
+                               const struct knobs *k, struct error *err)
+{
+    auto_cleanup(slice_done) struct slice s = {.knobs = k};
+    TRY(store_exec(c, "create or replace temp table play_stage as from play limit 0", err));
+    TRY(open_output(&s, c, segment_table, "temp", "play_stage", err));
+    TRY(derive_slices(&s, c, condition, err));
+    TRY(close_output(&s, err));
+    slice_clear(&s);
+    TRY(write_imports(&s, c, segment_table, condition, err));
+    auto_free char *sql = xasprintf("insert into %s from temp.play_stage order by started, play_id;"
+                                    "drop table temp.play_stage", play_table);
+    return store_exec(c, sql, err);
+}
+
 /* Replaces the rows of what temp.touched names. */
 static enum status derive_touched(struct store_conn *c, bool are_few, const struct knobs *k,
                                   struct error *err)
 {
     TRY(store_exec(c, "delete from segment s where " IS_TOUCHED
                       "; delete from play s where " IS_TOUCHED, err));
+    if (!are_few)
+        return derive_many(c, "segment", "play", IS_TOUCHED, k, err);
     auto_cleanup(slice_done) struct slice s = {.knobs = k};
-    TRY(read_deleted(&s, c, err));
-    TRY(append_open(c, NULL, "segment", &s.segment_out, err));
-    TRY(append_open(c, NULL, "play", &s.play_out, err));
-    if (are_few)
-        TRY(derive_slice(&s, c, "where " IS_TOUCHED, err));
-    else
-        TRY(derive_slices(&s, c, IS_TOUCHED, err));
-    TRY(append_close(s.segment_out, err));
-    return append_close(s.play_out, err);
+    TRY(open_output(&s, c, "segment", NULL, "play", err));
+    TRY(derive_slice(&s, c, IS_TOUCHED, err));
+    TRY(close_output(&s, err));
+    return write_imports(&s, c, "segment", IS_TOUCHED, err);
 }
 
 enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
@@ -640,15 +745,7 @@ enum status derive_all(struct store_conn *c, const struct knobs *k, struct error
 {
     TRY(store_exec(c, "create table segment_next as from segment limit 0;"
                       "create table play_next as from play limit 0", err));
-    {
-        auto_cleanup(slice_done) struct slice s = {.knobs = k};
-        TRY(read_deleted(&s, c, err));
-        TRY(append_open(c, NULL, "segment_next", &s.segment_out, err));
-        TRY(append_open(c, NULL, "play_next", &s.play_out, err));
-        TRY(derive_slices(&s, c, "true", err));
-        TRY(append_close(s.segment_out, err));
-        TRY(append_close(s.play_out, err));
-    }
+    TRY(derive_many(c, "segment_next", "play_next", "true", k, err));
     return store_exec(c, "drop table segment; alter table segment_next rename to segment;"
                          "drop table play; alter table play_next rename to play", err);
 }

@@ -11,6 +11,21 @@ enum status cursor_open(struct store_conn *c, const char *sql, const struct stor
     return store_query(c, sql, values, count, &ret->result, err);
 }
 
+static void look_up_vectors(struct cursor *r)
+{
+    if (!r->columns) {
+        idx_t n = duckdb_column_count(&r->result);
+        r->columns = n < CURSOR_COLUMNS_MAX ? n : CURSOR_COLUMNS_MAX;
+        for (idx_t i = 0; i < r->columns; i++)
+            r->type[i] = duckdb_column_type(&r->result, i);
+    }
+    for (idx_t i = 0; i < r->columns; i++) {
+        duckdb_vector v = duckdb_data_chunk_get_vector(r->chunk, i);
+        r->data[i] = duckdb_vector_get_data(v);
+        r->validity[i] = duckdb_vector_get_validity(v);
+    }
+}
+
 bool cursor_next(struct cursor *r)
 {
     r->at++;
@@ -21,6 +36,7 @@ bool cursor_next(struct cursor *r)
         if (!r->chunk)
             return false;
         r->size = duckdb_data_chunk_get_size(r->chunk);
+        look_up_vectors(r);
     }
     return true;
 }
@@ -28,11 +44,11 @@ bool cursor_next(struct cursor *r)
 /* The column's data, or NULL where this row has none. */
 static const void *column_data(const struct cursor *r, idx_t column)
 {
-    duckdb_vector v = duckdb_data_chunk_get_vector(r->chunk, column);
-    uint64_t *validity = duckdb_vector_get_validity(v);
-    if (validity && !duckdb_validity_row_is_valid(validity, r->at))
+    assert(column < r->columns);
+    const uint64_t *validity = r->validity[column];
+    if (validity && !(validity[r->at / 64] >> (r->at % 64) & 1))
         return NULL;
-    return duckdb_vector_get_data(v);
+    return r->data[column];
 }
 
 int64_t cursor_int(const struct cursor *r, idx_t column, int64_t fallback)
@@ -40,8 +56,7 @@ int64_t cursor_int(const struct cursor *r, idx_t column, int64_t fallback)
     const void *data = column_data(r, column);
     if (!data)
         return fallback;
-    duckdb_result result = r->result;
-    switch ((int)duckdb_column_type(&result, column)) {
+    switch ((int)r->type[column]) {
     case DUCKDB_TYPE_BIGINT:
     case DUCKDB_TYPE_TIMESTAMP:
         return ((const int64_t *)data)[r->at];

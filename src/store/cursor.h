@@ -9,10 +9,16 @@
 
 #include "store/store.h"
 
+enum { CURSOR_COLUMNS_MAX = 96 }; /* further ones cannot be read */
+
 struct cursor {
     duckdb_result result;
     duckdb_data_chunk chunk;
-    idx_t at, size;
+    idx_t at, size, columns;
+    /* Of the chunk. */
+    const void *data[CURSOR_COLUMNS_MAX];
+    const uint64_t *validity[CURSOR_COLUMNS_MAX]; /* NULL: no NULLs */
+    duckdb_type type[CURSOR_COLUMNS_MAX];
 };
 
 /* Runs the query; the caller owns *ret (cursor_done, or auto_cursor). */
