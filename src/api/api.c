@@ -323,7 +323,10 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
                                 .ctx = a,
                                 .closed = ws_closed};
     enum status s = ws_hub_start(&hub, &a->hub, err);
-    struct pool_config pool = {.store = c->store, .tick = tick, .ctx = a};
+    struct pool_config pool = {.store = c->store,
+                               .most_us = c->config->query_timeout,
+                               .tick = tick,
+                               .ctx = a};
     if (s == STATUS_OK)
         s = pool_start(&pool, &a->pool, err);
     if (s != STATUS_OK) {

@@ -1,4 +1,4 @@
-/* The truth of the queries about people and titles: summary, users, popular. */
+/* The truth of the queries about people and titles: summary, users, popular, rewatch. */
 #include "golden.h"
 
 #include <math.h>
@@ -197,11 +197,48 @@ static json_t *popular_shows(const struct selection *s)
     return popular(s, 'w', true, 50);
 }
 
+/* Orders as compare_entries() by people, then plays: watch time is 0 everywhere. */
+static json_t *rewatch(const struct selection *s)
+{
+    const struct world *w = s->world;
+    static int finished[TITLES + 1][PEOPLE + 1];
+    memset(finished, 0, sizeof finished);
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (selects_play(s, p) && p->is_watched == 1)
+            finished[p->title][person_of(w, p)]++;
+    }
+    struct entry *all = xcalloc(TITLES, sizeof *all);
+    size_t n = 0;
+    for (int title = 1; title <= TITLES; title++) {
+        int64_t people = 0, plays = 0;
+        for (int who = 1; who <= PEOPLE; who++)
+            if (finished[title][who] > 1) {
+                people++;
+                plays += finished[title][who];
+            }
+        if (!people)
+            continue;
+        struct entry *e = entry_of(w, all, &n, title, false);
+        e->people_count = people;
+        e->plays = plays;
+    }
+    order_by = 'p';
+    qsort(all, n, sizeof *all, compare_entries);
+    json_t *rows = json_array();
+    for (size_t i = 0; i < n && i < 25; i++)
+        add_row(rows, "IssIii", (int64_t)all[i].title, all[i].name, all[i].media_type,
+                all[i].year ? (int64_t)all[i].year : -1, all[i].people_count, all[i].plays);
+    free(all);
+    return rows;
+}
+
 const struct truth people_truths[] = {
     {"summary", "", summary, 0},
     {"users", "", users, 1},
     {"popular", "", popular_by_people, 3},
     {"popular", "by=plays&limit=1000", popular_by_plays, 3},
     {"popular", "by=watch_time&group=show&limit=50", popular_shows, 3},
+    {"rewatch", "limit=25", rewatch, 3},
     {0},
 };

@@ -12,6 +12,7 @@ export const explore = {
   'chart.finishing': 'Who watches to the end?',
   'chart.shows': 'Which shows, films and artists are watched most?',
   'chart.titles': 'Which single titles are watched most?',
+  'chart.rewatch': 'What is watched more than once?',
   'chart.delivery': 'How is it delivered: as it is, or transcoded?',
   'by': 'Count by',
   'by.plays': 'Plays',
