@@ -124,8 +124,6 @@ enum status pool_start(const struct pool_config *c, struct pool **ret, struct er
 {
     struct pool *p = xcalloc(1, sizeof *p);
     p->config = *c;
-    if (p->config.most_us == 0)
-        p->config.most_us = 30 * US_PER_S;
     unsigned workers = c->workers == 0 ? 2 : c->workers;
     if (workers > WORKERS_MOST)
         workers = WORKERS_MOST;

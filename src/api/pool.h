@@ -18,7 +18,7 @@ struct pool_config {
     struct store *store;
     unsigned workers;      /* 0: 2 */
     unsigned most_waiting; /* 0: 64 */
-    int64_t most_us;       /* of one query; 0: 30 s */
+    int64_t most_us;       /* of one query */
     /* The ticker's thread, five times a second. */
     void (*tick)(void *ctx);
     void *ctx;
