@@ -27,7 +27,7 @@ static void add_security_headers(struct http_exchange *x)
     http_add_header(x, "Cross-Origin-Opener-Policy", "same-origin");
     http_add_header(x, "Content-Security-Policy",
                     "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; "
-                    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; "
+                    "object-src 'none'; base-uri 'none'; "
                     "form-action 'self'; frame-ancestors 'none'");
 }
 

@@ -22,11 +22,11 @@ export async function startDemo(more = {}) {
     assert.ok(answer.ok, `${route}: ${answer.status} ${await answer.clone().text()}`);
     return answer.status === 204 ? undefined : answer.json();
   };
-  await until('people watch and history is read', async () => {
-    const [now, plays] = await Promise.all([ask('/sessions'), ask('/plays?limit=1')]);
-    const value = [now.sessions.length, plays.total];
-    return { is: value[0] >= 3 && value[1] > 1000, value };
-  }, 60000);
+  await until('people watch, and the past is read', async () => {
+    const [now, sync, { imports }] = await Promise.all([ask('/sessions'), ask('/sync/status'), ask('/import')]);
+    const states = [sync.state, ...imports.map((one) => one.state)];
+    return { is: now.sessions.length >= 3 && states.join() === 'idle,done', value: states };
+  }, 120000);
   return {
     origin, ask, cookie: { name, value, url: origin },
     end: program.stop,

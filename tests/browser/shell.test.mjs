@@ -8,21 +8,19 @@ before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrow
 after(async () => { await browser?.close(); await demo?.end(); });
 const on = (options, act) => withPage(() => browser, () => demo, options, act);
 
-// What a fresh browser fetches until `act` is done, in bytes as they came over the wire.
+// What a fresh browser fetches until `act` is done, in bytes of their bodies as they are sent.
 async function weigh(page, act) {
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('Network.enable');
-  await cdp.send('Network.setCacheDisabled', { cacheDisabled: true });
-  const files = new Map();
-  cdp.on('Network.responseReceived', ({ requestId, response }) => {
-    files.set(requestId, { url: new URL(response.url).pathname, bytes: 0 });
-  });
-  cdp.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
-    if (files.has(requestId)) files.get(requestId).bytes = encodedDataLength;
-  });
+  const files = [];
+  const take = (response) => {
+    const { pathname } = new URL(response.url());
+    const bytes = Number(response.headers()['content-length']);
+    if (!pathname.startsWith('/api/')) files.push({ url: pathname, bytes });
+  };
+  page.on('response', take);
   await act();
   await page.waitForLoadState('networkidle');
-  return [...files.values()].filter((f) => !f.url.startsWith('/api/'));
+  page.off('response', take);
+  return files;
 }
 const sum = (files) => files.reduce((all, f) => all + f.bytes, 0);
 const list = (files) => files.map((f) => `${f.url} ${f.bytes}`).join('\n');
@@ -46,6 +44,14 @@ test('the login fits 30 kB and says what is wrong with a password', on({ isLogge
   await page.getByRole('button', { name: 'Menu of admin' }).click();
   await page.getByRole('button', { name: 'Log out' }).click();
   await page.getByLabel('Password').waitFor();
+}));
+
+test('nothing may run or be shown but what the program itself serves', on({}, async (page) => {
+  const answer = await page.goto('/');
+  const policy = answer.headers()['content-security-policy'];
+  assert.match(policy, /default-src 'self'/);
+  assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+  await page.locator('article.stream').first().waitFor();
 }));
 
 test('the page proper with Now fits 120 kB and three calls', on({}, async (page) => {

@@ -82,7 +82,7 @@ export const api = {
   sessions: (signal?: AbortSignal) => get<NowAnswer>('/sessions', undefined, signal),
   choices: (signal?: AbortSignal) => get<Choices>('/filters', undefined, signal),
 
-  plays: (query: URLSearchParams, signal?: AbortSignal) => get<PlaysPage>('/plays', query, signal),
+  plays: (query: URLSearchParams, signal?: AbortSignal) => get<PlaysPage>('/plays', zoned(query), signal),
   play: (id: number, signal?: AbortSignal) => get<PlayDetail>(`/plays/${id}`, undefined, signal),
   deletePlay: (id: number) => call<void>(`/plays/${id}`, { method: 'DELETE' }),
   restorePlay: (id: number) => call<void>(`/plays/${id}/restore`, { method: 'POST' }),

@@ -64,3 +64,17 @@ export function choicesOf(name: ListName, all: Choices): Choice[] {
     default: return [];
   }
 }
+
+// What one value is called, even before the choices are here or when it is none of them.
+export function choiceName(name: ListName, value: string): string {
+  if (name === 'titles') return choices.titles[value] ?? value;
+  const known = choices.all && choicesOf(name, choices.all).find((choice) => choice.value === value);
+  if (known) return known.label;
+  switch (name) {
+    case 'media_types': return typeName(value);
+    case 'transcode_decisions': return decisionName(value);
+    case 'video_resolutions': return resolutionName(value);
+    case 'countries': return countryName(value);
+    default: return value;
+  }
+}

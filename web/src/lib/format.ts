@@ -10,13 +10,11 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style
 const whole = new Intl.NumberFormat();
 const compacts = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const shares = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
-const unit = (name: string, digits = 0) =>
-  new Intl.NumberFormat(undefined, {
-    style: 'unit', unit: name, unitDisplay: 'narrow', maximumFractionDigits: digits,
-  });
-const hours = unit('hour');
-const minutes = unit('minute');
-const seconds = unit('second');
+const unit = (name: string, digits = 0, unitDisplay: 'short' | 'narrow' = 'short') =>
+  new Intl.NumberFormat(undefined, { style: 'unit', unit: name, unitDisplay, maximumFractionDigits: digits });
+const hours = unit('hour', 0, 'narrow');
+const minutes = unit('minute', 0, 'narrow');
+const seconds = unit('second', 0, 'narrow');
 const megabits = unit('megabit-per-second', 1);
 const kilobits = unit('kilobit-per-second');
 const megabytes = unit('megabyte', 1);

@@ -57,7 +57,9 @@ class Live {
     const poll = setInterval(() => document.hidden || void this.ask(), POLL_MS);
     const clock = setInterval(() => this.#tick(), 1000);
     const seen = (): void => {
-      if (!document.hidden) void this.ask();
+      if (document.hidden) return;
+      void this.ask();
+      this.refresh();
     };
     document.addEventListener('visibilitychange', seen);
     return () => {
@@ -130,6 +132,7 @@ class Live {
     clearTimeout(this.#changing);
     const wait = Math.max(0, this.#changedAt + REFRESH_MS - Date.now());
     this.#changing = setTimeout(() => {
+      if (document.hidden) return;
       this.#changedAt = Date.now();
       this.dataVersion++;
       this.#slow ??= setTimeout(() => {
