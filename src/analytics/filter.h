@@ -35,6 +35,11 @@ struct filter;
 /* Texts and ids are copied. */
 struct filter *filter_new(const struct filter_config *c);
 void filter_free(struct filter *f); /* NULL is fine */
+static inline void auto_filter_fn(struct filter **f)
+{
+    filter_free(*f);
+}
+#define auto_filter __attribute__((cleanup(auto_filter_fn)))
 /* Takes a parameter; *ret_is_known says whether it is one of the filter's at all. An empty value is
  * as if it were not there. INVALID (with the field) names what was found and what is right. */
 enum status filter_take(struct filter *f, const char *name, const char *value, bool *ret_is_known,

@@ -15,7 +15,7 @@
 #include "base/banned.h"
 
 #define PREFIX "/api/v1"
-enum { BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
+enum { WATCHERS_TICKS = 25, BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
 
 /* --- answering ------------------------------------------------------------------------------- */
 
@@ -289,6 +289,8 @@ struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
 static void tick(void *ctx)
 {
     struct api *a = ctx;
+    if (++a->ticks % WATCHERS_TICKS == 0) /* logins run out, too */
+        watchers_check(a);
     int64_t version = store_data_version(a->config.store);
     if (version == a->told_version)
         return;
@@ -305,11 +307,6 @@ void api_broadcast(void *ctx, struct str frame)
     ws_hub_broadcast(a->hub, frame, NULL);
 }
 
-static void ws_closed(void *ctx, uint64_t client, void *user)
-{
-    free(user);
-}
-
 enum status api_new(const struct api_config *c, struct api **ret, struct error *err)
 {
     struct api *a = xcalloc(1, sizeof *a);
@@ -321,7 +318,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
     struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
                                 .resync_message = "{\"type\":\"resync\",\"data\":{}}",
                                 .ctx = a,
-                                .closed = ws_closed};
+                                .closed = watcher_closed};
     enum status s = ws_hub_start(&hub, &a->hub, err);
     struct pool_config pool = {.store = c->store,
                                .most_us = c->config->query_timeout,

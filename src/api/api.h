@@ -14,6 +14,7 @@
 struct api_imports;
 struct auth;
 struct collector;
+struct ingest;
 struct live;
 struct store;
 
@@ -24,6 +25,7 @@ struct api_config {
     struct auth *auth;
     struct store *store;
     struct live *live;
+    struct ingest *ingest;
     const struct api_imports *imports; /* api/imports.h */
     const char *import_folder;         /* where files to import arrive */
 };

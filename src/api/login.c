@@ -86,6 +86,8 @@ static void logged_out(void *ctx, enum status s)
     struct request *r = ctx;
     set_cookie(r, "", 0);
     if (s == STATUS_OK)
+        watchers_check(r->api);
+    if (s == STATUS_OK)
         request_no_content(r);
     else
         request_failf(r, s, "", "the logout could not be stored");

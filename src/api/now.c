@@ -206,10 +206,45 @@ void handle_sessions(struct request *r)
     request_reply(r, 200, &out);
 }
 
+/* --- the WebSocket --------------------------------------------------------------------------- */
+
+/* Whose socket it is: it must not outlive the login. */
+struct watcher {
+    struct api *api;
+    char token[AUTH_TOKEN_MAX]; /* "": the command line */
+};
+
+static void watcher_free(void *user)
+{
+    struct watcher *w = user;
+    if (w == NULL)
+        return;
+    secret_wipe(w, sizeof *w);
+    free(w);
+}
+
+void watcher_closed(void *ctx, uint64_t client, void *user)
+{
+    watcher_free(user);
+}
+
+static bool is_logged_in_still(void *ctx, void *user)
+{
+    const struct watcher *w = user;
+    struct auth_user ignored;
+    return w->token[0] == '\0' || auth_session(w->api->config.auth, w->token, &ignored);
+}
+
+void watchers_check(struct api *a)
+{
+    ws_hub_sweep(a->hub, 1008, is_logged_in_still);
+}
+
 static void upgraded(void *ctx, int fd, char *leftover, size_t leftover_len)
 {
-    struct api *a = ctx;
-    (void)ws_hub_add(a->hub, fd, leftover, leftover_len, NULL);
+    struct watcher *w = ctx;
+    if (!ws_hub_add(w->api->hub, fd, leftover, leftover_len, w))
+        watcher_free(w);
 }
 
 void handle_ws(struct request *r)
@@ -220,6 +255,10 @@ void handle_ws(struct request *r)
         request_fail_upgrade(r);
         return;
     }
+    struct watcher *w = xcalloc(1, sizeof *w);
+    w->api = a;
+    if (!http_cookie(x, AUTH_COOKIE, w->token, sizeof w->token))
+        w->token[0] = '\0';
     request_release(r, 101);
-    http_upgrade(x, upgraded, a);
+    http_upgrade(x, upgraded, w);
 }

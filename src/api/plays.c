@@ -68,7 +68,8 @@ static bool read_parameter(void *ctx, const char *name, const char *value)
         g->status = fail_field(&g->err, STATUS_INVALID, name, "'%.60s' in %s is not right; it must"
                                " be %s", value, name, right);
     else if (*value && !is_known)
-        g->status = fail_field(&g->err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
+        g->status = fail_field(&g->err, STATUS_INVALID, name, "there is no parameter '%.60s'",
+                               name);
     return g->status == STATUS_OK;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/banned.h"
 
-/* What a sort goes by. A name is compared with accents and case folded, the same name by its id's. */
+/* What a sort goes by. Names are compared with accents and case folded. */
 struct sorting {
     const char *name;
     const char *key;   /* of the row */

@@ -27,7 +27,9 @@ struct api {
     _Atomic int64_t anonymous_trigger_us;
     pthread_mutex_t mutex; /* guards collector */
     struct collector *collector;
+    unsigned ticks;       /* ticker */
     int64_t told_version; /* ticker: data version the browsers know */
+    _Atomic bool is_rederiving;
     _Atomic bool is_exporting; /* one at a time: it keeps a query worker for long */
 };
 
@@ -85,6 +87,11 @@ void request_release_no_store(struct request *r, int http_status); /* answers no
 /* The asker's scope, time zone and today; borrowed from the request. */
 struct filter_config request_filter_config(const struct request *r);
 
+/* Closes the WebSockets of logins that have ended. Any thread. */
+void watchers_check(struct api *a);
+/* For the hub: a WebSocket is gone. */
+void watcher_closed(void *ctx, uint64_t client, void *user);
+
 /* Has a worker try that every query fits the store; says so in the log. */
 void api_check_queries(struct api *a);
 
@@ -100,6 +107,12 @@ HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
 HANDLER(plays);
+HANDLER(play);
+HANDLER(play_delete);
+HANDLER(play_restore);
+HANDLER(filters);
+HANDLER(rederive);
+HANDLER(rederive_status);
 HANDLER(import_begin);
 HANDLER(imports);
 HANDLER(import);

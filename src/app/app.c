@@ -289,6 +289,7 @@ static enum status start_api(struct app *a, struct error *err)
                            .auth = a->auth,
                            .store = a->store,
                            .live = a->live,
+                           .ingest = a->ingest,
                            .imports = jobs_imports(a->jobs),
                            .import_folder = a->import_folder};
     return api_new(&c, &a->api, err);

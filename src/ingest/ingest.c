@@ -88,6 +88,7 @@ struct ingest {
     pthread_cond_t moved;
     int64_t applied, wanted; /* guarded by lock */
     atomic_int_least64_t skipped, failures;
+    atomic_int rederive_percent;
     atomic_bool is_stopping;
 };
 
@@ -947,16 +948,55 @@ enum status ingest_run(struct ingest *in, ingest_job *job, void *ctx, struct err
     return post(in, &j, err);
 }
 
+struct rederiving {
+    struct ingest *in;
+    struct rederive_report report;
+};
+
+/* How many plays and segments there are, and all of their rows as one number. */
+static enum status count_derived(struct store_conn *c, int64_t *ret_plays, int64_t *ret_segments,
+                                 int64_t *ret_rows, struct error *err)
+{
+    TRY(store_query_int(c, "select count(*) from play", NULL, 0, 0, ret_plays, err));
+    TRY(store_query_int(c, "select count(*) from segment", NULL, 0, 0, ret_segments, err));
+    return store_query_int(c, "select (hash((select bit_xor(hash(p)) from play p),"
+                              " (select bit_xor(hash(s)) from segment s)) // 2)::bigint",
+                           NULL, 0, 0, ret_rows, err);
+}
+
 static enum status rederive_job(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
 {
     (void)d;
-    struct ingest *in = ctx;
-    return derive_all(c, &in->config.knobs, err);
+    struct rederiving *g = ctx;
+    struct rederive_report *r = &g->report;
+    int64_t before, after;
+    TRY(count_derived(c, &r->plays_before, &r->segments_before, &before, err));
+    g->in->rederive_percent = 0;
+    enum status s = derive_all(c, &g->in->config.knobs, &g->in->rederive_percent, err);
+    g->in->rederive_percent = -1;
+    TRY(s);
+    TRY(count_derived(c, &r->plays_after, &r->segments_after, &after, err));
+    r->is_changed = before != after;
+    return STATUS_OK;
 }
 
-enum status ingest_rederive(struct ingest *in, struct error *err)
+enum status ingest_rederive(struct ingest *in, struct rederive_report *ret, struct error *err)
 {
-    return ingest_run(in, rederive_job, in, err);
+    struct rederiving g = {.in = in};
+    TRY(ingest_run(in, rederive_job, &g, err));
+    if (ret)
+        *ret = g.report;
+    return STATUS_OK;
+}
+
+int ingest_rederive_percent(struct ingest *in)
+{
+    return in->rederive_percent;
+}
+
+const struct knobs *ingest_knobs(const struct ingest *in)
+{
+    return &in->config.knobs;
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -1064,6 +1104,7 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
 {
     struct ingest *in = xcalloc(1, sizeof *in);
     in->config = *c;
+    in->rederive_percent = -1;
     if (!in->config.batch_max)
         in->config.batch_max = INGEST_BATCH_MAX;
     if (!in->config.progress_us)

@@ -48,6 +48,9 @@ const char *ingest_position(struct ingest *i, const char *server, struct arena *
  * Any thread but the writer's. */
 bool ingest_wait(struct ingest *i, int64_t seq, int64_t timeout_us);
 
+/* What counts, here. Any thread. */
+const struct knobs *ingest_knobs(const struct ingest *i);
+
 /* A change to the store, in an open transaction: committed when it returns STATUS_OK, rolled back
  * otherwise. It must not begin or end one itself. */
 typedef enum status ingest_job(void *ctx, struct store_conn *c, struct dims *d, struct error *err);
@@ -55,8 +58,15 @@ typedef enum status ingest_job(void *ctx, struct store_conn *c, struct dims *d, 
  * it. Any thread but the writer's. RATE_LIMITED when too many wait, UNAVAILABLE when stopping,
  * else what the job says. */
 enum status ingest_run(struct ingest *i, ingest_job *job, void *ctx, struct error *err);
-/* Makes all plays again from the inputs. As ingest_run(). */
-enum status ingest_rederive(struct ingest *i, struct error *err);
+/* What a re-derivation did. */
+struct rederive_report {
+    int64_t plays_before, plays_after, segments_before, segments_after;
+    bool is_changed; /* any row of them */
+};
+/* Makes all plays again from the inputs. ret may be NULL. As ingest_run(). */
+enum status ingest_rederive(struct ingest *i, struct rederive_report *ret, struct error *err);
+/* How far the one that runs is; -1: none runs. Any thread. */
+int ingest_rederive_percent(struct ingest *i);
 
 struct ingest_stats {
     int64_t position; /* last log record applied */

@@ -60,6 +60,7 @@ struct slice {
     struct bulk joined_out;      /* temp.joined: which imported segment belongs to which play */
     struct bulk play_out;
     bool has_imports;
+    atomic_int *percent; /* done, of derive_all(); NULL: nobody asks */
 };
 
 static void slice_clear(struct slice *s)
@@ -645,16 +646,19 @@ static enum status derive_slices(struct slice *s, struct store_conn *c, const ch
                                  struct error *err)
 {
     auto_free char *sql = xasprintf(
-        "select account, sum(n)::bigint from (select coalesce(account_id, 0)::integer account,"
+        "select account, sum(n)::bigint, (sum(sum(n)) over ())::bigint from (select coalesce(account_id, 0)::integer account,"
         " count(*) n from session_in s where %s group by 1 union all"
         " select coalesce(account_id, 0)::integer, count(*) from segment_in s where %s group by 1"
         " union all select coalesce(account_id, 0)::integer, count(*) from view_in s where %s"
         " group by 1) group by account order by account", condition, condition, condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
-    int64_t from = 0, rows = 0, account = 0;
+    int64_t from = 0, rows = 0, account = 0, done = 0;
     while (cursor_next(&r)) {
         int64_t next = cursor_int(&r, 0, 0), n = cursor_int(&r, 1, 0);
+        if (s->percent)
+            *s->percent = (int)(100 * done / cursor_int(&r, 2, 1));
+        done += n;
         if (rows && rows + n > SLICE_ROWS) {
             TRY(derive_accounts(s, c, from, account, condition, err));
             from = next;
@@ -684,9 +688,9 @@ static enum status close_output(struct slice *s, struct error *err)
  * queries ask for them. */
 static enum status derive_many(struct store_conn *c, const char *segment_table,
                                const char *play_table, const char *condition,
-                               const struct knobs *k, struct error *err)
+                               const struct knobs *k, atomic_int *percent, struct error *err)
 {
-    auto_cleanup(slice_done) struct slice s = {.knobs = k};
+    auto_cleanup(slice_done) struct slice s = {.knobs = k, .percent = percent};
     TRY(store_exec(c, "create or replace temp table play_stage as from play limit 0", err));
     TRY(open_output(&s, c, segment_table, "temp", "play_stage", err));
     TRY(derive_slices(&s, c, condition, err));
@@ -705,7 +709,7 @@ static enum status derive_touched(struct store_conn *c, bool are_few, const stru
     TRY(store_exec(c, "delete from segment s where " IS_TOUCHED
                       "; delete from play s where " IS_TOUCHED, err));
     if (!are_few)
-        return derive_many(c, "segment", "play", IS_TOUCHED, k, err);
+        return derive_many(c, "segment", "play", IS_TOUCHED, k, NULL, err);
     auto_cleanup(slice_done) struct slice s = {.knobs = k};
     TRY(open_output(&s, c, "segment", NULL, "play", err));
     TRY(derive_slice(&s, c, IS_TOUCHED, err));
@@ -731,7 +735,7 @@ enum status derive_import(struct store_conn *c, int64_t import_id, const struct 
                            " (select count(*) from segment_in) + (select count(*) from session_in)"
                            " + (select count(*) from view_in)", v, 1, 0, &is_most, err));
     if (is_most)
-        return derive_all(c, k, err);
+        return derive_all(c, k, NULL, err);
     auto_result duckdb_result r = {0};
     TRY(store_query(c, "create or replace temp table touched as select distinct"
                        " coalesce(server_id, 0)::integer server_id,"
@@ -741,11 +745,12 @@ enum status derive_import(struct store_conn *c, int64_t import_id, const struct 
     return derive_touched(c, false, k, err);
 }
 
-enum status derive_all(struct store_conn *c, const struct knobs *k, struct error *err)
+enum status derive_all(struct store_conn *c, const struct knobs *k, atomic_int *percent,
+                       struct error *err)
 {
     TRY(store_exec(c, "create table segment_next as from segment limit 0;"
                       "create table play_next as from play limit 0", err));
-    TRY(derive_many(c, "segment_next", "play_next", "true", k, err));
+    TRY(derive_many(c, "segment_next", "play_next", "true", k, percent, err));
     return store_exec(c, "drop table segment; alter table segment_next rename to segment;"
                          "drop table play; alter table play_next rename to play", err);
 }

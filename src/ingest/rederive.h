@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,10 @@ enum status derive_keys(struct store_conn *c, const struct derive_key *keys, siz
 /* Replaces the rows of all keys that this import has rows of, whether or not they count. */
 enum status derive_import(struct store_conn *c, int64_t import_id, const struct knobs *k,
                           struct error *err);
-/* Builds both tables anew and swaps them in; readers see the old ones until the commit. */
-enum status derive_all(struct store_conn *c, const struct knobs *k, struct error *err);
+/* Builds both tables anew and swaps them in; readers see the old ones until the commit. *percent
+ * says meanwhile how far it is; NULL: nobody asks. */
+enum status derive_all(struct store_conn *c, const struct knobs *k, atomic_int *percent,
+                       struct error *err);
 
 /* The next free id of an input: live segments, segment_in and view_in share one sequence, because
  * a play goes by the id of its first input. Count on from it within the transaction. */

@@ -36,7 +36,7 @@ struct client {
     bool is_dead;
 };
 
-enum task_kind { TASK_ADD, TASK_SEND, TASK_BROADCAST, TASK_KICK };
+enum task_kind { TASK_ADD, TASK_SEND, TASK_BROADCAST, TASK_SWEEP, TASK_KICK };
 
 /* A call of another thread, in order. */
 struct task {
@@ -47,6 +47,7 @@ struct task {
     char *text;
     size_t len;
     bool (*wants)(void *ctx, uint64_t client, void *user);
+    bool (*keeps)(void *ctx, void *user);
     int code;
     bool is_abrupt;
 };
@@ -273,6 +274,10 @@ static void run_tasks(struct ws_hub *h)
             HASH_ITER(hh, h->clients, c, other)
                 if (!t->wants || t->wants(h->config.ctx, c->id, c->user))
                     send_to(c, text);
+        } else if (t->kind == TASK_SWEEP) {
+            HASH_ITER(hh, h->clients, c, other)
+                if (!c->closing_since_us && !t->keeps(h->config.ctx, c->user))
+                    kick(c, t->code, false);
         } else if (c && t->kind == TASK_SEND) {
             send_to(c, text);
         } else if (c) {
@@ -454,6 +459,17 @@ void ws_hub_broadcast(struct ws_hub *h, struct str text,
         return;
     struct task *t = text_task(TASK_BROADCAST, text);
     t->wants = wants;
+    post(h, t);
+}
+
+void ws_hub_sweep(struct ws_hub *h, int code, bool (*keeps)(void *ctx, void *user))
+{
+    if (!h->count)
+        return;
+    struct task *t = xcalloc(1, sizeof *t);
+    t->kind = TASK_SWEEP;
+    t->code = code;
+    t->keeps = keeps;
     post(h, t);
 }
 

@@ -35,5 +35,7 @@ void ws_hub_send(struct ws_hub *h, uint64_t client, struct str text); /* any thr
 /* To every client for which `wants` (hub thread; NULL: all) says yes. Any thread. */
 void ws_hub_broadcast(struct ws_hub *h, struct str text,
                       bool (*wants)(void *ctx, uint64_t client, void *user));
+/* Closes every client for which `keeps` (hub thread) says no, with a code. Any thread. */
+void ws_hub_sweep(struct ws_hub *h, int code, bool (*keeps)(void *ctx, void *user));
 /* Closes with a code; `is_abrupt` cuts the TCP connection without a close frame. Any thread. */
 void ws_hub_kick(struct ws_hub *h, uint64_t client, int code, bool is_abrupt);

@@ -100,7 +100,7 @@ static void the_more_detailed_side_stays_and_the_other_is_hidden(void **state)
             }
             struct error err = {0};
             int64_t before = fingerprint(w.store);
-            assert_int_equal(ingest_rederive(w.ingest, &err), STATUS_OK);
+            assert_int_equal(ingest_rederive(w.ingest, NULL, &err), STATUS_OK);
             assert_true(fingerprint(w.store) == before);
             /* reversible */
             struct knobs k = knobs_default();

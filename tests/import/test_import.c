@@ -83,7 +83,7 @@ static enum status delete_play(void *ctx, struct store_conn *c, struct dims *d, 
     struct knobs k = knobs_default();
     TRY(store_exec(c, "insert into decision values (1, now()::timestamp, 'ada', 'delete_play', 3,"
                       " null)", err));
-    return derive_all(c, &k, err);
+    return derive_all(c, &k, NULL, err);
 }
 
 static void undone_and_imported_again_it_is_as_it_was(void **state)
@@ -113,7 +113,7 @@ static void undone_and_imported_again_it_is_as_it_was(void **state)
     sql(path, "delete from session_history where id > 20");
     assert_int_equal(must_import(&w, path).rows_added, 20);
     assert_int_equal(ask(w.store, "select count(*) from play"), 20);
-    assert_int_equal(ingest_rederive(w.ingest, &err), STATUS_OK);
+    assert_int_equal(ingest_rederive(w.ingest, NULL, &err), STATUS_OK);
     assert_int_equal(ask(w.store, "select count(*) from play"), 20);
     close_world(&w);
 }
@@ -164,7 +164,7 @@ static void stopped_anywhere_it_goes_on_to_the_same_rows(void **state)
             assert_int_equal(files_in(w.folder), 1);
             assert_int_equal(ask(w.store, "select count(*) from play"), 0);
             /* not even when everything is derived anew */
-            assert_int_equal(ingest_rederive(w.ingest, &err), STATUS_OK);
+            assert_int_equal(ingest_rederive(w.ingest, NULL, &err), STATUS_OK);
             assert_int_equal(ask(w.store, "select count(*) from play"), 0);
             stops++;
             close_world(&w);

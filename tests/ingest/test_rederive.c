@@ -36,7 +36,7 @@ static void run(struct ingest *in, const char *sql)
 static void rederive(struct ingest *in)
 {
     struct error err;
-    if (ingest_rederive(in, &err) != STATUS_OK)
+    if (ingest_rederive(in, NULL, &err) != STATUS_OK)
         fail_msg("%s", err.text);
 }
 

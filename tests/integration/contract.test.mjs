@@ -101,6 +101,10 @@ const needs = {
   'GET /import/{id}': { path: async () => ended(await begin(500)) },
   'POST /import/{id}/cancel': { path: () => begin(60000) },
   'DELETE /import/{id}': { path: async () => ended(await begin(500)) },
+  'GET /plays/{id}': { path: () => firstOf('/api/v1/plays?media_types=movie', 'rows') },
+  'DELETE /plays/{id}': { path: () => firstOf('/api/v1/plays?sort=watch_ms&dir=asc', 'rows') },
+  'POST /plays/{id}/restore': { path: () => firstOf('/api/v1/plays?deleted=only', 'rows') },
+  'POST /rederive': {},
   'GET /ws': { separately: true },
 };
 const isPlain = (o) => o.method === 'GET' && parameters(o.operation, 'path').length === 0;

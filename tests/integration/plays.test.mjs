@@ -1,13 +1,15 @@
 // The history of the real binary, from what simulated servers tell of the past: filter, sort, pages,
 // files. What the server chooses is compared with choosing among all rows here.
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newFolder, startProgram } from './program.mjs';
-import { Children, startSimulator, until } from './simulator.mjs';
+import { binary, Children, startSimulator, until } from './simulator.mjs';
 
 const children = new Children();
-let folder, program, headers, all;
+let folder, program, headers, all, live;
 
 const ask = (query, options) => fetch(program.url(`/api/v1/${query}`), { headers, ...options });
 async function get(query) {
@@ -28,7 +30,21 @@ async function pages(query, limit = 200) {
 }
 const ids = (rows) => rows.map((r) => r.id).sort((a, b) => a - b);
 
-// Three servers tell their past; then the program goes on without them, so that nothing more comes.
+// A Tautulli database of 40 plays, in at last.
+async function importTautulli(url, cookie) {
+  const file = path.join(folder, 'other.db');
+  execFileSync(binary, ['tautulli', '--out', file, '--seed', '7', '--rows', '40']);
+  const body = await readFile(file);
+  const begun = await fetch(url('/api/v1/import?name=other.db&server=plex-1'), { method: 'POST', headers: cookie, body });
+  assert.equal(begun.status, 202, await begun.clone().text());
+  const { id } = (await begun.json()).import;
+  return until('the import ends', async () => {
+    const value = (await (await fetch(url(`/api/v1/import/${id}`), { headers: cookie })).json()).import;
+    return { is: value.state === 'done', value };
+  }, 60000);
+}
+
+// Three servers tell their past, one has a session, and another tool's history comes in; then the program goes on without them, so that nothing more comes.
 before(async () => {
   const sim = await startSimulator(children);
   const [plex, jellyfin, emby] = ['plex', 'jellyfin', 'emby'].map(sim.server);
@@ -41,6 +57,14 @@ before(async () => {
     const { servers } = await (await fetch(first.url('/api/v1/sync/status'))).json();
     return { is: servers.length === 3 && servers.every((s) => s.percent === 100), value: servers };
   }, 180000);
+  const session = await sim.play('emby', { person: 2, kind: 'movie' });
+  await until('the session is there', async () => {
+    const { sessions } = await (await fetch(first.url('/api/v1/sessions'), { headers: { cookie: await first.login() } })).json();
+    return { is: sessions.length === 1, value: sessions };
+  }, 30000);
+  await sim.act(session, 'stop');
+  live = session.title;
+  await importTautulli(first.url, { cookie: await first.login() });
   await first.stop(); // what is in its log is in the store then
   program = await startProgram({ SETUP: 'true' }, folder);
   headers = { cookie: await program.login() };
@@ -135,4 +159,87 @@ test('a bad parameter is refused by its name', async () => {
     assert.equal(answer.status, 400, query);
     assert.equal((await answer.json()).error.field, field, query);
   }
+});
+
+const change = (method, route) => ask(route, { method });
+
+test('a play tells its segments with every stream fact, and where they come from', async () => {
+  const observed = all.find((r) => r.origin === 'live' && r.full_title === live);
+  const play = await get(`plays/${observed.id}`);
+  const { segments: count, ...row } = observed;
+  const { segments, views, coverage, decisions, ...rest } = play;
+  assert.deepEqual(rest, row);
+  assert.equal(segments.length, count);
+  assert.deepEqual([views, decisions], [[], []]);
+  assert.ok(Array.isArray(coverage));
+  assert.equal(segments[0].origin, 'live');
+  assert.equal(segments[0].player, observed.player);
+  assert.equal(segments[0].transcode_decision, observed.transcode_decision);
+  assert.ok(segments[0].video_codec && segments[0].session && segments[0].address_class);
+  assert.equal(segments[0].states.at(-1).state, 'stopped');
+  const imported = await get(`plays/${all.find((r) => r.origin === 'import').id}`);
+  const [{ import_source, import_file, import_row, states }] = imported.segments;
+  assert.deepEqual([import_source, import_file, states], ['tautulli', 'other.db', []]);
+  assert.ok(import_row > 0);
+  const view = all.find((r) => r.kind === 'view');
+  const told = await get(`plays/${view.id}`);
+  assert.deepEqual(told.segments, []);
+  assert.equal(told.views.length, 1);
+  assert.equal(told.views[0].viewed_at, view.started);
+  for (const id of ['0', '-1', '999999999', 'x', '1e3', '99999999999999999999999'])
+    assert.equal((await ask(`plays/${id}`)).status, 404, id);
+});
+
+test('a deleted play is found as such, stays deleted, and is restored', async () => {
+  for (const origin of ['import', 'view', 'live']) {
+    const play = all.find((r) => r.origin === origin);
+    assert.equal((await change('DELETE', `plays/${play.id}`)).status, 204, origin);
+    assert.equal((await change('DELETE', `plays/${play.id}`)).status, 204, `${origin}, twice`);
+    assert.ok(!ids(await pages('short=include')).includes(play.id), origin);
+    assert.equal((await get('plays?short=include')).total, all.length - 1);
+    assert.deepEqual(ids(await pages('short=include&deleted=only')), [play.id]);
+    assert.deepEqual(ids(await pages('short=include&deleted=include')), ids(all));
+    const detail = await get(`plays/${play.id}`);
+    assert.equal(detail.is_deleted, true);
+    assert.deepEqual(detail.decisions.map((d) => [d.who, d.kind]), [['admin', 'delete_play']]);
+    const again = await (await change('POST', 'rederive')).json();
+    assert.equal(again.is_changed, false, JSON.stringify(again));
+    const report = await importTautulli(program.url, headers);
+    assert.equal(report.rows_added, 0);
+    assert.deepEqual(ids(await pages('short=include&deleted=only')), [play.id], 'after deriving and importing again');
+    assert.equal((await change('POST', `plays/${play.id}/restore`)).status, 204);
+    assert.equal((await change('POST', `plays/${play.id}/restore`)).status, 204);
+    const restored = await pages('short=include');
+    assert.deepEqual(restored.map((r) => r.id), all.map((r) => r.id), `${origin} ${play.id} restored`);
+    assert.deepEqual(restored, all);
+    assert.deepEqual((await get(`plays/${play.id}`)).decisions.map((d) => d.kind), ['delete_play', 'restore_play']);
+  }
+  for (const [method, route] of [['DELETE', 'plays/999999999'], ['POST', 'plays/999999999/restore'], ['DELETE', 'plays/x']])
+    assert.equal((await change(method, route)).status, 404, route);
+});
+
+test('what can be filtered on is what the plays have', async () => {
+  const filters = await get('filters');
+  for (const [list, key] of [['people', 'person_id'], ['servers', 'server_id']]) {
+    const known = new Set(filters[list].map((c) => c.id));
+    for (const row of all) assert.ok(row[key] === null || known.has(row[key]), `${list} ${row[key]}`);
+  }
+  const named = new Map(filters.people.map((c) => [c.id, c.name]));
+  for (const row of all) assert.equal(named.get(row.person_id) ?? null, row.person);
+  for (const [list, key] of [['media_types', 'media_type'], ['platforms', 'platform'],
+    ['transcode_decisions', 'transcode_decision'], ['video_resolutions', 'video_resolution']])
+    for (const row of all) assert.ok(row[key] === null || filters[list].includes(row[key]), `${list} ${row[key]}`);
+  for (const [list, parameter] of Object.entries({ platforms: 'platforms', media_types: 'media_types', countries: 'countries',
+    video_resolutions: 'video_resolutions', transcode_decisions: 'transcode_decisions' }))
+    for (const value of filters[list])
+      assert.equal((await ask(`plays?limit=1&${parameter}=${encodeURIComponent(value.replace(/[\\,]/g, '\\$&'))}`)).status, 200, value);
+});
+
+test('deriving all plays anew changes nothing', async () => {
+  assert.deepEqual(await get('rederive'), { state: 'idle', percent: null });
+  const report = await (await change('POST', 'rederive')).json();
+  assert.equal(report.is_changed, false);
+  assert.equal(report.plays_before, report.plays_after);
+  assert.ok(report.plays_after >= all.length && report.segments_after > 0);
+  assert.deepEqual(await pages('short=include'), all);
 });

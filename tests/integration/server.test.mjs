@@ -6,6 +6,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { WebSocket } from 'ws';
 
 const binary = path.join(process.env.BUILD_DIR ?? 'build', 'cartographus');
 const password = 'correct horse battery';
@@ -85,6 +86,20 @@ test('login gives a cookie that logout revokes', async () => {
   }
   assert.equal((await fetch(url('/api/v1/auth/logout'), { method: 'POST', headers })).status, 204);
   assert.equal((await fetch(url('/api/v1/sessions'), { headers })).status, 401);
+});
+test('the WebSocket of a login ends with it, and no other', async () => {
+  const logins = await Promise.all([1, 2].map(() => login({ username: 'admin', password })));
+  const sockets = logins.map((answer) => {
+    const headers = { cookie: answer.headers.get('set-cookie').split(';')[0] };
+    const socket = new WebSocket(url('/api/v1/ws').replace('http', 'ws'), { headers, origin: url('') });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    return { headers, socket, closed, opened: new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject)) };
+  });
+  await Promise.all(sockets.map((s) => s.opened));
+  await fetch(url('/api/v1/auth/logout'), { method: 'POST', headers: sockets[0].headers });
+  assert.equal(await sockets[0].closed, 1008);
+  assert.equal(sockets[1].socket.readyState, WebSocket.OPEN);
+  sockets[1].socket.terminate();
 });
 test('a change from another origin is refused', async () => {
   const answer = await login({ username: 'admin', password }, { origin: 'http://evil.example' });
