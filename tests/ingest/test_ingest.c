@@ -192,9 +192,77 @@ static void kill_nine_loses_and_doubles_nothing(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void where_a_backfill_ended_is_kept(void **state)
+{
+    struct log *l = open_log("position.sqlite");
+    struct store *s = open_store("position.duckdb");
+    struct ingest *in = start(l, s);
+    auto_arena struct arena a = {0};
+    static const char newest[] = "{\"server\":\"a\",\"machine_id\":\"m\",\"position\":{\"n\":2}}";
+    assert_null(ingest_position(in, "a", &a));
+    append(l, LOG_POSITION, STR("{\"server\":\"a\",\"machine_id\":\"m\",\"position\":{\"n\":1}}"));
+    append(l, LOG_POSITION, STR("{\"server\":\"b\",\"machine_id\":\"o\",\"position\":{}}"));
+    append(l, LOG_POSITION, str_of(newest));
+    assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
+    assert_string_equal(ingest_position(in, "a", &a), newest);
+    ingest_stop(in);
+    in = start(l, s);
+    assert_string_equal(ingest_position(in, "a", &a), newest);
+    assert_null(ingest_position(in, "c", &a));
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
+static void see_after_silence(struct log *l, const char *session, int at_s, enum play_state now,
+                              int position_s, int blind_s)
+{
+    struct observation o;
+    observation_init(&o);
+    o.server = "plex-1";
+    o.session = session;
+    o.observed_us = at_s * US_PER_S;
+    o.state = now;
+    o.position_ms = position_s * 1000;
+    o.blind_ms = blind_s * 1000;
+    o.is_interrupted = now == PLAY_STOPPED;
+    o.duration_ms = 7200 * 1000;
+    o.account_key = "ada";
+    o.media_type = "movie";
+    o.title = o.item_key = "Heat";
+    auto_buf struct buf text = {0};
+    struct json_writer w;
+    jw_begin(&w, &text);
+    observation_write(&w, &o);
+    append(l, LOG_OBSERVATION, buf_str(&text));
+}
+
+/* A server that restarts gives every session a new name: one play, and one silence. */
+static void a_silence_between_two_names_counts_once(void **state)
+{
+    struct log *l = open_log("names.sqlite");
+    struct store *s = open_store("names.duckdb");
+    see_after_silence(l, "1@1", 1000, PLAY_PLAYING, 0, 0);
+    see_after_silence(l, "1@1", 1050, PLAY_PLAYING, 50, 0);
+    see_after_silence(l, "1@1", 1060, PLAY_STOPPED, 60, 100); /* last seen then */
+    see_after_silence(l, "9@2", 1160, PLAY_PLAYING, 150, 100);
+    see_after_silence(l, "9@2", 1200, PLAY_PLAYING, 190, 0);
+    struct ingest *in = start(l, s);
+    assert_int_equal(ask(s, "select count(*) from play"), 1);
+    assert_int_equal(ask(s, "select segments from play"), 2);
+    assert_int_equal(ask(s, "select watch_low_ms from play"), 100000);
+    assert_int_equal(ask(s, "select watch_high_ms from play"), 200000);
+    assert_int_equal(ask(s, "select sum(watch_high_ms)::bigint from segment"), 200000);
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(where_a_backfill_ended_is_kept),
+        cmocka_unit_test(a_silence_between_two_names_counts_once),
         /* first: it forks, and DuckDB's threads do not survive that */
         cmocka_unit_test(kill_nine_loses_and_doubles_nothing),
         cmocka_unit_test(one_play_from_the_log_to_its_row),
