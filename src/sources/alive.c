@@ -6,29 +6,23 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #include "base/banned.h"
 
-enum { FILE_BYTES_MAX = 64 * 1024, LINE_BYTES = 63 + 1 + 7 + 1 + 16 };
-/* Times that are possible have 16 digits until 2286; 0 is never. */
-#define LINE "%-63s %-7s %016" PRId64 "\n"
+enum { FILE_BYTES_MAX = 64 * 1024, LINE_BYTES = 63 + 1 + 16 };
+/* Times that are possible have 16 digits until 2286. */
+#define LINE "%-63s %016" PRId64 "\n"
 
 static bool read_line(struct str line, struct alive_entry *ret)
 {
-    struct str key, state;
-    int64_t at_us;
-    if (line.len != LINE_BYTES || !str_next(&line, ' ', &key) || !key.len)
+    struct str key;
+    int64_t until_us;
+    if (line.len != LINE_BYTES || !str_next(&line, ' ', &key) || !key.len ||
+        !str_to_i64(str_trim(line), &until_us) || until_us <= 0)
         return false;
-    line = str_trim(line);
-    if (!str_next(&line, ' ', &state) || !str_to_i64(str_trim(line), &at_us))
-        return false;
-    bool is_watched = str_eq(state, STR("watched"));
-    if (!is_watched && !str_eq(state, STR("blind")))
-        return false;
-    *ret = (struct alive_entry){.is_watched = is_watched, .at_us = at_us > 0 ? at_us : TIME_NONE};
+    *ret = (struct alive_entry){.until_us = until_us};
     memcpy(ret->key, key.ptr, key.len);
     return true;
 }
@@ -54,8 +48,7 @@ bool alive_write(const char *path, const struct alive_entry *entries, size_t cou
 {
     auto_buf struct buf b = BUF_INIT(FILE_BYTES_MAX);
     for (size_t i = 0; i < count; i++)
-        buf_printf(&b, LINE, entries[i].key, entries[i].is_watched ? "watched" : "blind",
-                   entries[i].at_us > 0 ? entries[i].at_us : 0);
+        buf_printf(&b, LINE, entries[i].key, entries[i].until_us);
     auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;

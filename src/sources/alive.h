@@ -16,8 +16,7 @@ enum { ALIVE_KEY_MAX = 64 };
 
 struct alive_entry {
     char key[ALIVE_KEY_MAX]; /* of the server */
-    bool is_watched;         /* at_us: until then; otherwise nobody has watched since at_us */
-    int64_t at_us;           /* TIME_NONE: never been watched */
+    int64_t until_us;        /* since then nobody has watched, as far as is certain */
 };
 
 /* Reads at most `room` entries; returns how many. No file, or one that makes no sense: none. */

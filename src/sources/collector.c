@@ -111,27 +111,28 @@ static void tell_blind(struct collector *c, const struct alive_entry *e)
     jw_begin(&w, &b);
     jw_object(&w);
     jw_kv_text(&w, "server", e->key);
-    jw_kv_int(&w, "at_us", e->at_us);
+    jw_kv_int(&w, "at_us", e->until_us);
     jw_kv_text(&w, "state", source_state_name(SOURCE_BLIND));
     jw_kv_text(&w, "why", "not running");
     jw_object_end(&w);
     c->sink.append(c, LOG_COVERAGE, buf_str(&b));
 }
 
-/* Since the last start ended, however it ended, nobody has watched. */
+/* Since the last start ended, however it ended, nobody has watched. The log may know of a contact
+ * that the file does not, when a kill came between the two: telling it again takes that back. */
 static void take_up(struct collector *c)
 {
     auto_free struct alive_entry *entries = xcalloc(ALIVE_MAX, sizeof(*entries));
     size_t count = alive_read(c->config.alive_path, entries, ALIVE_MAX);
+    int64_t now_us = clock_now_us();
     for (size_t i = 0; i < count; i++) {
-        const struct alive_entry *e = &entries[i];
-        if (e->at_us == TIME_NONE || e->at_us > clock_now_us())
-            continue;
-        if (e->is_watched)
-            tell_blind(c, e);
+        struct alive_entry *e = &entries[i];
+        if (e->until_us > now_us)
+            e->until_us = now_us;
+        tell_blind(c, e);
         for (size_t k = 0; k < c->config.source_count; k++)
             if (streq(e->key, c->config.sources[k].key))
-                source_blind(c->sources[k], e->at_us);
+                source_blind(c->sources[k], e->until_us);
     }
 }
 

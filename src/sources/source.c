@@ -183,7 +183,8 @@ static void tell_coverage(struct source *s, enum source_state state, int64_t at_
     if (s->coverage == state)
         return;
     s->coverage = state;
-    s->blind_since_us = state == SOURCE_BLIND ? at_us : TIME_NONE;
+    if (state == SOURCE_BLIND)
+        s->blind_since_us = at_us;
     auto_buf struct buf b = {0};
     struct json_writer w;
     jw_begin(&w, &b);
@@ -746,7 +747,8 @@ struct source *source_new(const struct source_config *c, struct loop *l,
     s->sink = sink;
     s->tracker = tracker_new(c->key, emit, s);
     s->started_us = clock_now_us();
-    s->last_good_us = s->asked_us = s->blind_since_us = TIME_NONE;
+    s->last_good_us = s->asked_us = TIME_NONE;
+    s->blind_since_us = s->started_us;
     s->polled_us = clock_monotonic_us() - POLL_GAP_US;
     s->coverage = SOURCE_CONNECTING;
     s->status = (struct source_status){
@@ -774,16 +776,20 @@ void source_blind(struct source *s, int64_t since_us)
     tracker_blind(s->tracker, since_us);
 }
 
+static bool is_watched(const struct source *s)
+{
+    return s->coverage == SOURCE_CONNECTED || s->coverage == SOURCE_POLLING;
+}
+
 void source_alive(const struct source *s, struct alive_entry *ret)
 {
-    *ret = (struct alive_entry){.at_us = s->blind_since_us};
+    *ret = (struct alive_entry){.until_us = s->blind_since_us};
     snprintf(ret->key, sizeof(ret->key), "%s", s->config->key);
-    if (s->coverage != SOURCE_CONNECTED && s->coverage != SOURCE_POLLING)
+    if (!is_watched(s))
         return;
-    ret->is_watched = true;
-    ret->at_us = s->last_good_us;
-    if (s->is_ws_open && s->asked_us == TIME_NONE && ws_heard_us(s->ws) > ret->at_us)
-        ret->at_us = ws_heard_us(s->ws);
+    ret->until_us = s->last_good_us;
+    if (s->is_ws_open && s->asked_us == TIME_NONE && ws_heard_us(s->ws) > ret->until_us)
+        ret->until_us = ws_heard_us(s->ws);
 }
 
 void source_start(struct source *s)
@@ -796,10 +802,8 @@ void source_start(struct source *s)
 
 void source_stop(struct source *s)
 {
-    struct alive_entry e;
-    source_alive(s, &e);
-    if (e.is_watched)
-        go_blind(s, s->asked_us == TIME_NONE ? clock_now_us() : e.at_us, "stopped");
+    if (is_watched(s))
+        go_blind(s, s->asked_us == TIME_NONE ? clock_now_us() : s->last_good_us, "stopped");
 }
 
 void source_free(struct source *s)

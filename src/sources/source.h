@@ -151,7 +151,7 @@ struct source {
     int64_t started_us;
     int64_t last_good_us;  /* TIME_NONE: never */
     enum source_state coverage; /* last told: CONNECTED, POLLING, BLIND; CONNECTING: none */
-    int64_t blind_since_us;     /* while it is BLIND */
+    int64_t blind_since_us; /* while it is neither CONNECTED nor POLLING */
 
     char *base_url;
     struct http_call *identity;

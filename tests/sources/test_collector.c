@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "net/ws_accept.h"
+#include "sources/alive.h"
 #include "sources/collector.h"
 
 #define CONTAINER(rows) "{\"MediaContainer\":{\"size\":1,\"Metadata\":[" rows "]}}"
@@ -136,6 +137,18 @@ static enum status count_kinds(void *ctx, const struct log_record *r, struct err
     return STATUS_OK;
 }
 
+struct first_coverage {
+    char text[256];
+};
+
+static enum status find_coverage(void *ctx, const struct log_record *r, struct error *err)
+{
+    struct first_coverage *first = ctx;
+    if (r->kind == LOG_COVERAGE && !first->text[0])
+        snprintf(first->text, sizeof(first->text), "%.*s", (int)r->payload.len, r->payload.ptr);
+    return STATUS_OK;
+}
+
 static void notify(struct server *s)
 {
     static const char frame[] = "\x81\x05hello"; /* garbage: a hint all the same */
@@ -170,14 +183,9 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
                                    .client_id = "client",
                                    .is_realtime = true};
     struct collector *c;
-    assert_int_equal(collector_start(&(struct collector_config){.sources = &source,
-                                                                .source_count = 1,
-                                                                .log = log,
-                                                                .alive_path = alive,
-                                                                .live = heard,
-                                                                .ctx = &seen},
-                                     &c, &err),
-                     STATUS_OK);
+    struct collector_config config = {.sources = &source, .source_count = 1, .log = log,
+                                      .alive_path = alive, .live = heard, .ctx = &seen};
+    assert_int_equal(collector_start(&config, &c, &err), STATUS_OK);
     wait_for_state(c, SOURCE_CONNECTED);
     atomic_store(&s.phase, PHASE_PLAYING);
     notify(&s);
@@ -207,6 +215,18 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     assert_true(kinds[LOG_SERVER] >= 1);
     assert_int_equal(kinds[LOG_VIEWS], 1);
     assert_int_equal(kinds[LOG_ACCOUNTS], 1);
+
+    /* After a kill, from when DATA/alive says on: nobody watched, whatever the log says. */
+    atomic_store(&s.phase, PHASE_EMPTY);
+    struct first_coverage first = {0};
+    int64_t last = log_last(log);
+    assert_true(alive_write(alive, &(struct alive_entry){"plex-1", INT64_C(1700000000000000)}, 1));
+    assert_int_equal(collector_start(&config, &c, &err), STATUS_OK);
+    wait_for_state(c, SOURCE_CONNECTED);
+    collector_stop(c);
+    assert_int_equal(log_read(log, last, 1000, find_coverage, &first, &err), STATUS_OK);
+    assert_string_equal(first.text, "{\"server\":\"plex-1\",\"at_us\":1700000000000000,"
+                                    "\"state\":\"blind\",\"why\":\"not running\"}");
     log_close(log);
     shutdown(s.listener, SHUT_RDWR);
     pthread_join(s.thread, NULL);
