@@ -601,7 +601,8 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, const cha
             i_end++;
         while (v_end < s->view_count && compare_keys(&s->views[v_end].key, key) == 0)
             v_end++;
-        TRY(derive_group(s, c, s->sorted + i, i_end - i, s->views + v, v_end - v, err));
+        TRY(derive_group(s, c, i_end > i ? &s->sorted[i] : NULL, i_end - i,
+                         v_end > v ? &s->views[v] : NULL, v_end - v, err));
         i = i_end;
         v = v_end;
     }
