@@ -180,7 +180,8 @@ static void check_queries(void *ctx, struct store_conn *c)
         log_error("analytics", "a query does not fit the store", LF_ERROR(&err));
     else
         log_debug("analytics", "every query fits the store",
-                  LF_INT("queries", (int64_t)query_count), LF_INT("took_us", clock_monotonic_us() - started_us));
+                  LF_INT("queries", (int64_t)query_count),
+                  LF_INT("took_us", clock_monotonic_us() - started_us));
 }
 
 void api_check_queries(struct api *a)

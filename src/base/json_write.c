@@ -116,7 +116,8 @@ void jw_key(struct json_writer *w, const char *key)
     jw_key_str(w, str_of(key));
 }
 
-void jw_raw(struct json_writer *w, struct str json)
+/* Text that is JSON already. */
+static void jw_raw(struct json_writer *w, struct str json)
 {
     before_value(w);
     buf_add_str(w->out, json);

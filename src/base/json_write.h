@@ -39,8 +39,6 @@ void jw_str(struct json_writer *w, struct str v);
 void jw_text(struct json_writer *w, const char *v);
 /* RFC 3339 text, or null for TIME_NONE. */
 void jw_time(struct json_writer *w, int64_t us);
-/* Text that is JSON already. */
-void jw_raw(struct json_writer *w, struct str json);
 
 void jw_kv_object(struct json_writer *w, const char *key);
 void jw_kv_array(struct json_writer *w, const char *key);

@@ -11,7 +11,6 @@
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t has_items;
-    pthread_cond_t has_room;
     bool is_closed;
     size_t capacity, head, count;
     void *items[];
@@ -26,7 +25,6 @@ struct queue *queue_new(size_t capacity)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&q->has_items, &attr);
-    pthread_cond_init(&q->has_room, &attr);
     pthread_condattr_destroy(&attr);
     return q;
 }
@@ -37,35 +35,17 @@ void queue_free(struct queue *q)
         return;
     pthread_mutex_destroy(&q->lock);
     pthread_cond_destroy(&q->has_items);
-    pthread_cond_destroy(&q->has_room);
     free(q);
-}
-
-/* Caller holds the lock and has checked for room. */
-static void put(struct queue *q, void *item)
-{
-    q->items[(q->head + q->count++) % q->capacity] = item;
-    pthread_cond_signal(&q->has_items);
 }
 
 bool queue_try_push(struct queue *q, void *item)
 {
     pthread_mutex_lock(&q->lock);
     bool ok = !q->is_closed && q->count < q->capacity;
-    if (ok)
-        put(q, item);
-    pthread_mutex_unlock(&q->lock);
-    return ok;
-}
-
-bool queue_push(struct queue *q, void *item)
-{
-    pthread_mutex_lock(&q->lock);
-    while (!q->is_closed && q->count == q->capacity)
-        pthread_cond_wait(&q->has_room, &q->lock);
-    bool ok = !q->is_closed;
-    if (ok)
-        put(q, item);
+    if (ok) {
+        q->items[(q->head + q->count++) % q->capacity] = item;
+        pthread_cond_signal(&q->has_items);
+    }
     pthread_mutex_unlock(&q->lock);
     return ok;
 }
@@ -92,7 +72,6 @@ void *queue_pop(struct queue *q, int64_t timeout_us)
         item = q->items[q->head];
         q->head = (q->head + 1) % q->capacity;
         q->count--;
-        pthread_cond_signal(&q->has_room);
     }
     pthread_mutex_unlock(&q->lock);
     return item;
@@ -103,7 +82,6 @@ void queue_close(struct queue *q)
     pthread_mutex_lock(&q->lock);
     q->is_closed = true;
     pthread_cond_broadcast(&q->has_items);
-    pthread_cond_broadcast(&q->has_room);
     pthread_mutex_unlock(&q->lock);
 }
 

@@ -16,8 +16,6 @@ struct queue *queue_new(size_t capacity);
 void queue_free(struct queue *q);
 /* False when full or closed: the caller keeps the item and says so (503, "busy"). */
 bool queue_try_push(struct queue *q, void *item);
-/* Waits for room; false when closed. */
-bool queue_push(struct queue *q, void *item);
 /* Waits at most timeout_us (negative: for ever); NULL on time-out, or when closed and empty. */
 void *queue_pop(struct queue *q, int64_t timeout_us);
 void queue_close(struct queue *q);

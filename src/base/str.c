@@ -150,7 +150,8 @@ void buf_clear(struct buf *b)
         b->data[0] = '\0';
 }
 
-char *buf_grow(struct buf *b, size_t n)
+/* Room for n more bytes, or NULL when over the cap; buf_grow_done() adds them. */
+static char *buf_grow(struct buf *b, size_t n)
 {
     size_t cap = b->cap ? b->cap : BUF_CAP_DEFAULT;
     size_t need;
@@ -168,7 +169,7 @@ char *buf_grow(struct buf *b, size_t n)
     return b->data + b->len;
 }
 
-void buf_grow_done(struct buf *b, size_t n)
+static void buf_grow_done(struct buf *b, size_t n)
 {
     b->len += n;
     b->data[b->len] = '\0';

@@ -62,10 +62,6 @@ void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
-/* Makes room for n more bytes and returns where they go, or NULL when over the cap; add them with
- * buf_grow_done(). */
-char *buf_grow(struct buf *b, size_t n);
-void buf_grow_done(struct buf *b, size_t n);
 /* The text; "" when empty. Valid until the next change. */
 const char *buf_text(const struct buf *b);
 static inline struct str buf_str(const struct buf *b)

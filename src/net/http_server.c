@@ -253,45 +253,6 @@ void http_reply_fd(struct http_exchange *x, int status, const char *content_type
     reply_with(x, status, r);
 }
 
-struct stream {
-    int64_t (*pull)(void *ctx, char *dst, size_t size);
-    void (*done)(void *ctx);
-    void *ctx;
-};
-
-static ssize_t stream_read(void *cls, uint64_t at, char *dst, size_t size)
-{
-    struct stream *s = cls;
-    (void)at;
-    int64_t n = s->pull(s->ctx, dst, size);
-    if (n == 0)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : (ssize_t)n;
-}
-
-static void stream_free(void *cls)
-{
-    struct stream *s = cls;
-    if (s->done)
-        s->done(s->ctx);
-    free(s);
-}
-
-void http_reply_stream(struct http_exchange *x, int status, const char *content_type,
-                       int64_t (*pull)(void *ctx, char *dst, size_t size), void *ctx,
-                       void (*done)(void *ctx))
-{
-    struct stream *s = xcalloc(1, sizeof *s);
-    *s = (struct stream){pull, done, ctx};
-    struct MHD_Response *r =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 64 * 1024, stream_read, s, stream_free);
-    if (!r)
-        stream_free(s);
-    else if (content_type)
-        MHD_add_response_header(r, "Content-Type", content_type);
-    reply_with(x, status, r);
-}
-
 void http_keep(struct http_exchange *x)
 {
     pthread_mutex_lock(&x->lock);

@@ -90,11 +90,6 @@ void http_reply_static(struct http_exchange *x, int status, const char *content_
 /* Sends a file from disk (streamed); the exchange closes fd. */
 void http_reply_fd(struct http_exchange *x, int status, const char *content_type, int fd,
                    uint64_t size);
-/* Streams: `pull` is called in an http thread with room for `size` bytes; returns bytes written,
- * 0 for the end, -1 on failure (connection is cut). It may block only briefly. */
-void http_reply_stream(struct http_exchange *x, int status, const char *content_type,
-                       int64_t (*pull)(void *ctx, char *dst, size_t size), void *ctx,
-                       void (*done)(void *ctx));
 
 /* Keeps the exchange for a later reply from another thread (call before handing it on). */
 void http_keep(struct http_exchange *x);

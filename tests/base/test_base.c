@@ -152,7 +152,7 @@ static void a_queue_is_bounded_and_closes(void **state)
     queue_close(q);
     assert_ptr_equal(queue_pop(q, 0), &a);
     assert_null(queue_pop(q, -1));
-    assert_false(queue_push(q, &b));
+    assert_false(queue_try_push(q, &b));
     queue_free(q);
 }
 

@@ -22,10 +22,14 @@ before(async () => {
   cookie = await program.login();
   api = await (await ask('GET', '/api/v1/openapi.json')).json();
   ajv.addSchema(api, 'api');
-  await until('the demo has plays and sessions', async () => {
-    const plays = await (await ask('GET', '/api/v1/plays')).json();
+  await until('the demo has its year, and sessions', async () => {
+    const { total } = await (await ask('GET', '/api/v1/plays')).json();
     const { sessions } = await (await ask('GET', '/api/v1/sessions')).json();
-    return { is: plays.total > 100 && sessions.length > 0, value: [plays.total, sessions.length] };
+    const { imports } = await (await ask('GET', '/api/v1/import')).json();
+    const states = imports.map((i) => i.state);
+    return { is: total > 100 && sessions.length > 0 && states.includes('done') &&
+      !states.some((state) => ['counting', 'running'].includes(state)),
+    value: [total, sessions.length, states] };
   }, 60000);
 });
 after(() => program?.stop());
