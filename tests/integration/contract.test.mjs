@@ -30,7 +30,7 @@ before(async () => {
     return { is: total > 100 && sessions.length > 0 && states.includes('done') &&
       !states.some((state) => ['counting', 'running'].includes(state)),
     value: [total, sessions.length, states] };
-  }, 60000);
+  }, 180000);
 });
 after(() => program?.stop());
 
