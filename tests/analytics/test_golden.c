@@ -217,7 +217,7 @@ static void every_query_says_what_the_loops_say(void **state)
             struct selection s = selection_of(&filters[f]);
             for (size_t g = 0; g < ARRAY_LEN(all_truths); g++) {
                 for (const struct truth *t = all_truths[g]; t->query; t++) {
-                    if (f >= (z ? 5 : *t->params ? 4 : ARRAY_LEN(filters)))
+                    if (f >= (z ? 3 : *t->params ? 2 : ARRAY_LEN(filters)))
                         continue; /* enough of that */
                     const struct query *q = query_find(t->query);
                     assert_non_null(q);
@@ -234,7 +234,7 @@ static void every_query_says_what_the_loops_say(void **state)
         }
     }
     print_message("%zu rows are right\n", rows);
-    assert_true(rows > 10000);
+    assert_true(rows > 5000);
 }
 
 /* --- explain --------------------------------------------------------------------------------- */
@@ -313,6 +313,8 @@ static void the_plays_behind_a_row_are_as_many_as_it_says(void **state)
         json_t *row;
         json_array_foreach(data, k, row)
         {
+            if (k % (json_array_size(data) / 12 + 1) != 0)
+                continue;
             const char *behind = jstr(row, "behind");
             int64_t plays = jint(row, "plays", -1);
             int64_t found = plays_behind(q, zone, cases[i].filter, behind);
