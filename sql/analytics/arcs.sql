@@ -7,6 +7,7 @@
 -- column: server_longitude double: degrees
 -- column: place_id int: id
 -- column: city text?: name
+-- column: country_code text?: two letters
 -- column: country text?: name
 -- column: latitude double: degrees
 -- column: longitude double: degrees
@@ -35,7 +36,7 @@ counted as (
   group by all
 )
 select server_id, v.name as server, v.latitude as server_latitude,
-  v.longitude as server_longitude, place_id, city, country, p.latitude, p.longitude,
+  v.longitude as server_longitude, place_id, city, country_code, country, p.latitude, p.longitude,
   2 * 6371.0088 * asin(sqrt(least(1, pow(sin(radians(p.latitude - v.latitude) / 2), 2)
     + cos(radians(v.latitude)) * cos(radians(p.latitude))
       * pow(sin(radians(p.longitude - v.longitude) / 2), 2)))) as km,

@@ -7,12 +7,6 @@
 
 #include "base/banned.h"
 
-static void auto_type_fn(duckdb_logical_type *t)
-{
-    duckdb_destroy_logical_type(t);
-}
-#define auto_type __attribute__((cleanup(auto_type_fn)))
-
 static enum status read_struct(duckdb_logical_type type, struct cell_type *ret, struct error *err)
 {
     size_t count = duckdb_struct_type_child_count(type);

@@ -48,6 +48,8 @@ struct store_value {
 enum status store_query(struct store_conn *c, const char *sql, const struct store_value *values,
                         size_t count, duckdb_result *ret, struct error *err);
 #define auto_result __attribute__((cleanup(duckdb_destroy_result)))
+#define auto_type __attribute__((cleanup(duckdb_destroy_logical_type)))
+#define auto_aggregate __attribute__((cleanup(duckdb_destroy_aggregate_function)))
 /* The same with values by name ($name in the text); names that the text does not have are passed
  * over, a name of the text without a value is INTERNAL. */
 struct store_named {

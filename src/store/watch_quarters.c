@@ -208,17 +208,6 @@ static void destroy(duckdb_aggregate_state *states, idx_t count)
     }
 }
 
-static void auto_type_fn(duckdb_logical_type *t)
-{
-    duckdb_destroy_logical_type(t);
-}
-#define auto_type __attribute__((cleanup(auto_type_fn)))
-
-static void auto_function_fn(duckdb_aggregate_function *f)
-{
-    duckdb_destroy_aggregate_function(f);
-}
-
 enum status watch_quarters_register(struct store_conn *c, struct error *err)
 {
     auto_type duckdb_logical_type timestamp = duckdb_create_logical_type(DUCKDB_TYPE_TIMESTAMP);
@@ -228,7 +217,7 @@ enum status watch_quarters_register(struct store_conn *c, struct error *err)
     auto_type duckdb_logical_type one =
         duckdb_create_struct_type((duckdb_logical_type[]){bigint, bigint}, names, 2);
     auto_type duckdb_logical_type all = duckdb_create_list_type(one);
-    auto_cleanup(auto_function_fn) duckdb_aggregate_function f = duckdb_create_aggregate_function();
+    auto_aggregate duckdb_aggregate_function f = duckdb_create_aggregate_function();
     duckdb_aggregate_function_set_name(f, "watch_quarters");
     const duckdb_logical_type types[PARAMETERS] = {[STARTED] = timestamp,     [ENDED] = timestamp,
                                                    [WATCH_MS] = bigint,       [SPANS] = bigints,

@@ -33,10 +33,12 @@ time_quarter as (
 time_bucket as (
   select bucket, case unit when 'hour' then strftime(bucket, '%Y-%m-%dT%H:%M')
       else strftime(bucket, '%Y-%m-%d') end as name,
-    strftime(coalesce(greatest(make_timestamp(first * 900000000), from_at),
-      timezone('UTC', timezone($tz, bucket))), '%Y-%m-%dT%H:%M:%S.%fZ') as from_text,
-    strftime(coalesce(least(make_timestamp(last * 900000000), to_at),
-      timezone('UTC', timezone($tz, bucket + step))), '%Y-%m-%dT%H:%M:%S.%fZ') as to_text
+    coalesce(greatest(make_timestamp(first * 900000000), from_at),
+      timezone('UTC', timezone($tz, bucket))) as begins,
+    coalesce(least(make_timestamp(last * 900000000), to_at),
+      timezone('UTC', timezone($tz, bucket + step))) as ends,
+    strftime(begins, '%Y-%m-%dT%H:%M:%S.%fZ') as from_text,
+    strftime(ends, '%Y-%m-%dT%H:%M:%S.%fZ') as to_text
   from (select unit, ('1 ' || unit)::interval as step, unnest(generate_series(
         date_trunc(unit, make_timestamptz(first * 900000000) at time zone $tz),
         date_trunc(unit, make_timestamptz(last * 900000000) at time zone $tz),

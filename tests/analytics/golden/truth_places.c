@@ -147,8 +147,8 @@ static json_t *arcs(const struct selection *s)
         for (int i = 1; i <= PLACES; i++) {
             const struct w_place *p = &w->places[i];
             if (all[i].is_there)
-                add_row(rows, "isffissfffiii", (int64_t)server, name, v->latitude, v->longitude,
-                        (int64_t)i, p->city, "Country", p->latitude, p->longitude,
+                add_row(rows, "isffisssfffiii", (int64_t)server, name, v->latitude, v->longitude,
+                        (int64_t)i, p->city, "XX", "Country", p->latitude, p->longitude,
                         km_between(v->latitude, v->longitude, p->latitude, p->longitude),
                         all[i].plays, people_of(&all[i]), (int64_t)(all[i].watch_us / 1000));
         }

@@ -279,6 +279,102 @@ static json_t *transcode_container(const struct selection *s)
     return transcode(s, "month", 'c');
 }
 
+/* --- concurrent-streams ---------------------------------------------------------------------- */
+
+struct edge {
+    int64_t at;
+    int change;
+};
+
+static int compare_edges(const void *a, const void *b)
+{
+    const struct edge *x = a, *y = b;
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return x->change - y->change;
+}
+
+/* Everything between two instants with that decision ("all": any), cut to from..to. */
+static size_t edges_of(const struct selection *s, const char *decision, int64_t from, int64_t to,
+                       struct edge *ret)
+{
+    const struct world *w = s->world;
+    size_t n = 0;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            const char *own = g->quality ? w->qualities[g->quality].decision : NULL;
+            bool is_same = own == decision || (own && decision && streq(own, decision));
+            bool is_wanted = (decision && streq(decision, "all")) || is_same;
+            int64_t a = g->started > from ? g->started : from, b = g->ended < to ? g->ended : to;
+            if (!selects_segment(s, g) || !overlaps(s, g) || !is_wanted || a >= b)
+                continue;
+            ret[n++] = (struct edge){a, 1};
+            ret[n++] = (struct edge){b, -1};
+        }
+    }
+    qsort(ret, n, sizeof *ret, compare_edges);
+    return n;
+}
+
+static void known_time(const struct world *w, int64_t *first, int64_t *last)
+{
+    *first = INT64_MAX;
+    *last = INT64_MIN;
+    for (size_t i = 0; i < w->play_count; i++) {
+        *first = w->plays[i].started < *first ? w->plays[i].started : *first;
+        *last = w->plays[i].ended > *last ? w->plays[i].ended : *last;
+    }
+    *first = *first / QUARTER_US * QUARTER_US;
+    *last = (*last / QUARTER_US + 1) * QUARTER_US;
+}
+
+static json_t *concurrent_streams(const struct selection *s)
+{
+    static const char *const decisions[] = {"all", "direct play", "copy", "transcode", NULL};
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "day", &t))
+        return rows;
+    struct edge *edges = xcalloc(s->world->segment_count * 2 + 2, sizeof *edges);
+    int64_t first, last;
+    known_time(s->world, &first, &last);
+    first = s->from != TIME_NONE && s->from > first ? s->from : first;
+    last = s->to != TIME_NONE && s->to < last ? s->to : last;
+    for (size_t d = 0; d < ARRAY_LEN(decisions); d++) {
+        if (!edges_of(s, decisions[d], INT64_MIN, INT64_MAX, edges))
+            continue;
+        int64_t bucket = t.first;
+        for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, DAY)) {
+            int64_t year;
+            int month, day;
+            civil_from_days(bucket / 86400, &year, &month, &day);
+            int64_t from = day_begins((int)year, month, day);
+            int64_t to = day_begins((int)year, month, day + 1);
+            from = from < first ? first : from;
+            to = to > last ? last : to;
+            size_t n = edges_of(s, decisions[d], from, to, edges);
+            int64_t level = 0, peak = 0, peak_at = TIME_NONE, total = 0;
+            for (size_t i = 0; i < n; i++) {
+                level += edges[i].change;
+                total -= edges[i].at * edges[i].change;
+                if (level > peak) {
+                    peak = level;
+                    peak_at = edges[i].at;
+                }
+            }
+            char name[16];
+            snprintf(name, sizeof name, "%04d-%02d-%02d", (int)year, month, day);
+            add_row(rows, "ssitfi", name, decisions[d], peak, peak_at,
+                    to > from ? (double)total / (double)(to - from) : 0.0, total / 1000);
+        }
+    }
+    free(edges);
+    free(t.cells);
+    return rows;
+}
+
 /* --- heatmap --------------------------------------------------------------------------------- */
 
 static json_t *heatmap(const struct selection *s)
@@ -321,6 +417,7 @@ const struct truth time_truths[] = {
     {"transcode", "", transcode_stream, 2},
     {"transcode", "of=video&bucket=day", transcode_video, 2},
     {"transcode", "of=container&bucket=month", transcode_container, 2},
+    {"concurrent-streams", "bucket=day", concurrent_streams, 2},
     {"heatmap", "", heatmap, 2},
     {0},
 };

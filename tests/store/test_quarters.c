@@ -83,11 +83,47 @@ static void groups_add_up(void **state)
           " from range(0)", "0");
 }
 
+/* Each as "quarter peak@second seconds of streams". */
+static const struct {
+    const char *what, *streams, *want;
+} stream_rows[] = {
+    {"one over three quarters", "(800, 1900)", "0 1@800 100, 1 1@900 900, 2 1@1800 100"},
+    {"one after the other", "(0, 100), (100, 200)", "0 1@0 200"},
+    {"two beside each other", "(0, 100), (50, 200), (60, 70)", "0 3@60 260"},
+    {"a quarter between", "(0, 100), (2000, 2100)", "0 1@0 100, 2 1@2000 100"},
+    {"the most at the beginning of a quarter", "(0, 1000), (0, 950), (890, 910)",
+     "0 3@890 1810, 1 3@900 160"},
+    {"no length, and the wrong way round", "(5, 5), (9, 3)", ""},
+    {"before 1970", "(-1000, -800)", "-2 1@-1000 100, -1 1@-900 100"},
+    {"no end known", "(0, null)", ""},
+};
+
+static void streams_at_once_are_counted(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stream_rows); i++) {
+        auto_free char *sql = xasprintf(
+            "select string_agg(format('{} {}@{} {}', quarter, peak, peak_at // 1000000,"
+            " stream_us // 1000000), ', ' order by quarter) from (select unnest(stream_quarters("
+            "make_timestamp(a * 1000000::bigint), make_timestamp(b * 1000000::bigint), null, null),"
+            " recursive := true) from (values %s) t(a, b))", stream_rows[i].streams);
+        check(sql, stream_rows[i].want);
+    }
+    check("select string_agg(format('{} {} {}', quarter, peak, stream_us // 1000000), ', ') from"
+          " (select unnest(stream_quarters(make_timestamp(0), make_timestamp(4000000000),"
+          " make_timestamp(850000000), make_timestamp(1000000000)), recursive := true))",
+          "0 1 50, 1 1 100");
+    check("select count(*) || ' ' || min(peak) || ' ' || max(peak) || ' ' || sum(stream_us) //"
+          " 1000000 from (select i % 3 as g, unnest(stream_quarters(make_timestamp(i // 300 *"
+          " 900000000), make_timestamp(i // 300 * 900000000 + 900000000), null, null),"
+          " recursive := true) from range(300000) t(i) group by g)", "3000 100 100 270000000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watch_time_lies_where_it_happened),
         cmocka_unit_test(groups_add_up),
+        cmocka_unit_test(streams_at_once_are_counted),
     };
-    return cmocka_run_group_tests_name("store/watch_quarters", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("store/quarters", tests, set_up, tear_down);
 }
