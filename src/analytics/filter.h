@@ -57,9 +57,8 @@ const char *filter_time_zone(const struct filter *f);
  * Appends the relations, as "filter_window as (...), filtered_play as (...), ..." without `with`:
  *
  * filter_window    one row: from_at, to_at (TIMESTAMP UTC, NULL: open), tz
- * filtered_play    one row a play that starts in the window and passes: the columns of `play`,
- *                  person_id and row_id (play.rowid, to find it again in the same statement); under
- *                  a segment filter watch_ms is that of the segments that match
+ * filtered_play    one row a play that starts in the window and passes: the columns of `play` and
+ *                  person_id; under a segment filter watch_ms is that of the segments that match
  * filtered_segment one row a segment that passes and overlaps the window: the columns of `segment`,
  *                  person_id, media_type, and window_ms: its watch time inside the window
  * filtered_part    one row a segment that passes, of a play in filtered_play, wherever it lies: the

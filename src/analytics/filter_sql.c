@@ -255,8 +255,7 @@ static void add_plays(const struct filter *f, struct buf *out)
 {
     bool by_segment = has_segment_filter(f);
     bool also_without = by_segment && takes_plays_without_segment(f);
-    buf_printf(out, ",\nfiltered_play as (\n  select p.*%s, a.person_id,"
-                    " p.rowid as row_id\n  from play p",
+    buf_printf(out, ",\nfiltered_play as (\n  select p.*%s, a.person_id\n  from play p",
                by_segment ? " replace (coalesce(m.watch_ms, p.watch_ms) as watch_ms)" : "");
     if (by_segment)
         buf_printf(out, "\n    %sjoin filter_match m on m.play_id = p.play_id",

@@ -47,6 +47,6 @@ enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_fo
 enum status plays_total(struct store_conn *c, const struct filter *f, int64_t *ret,
                         struct error *err);
 
-/* P as SQL: relations on page_key (row_id, play_id, watch_ms, person_id, title_id, server_id,
+/* P as SQL: relations on page_key (play_id, watch_ms, person_id, title_id, server_id,
  * library_id of the plays), columns, and what they are selected from. */
 extern const char plays_relations[], plays_columns[], plays_joins[];

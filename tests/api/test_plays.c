@@ -1,5 +1,6 @@
 #include "../test.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "api/plays.h"
@@ -13,6 +14,7 @@ enum { AT_FIRST = 80, LATER = 40 };
 
 static struct store *store;
 static struct store_conn *conn;
+static char path[64]; /* in memory there are no checkpoints */
 
 static void run(const char *sql)
 {
@@ -24,7 +26,8 @@ static void run(const char *sql)
 static int set_up(void **state)
 {
     (void)state;
-    struct store_config c = {.path = ":memory:", .max_memory = "512MB", .threads = 2};
+    snprintf(path, sizeof path, "/tmp/cartographus-plays-%d.duckdb", getpid());
+    struct store_config c = {.path = path, .max_memory = "512MB", .threads = 2};
     struct error err;
     if (store_open(&c, &store, NULL, &err) != STATUS_OK ||
         store_connect(store, &conn, &err) != STATUS_OK)
@@ -52,7 +55,7 @@ static int tear_down(void **state)
     (void)state;
     store_disconnect(conn);
     store_close(store);
-    return 0;
+    return unlink(path);
 }
 
 /* Plays from..to; many share a start, a title, a watch time, or know no percent. */
@@ -172,6 +175,57 @@ static void paging_gives_each_row_once_while_rows_arrive(void **state)
     }
 }
 
+static _Atomic bool is_over;
+
+/* As the writer does: rows replaced, and a checkpoint after each time. */
+static void *replace_rows(void *ctx)
+{
+    struct store_conn *c = ctx;
+    for (int i = 0; !is_over; i++) {
+        auto_free char *sql = xasprintf(
+            "begin; create or replace temp table kept as from play where title_id %% 7 = %d;"
+            " delete from play where title_id %% 7 = %d; insert into play from kept; commit",
+            i % 7, i % 7);
+        if (store_exec(c, sql, NULL) != STATUS_OK)
+            return c; /* a failure */
+        (void)store_exec(c, "checkpoint", NULL); /* it may say: later */
+    }
+    return NULL;
+}
+
+static void a_page_is_whole_while_rows_are_replaced(void **state)
+{
+    (void)state;
+    run("delete from play; delete from segment");
+    add_plays(1, 1501);
+    struct store_conn *writer;
+    struct error err;
+    pthread_t thread;
+    assert_int_equal(store_connect(store, &writer, &err), STATUS_OK);
+    is_over = false;
+    assert_int_equal(pthread_create(&thread, NULL, replace_rows, writer), 0);
+    struct plays_query q = {.filter = filter_of(NULL, NULL), .limit = 200};
+    int64_t count = 0, first = 0;
+    for (int i = 0; i < 30; i++) {
+        q.after = (struct plays_place){0};
+        auto_json json_t *page = read_page(&q, &count);
+        int64_t id = jint(json_array_get(page, 0), "id", 0);
+        if (count != q.limit || (i && id != first)) {
+            count = -1;
+            break;
+        }
+        first = id;
+    }
+    is_over = true;
+    void *failure = NULL;
+    pthread_join(thread, &failure);
+    store_disconnect(writer);
+    filter_free(q.filter);
+    assert_null(failure);
+    assert_int_equal(count, 200);
+    assert_true(first > 0);
+}
+
 static void totals_are_those_of_the_filter(void **state)
 {
     (void)state;
@@ -280,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paging_gives_each_row_once_while_rows_arrive),
+        cmocka_unit_test(a_page_is_whole_while_rows_are_replaced),
         cmocka_unit_test(totals_are_those_of_the_filter),
         cmocka_unit_test(a_row_says_what_is_known),
         cmocka_unit_test(only_cursors_of_the_same_sort_are_taken),
