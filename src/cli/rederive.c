@@ -13,6 +13,17 @@ static const struct args args = {
              "the new ones in at once. Without a new version or other limits nothing changes.",
 };
 
+static void print_report(const json_t *r)
+{
+    printf("%lld plays in %lld segments", (long long)jint(r, "plays_after", 0),
+           (long long)jint(r, "segments_after", 0));
+    if (jbool(r, "is_changed") == 0)
+        puts(", as before");
+    else
+        printf("; there were %lld in %lld\n", (long long)jint(r, "plays_before", 0),
+               (long long)jint(r, "segments_before", 0));
+}
+
 int cli_rederive(struct cli *c, int argc, char **argv)
 {
     int status = args_read(c, &args, &argc, argv);
@@ -24,14 +35,10 @@ int cli_rederive(struct cli *c, int argc, char **argv)
     struct error err = {0};
     auto_json json_t *answer = NULL;
     status = EXIT_OK;
-    if (control_ask(&ctl, "POST", "/api/v1/rederive", &answer, &err) != STATUS_OK)
+    if (control_ask(&ctl, "POST", "/api/v1/rederive", &answer, &err) == STATUS_OK)
+        print_report(answer);
+    else
         status = control_failed(&err);
-    const char *name;
-    json_t *value;
-    json_object_foreach(answer, name, value) {
-        if (json_is_integer(value))
-            printf("%s: %lld\n", name, (long long)json_integer_value(value));
-    }
     control_close(&ctl);
     return status;
 }

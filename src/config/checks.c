@@ -77,8 +77,10 @@ void config_check_values(struct loading *l)
         check_admin_password(l);
     if (logger_set_levels(c->log_level, &err) != STATUS_OK)
         config_fault(l, "LOG_LEVEL: %s", err.text);
-    if (!streq(c->log_format, "logfmt") && !streq(c->log_format, "json"))
-        config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt or json", c->log_format);
+    if (!streq(c->log_format, "logfmt") && !streq(c->log_format, "console") &&
+        !streq(c->log_format, "json"))
+        config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
+                        "console) or json", c->log_format);
     if (!streq(c->auth_mode, "jwt"))
         config_fault(l, "AUTH_MODE: '%s' is not known; it must be jwt", c->auth_mode);
     if (isnan(c->server_latitude) != isnan(c->server_longitude))
