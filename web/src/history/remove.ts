@@ -1,4 +1,4 @@
-// Deletes a play and offers to undo it.
+// Deletes a play, and takes that back.
 import { api, ApiError } from '../lib/api';
 import type { Paged } from '../lib/paged.svelte';
 import { texts } from '../lib/text';
@@ -13,8 +13,19 @@ function failed(error: unknown): void {
   toasts.show({ text: t('play.failed', { why: error instanceof ApiError ? error.message : String(error) }) });
 }
 
+// True if it is there again.
+export async function restorePlay(play: Play): Promise<boolean> {
+  try {
+    await api.restorePlay(play.id);
+  } catch (error) {
+    failed(error);
+    return false;
+  }
+  toasts.show({ text: t('play.restored', { title: headingOf(play) }) });
+  return true;
+}
+
 export async function removePlay(play: Play, list: Paged<Play>): Promise<void> {
-  const title = headingOf(play);
   try {
     await api.deletePlay(play.id);
   } catch (error) {
@@ -23,13 +34,7 @@ export async function removePlay(play: Play, list: Paged<Play>): Promise<void> {
   }
   const index = list.remove((p) => p.id === play.id);
   const undo = async (): Promise<void> => {
-    try {
-      await api.restorePlay(play.id);
-      if (index >= 0) list.insert(index, play);
-      toasts.show({ text: t('play.restored', { title }) });
-    } catch (error) {
-      failed(error);
-    }
+    if ((await restorePlay(play)) && index >= 0) list.insert(index, play);
   };
-  toasts.show({ text: t('play.deleted', { title }), action: { label: t('play.undo'), run: undo } });
+  toasts.show({ text: t('play.deleted', { title: headingOf(play) }), action: { label: t('play.undo'), run: undo } });
 }

@@ -7,7 +7,7 @@ import { shared } from '../messages/shared';
 
 const t = texts(history, shared);
 
-export const headingOf = (p: Play): string => p.grandparent_title ?? p.title ?? p.full_title;
+export const headingOf = (p: Play): string => p.grandparent_title ?? p.title ?? p.full_title ?? t('unknown');
 
 export function detailOf(p: Play): string {
   if (p.media_type === 'episode') {
@@ -22,11 +22,14 @@ export function detailOf(p: Play): string {
 const DOUBT_MS = 60_000;
 export const isDoubtful = (p: Play): boolean => p.kind === 'play' && p.watch_high_ms - p.watch_low_ms >= DOUBT_MS;
 
-export const watchedOf = (p: Play): string => (p.kind === 'view' ? t('history.not_known') : clock(p.watch_ms));
+export function watchedOf(p: Play): string {
+  if (p.kind === 'play') return clock(p.watch_ms);
+  return p.watch_high_ms ? t('history.at_most', { time: clock(p.watch_high_ms) }) : t('history.not_known');
+}
 
 // Why the number is what it is, in a sentence.
 export function whyWatched(p: Play): string {
-  if (p.kind === 'view') return t('why.view');
+  if (p.kind === 'view') return p.watch_high_ms ? t('why.pair') : t('why.view');
   if (p.is_open) return t('why.open');
   if (p.origin === 'import') return t('why.import');
   if (p.watch_low_ms !== p.watch_high_ms) return t('why.between', { low: clock(p.watch_low_ms), high: clock(p.watch_high_ms) });

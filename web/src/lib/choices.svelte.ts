@@ -1,10 +1,13 @@
 // What may be filtered on, asked once for all places and again at most once a minute.
+import { shared } from '../messages/shared';
 import { api } from './api';
 import { countryName, decisionName, resolutionName, typeName } from './names';
 import { withValues, type ListName } from './filter';
 import type { PopularRow } from './queries.gen';
+import { texts } from './text';
 import type { Choices } from './types';
 
+const t = texts(shared);
 const OLD_MS = 60_000;
 
 export interface Choice { value: string; label: string }
@@ -45,8 +48,18 @@ class ChoiceStore {
 }
 export const choices = new ChoiceStore();
 
-const ids = (all: { id: number; name: string }[]): Choice[] =>
-  all.map((one) => ({ value: String(one.id), label: one.name }));
+const ids = (all: { id: number; name: string | null }[]): Choice[] =>
+  all.map((one) => ({ value: String(one.id), label: one.name ?? t('unnamed', { id: String(one.id) }) }));
+
+// Libraries of the same name on different servers are told apart by the server's.
+function libraries({ libraries: all, servers }: Choices): Choice[] {
+  const named = ids(all);
+  return named.map((one, i) => {
+    const server = servers.find((s) => s.id === all[i]?.server_id)?.name;
+    const isAlone = named.filter((other) => other.label === one.label).length === 1;
+    return isAlone || !server ? one : { ...one, label: `${one.label} · ${server}` };
+  });
+}
 const words = (all: string[], name: (word: string) => string = (word) => word): Choice[] =>
   all.map((value) => ({ value, label: name(value) }));
 
@@ -55,7 +68,7 @@ export function choicesOf(name: ListName, all: Choices): Choice[] {
   switch (name) {
     case 'users': return ids(all.people);
     case 'server_ids': return ids(all.servers);
-    case 'libraries': return ids(all.libraries);
+    case 'libraries': return libraries(all);
     case 'media_types': return words(all.media_types, typeName);
     case 'platforms': return words(all.platforms);
     case 'transcode_decisions': return words(all.transcode_decisions, decisionName);

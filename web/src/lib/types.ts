@@ -90,22 +90,23 @@ export interface Play {
   watch_high_ms: number;
   paused_ms: number | null;
   percent: number | null;
-  is_watched: boolean;
+  is_watched: boolean | null;
   is_short: boolean;
   is_open: boolean;
-  kind: 'play' | 'view' | 'extra';
+  is_deleted: boolean;
+  kind: 'play' | 'view';
   origin: 'live' | 'import' | 'view';
-  server_id: number;
-  server: string;
-  server_kind: ServerKind;
+  server_id: number | null;
+  server: string | null;
+  server_kind: ServerKind | null;
   person_id: number | null;
   person: string | null;
-  media_type: string;
-  title_id: number;
+  media_type: string | null;
+  title_id: number | null;
   title: string | null;
   parent_title: string | null;
   grandparent_title: string | null;
-  full_title: string;
+  full_title: string | null;
   season: number | null;
   episode: number | null;
   year: number | null;
@@ -131,9 +132,13 @@ export interface Segment {
   start_position_ms: number | null;
   position_ms: number | null;
   duration_ms: number | null;
+  credits_ms: number | null;
   is_open: boolean;
   is_interrupted: boolean | null;
-  origin: Play['origin'];
+  origin: 'live' | 'import';
+  account: string | null;
+  library: string | null;
+  address: string | null;
   player: string | null;
   product: string | null;
   product_version: string | null;
@@ -170,10 +175,35 @@ export interface Segment {
   hw_decode: string | null;
   hw_encode: string | null;
   transcode_reasons: string | null;
+  // The media server's own name of it.
+  session: string | null;
+  // Of an imported one.
+  import_id: number | null;
+  import_source: string | null;
+  import_file: string | null;
+  import_row: number | null;
+  // Of an observed one: what was seen, in order.
+  states: SeenState[];
+}
+
+export interface SeenState {
+  state: 'playing' | 'paused' | 'buffering' | 'stopped';
+  from: string;
+  to: string;
+  from_position_ms: number | null;
+  to_position_ms: number | null;
+  // Not watched before it.
+  blind_ms: number;
 }
 
 export interface PlayDetail extends Omit<Play, 'segments'> {
   segments: Segment[];
+  // What a backfilled one is made of.
+  views: { source_id: string | null; viewed_at: string; ended: string | null }[];
+  // When the server was not fully watched meanwhile.
+  coverage: { from: string; to: string | null; state: 'polling' | 'blind'; why: string | null }[];
+  // For administrators: what was done to it by hand.
+  decisions: { at: string; who: string | null; kind: 'delete_play' | 'restore_play' }[];
 }
 
 export interface PlaysPage {
@@ -182,12 +212,12 @@ export interface PlaysPage {
   total: number;
 }
 
-export interface Named { id: number; name: string }
+export interface Named { id: number; name: string | null }
 
 export interface Choices {
   people: Named[];
   servers: (Named & { kind: ServerKind })[];
-  libraries: Named[];
+  libraries: (Named & { server_id: number | null })[];
   media_types: string[];
   platforms: string[];
   transcode_decisions: string[];

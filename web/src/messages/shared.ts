@@ -2,6 +2,7 @@
 export const shared = {
   'wait': 'One moment…',
   'unknown': 'unknown',
+  'unnamed': 'No. {id}',
   'unknown_person': 'Unknown person',
   'error.retry': 'Try again',
   'error.no_answer': 'The server does not answer.',
