@@ -9,9 +9,12 @@ const vector = ([x, y]: Position): Vector => [
 ];
 const position = ([x, y, z]: Vector): Position => [Math.atan2(y, x) / rad, Math.atan2(z, Math.hypot(x, y)) / rad];
 
-// Points from a to b, at most `stepDegrees` of the circle apart. Opposite ends have no one great
-// circle; they get the one over the pole.
-export function greatCircle(a: Position, b: Position, stepDegrees = 2): Position[] {
+// Half a degree of the circle looks round at any zoom; a line takes no more points than this.
+const STEP_DEGREES = 0.5;
+const STEPS_MOST = 128;
+
+// Points from a to b. Opposite ends have no one great circle; they get the one over the pole.
+export function greatCircle(a: Position, b: Position): Position[] {
   const from = vector(a);
   let to = vector(b);
   const dot = (u: Vector, v: Vector): number => u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
@@ -19,13 +22,13 @@ export function greatCircle(a: Position, b: Position, stepDegrees = 2): Position
   if (angle < 1e-9) return [a, b];
   if (Math.PI - angle < 1e-6) to = [0, 0, 1];
   const whole = Math.acos(Math.min(1, Math.max(-1, dot(from, to))));
-  const steps = Math.max(2, Math.ceil(whole / rad / stepDegrees));
+  const steps = Math.min(STEPS_MOST, Math.max(2, Math.ceil(whole / rad / STEP_DEGREES)));
   const points = Array.from({ length: steps + 1 }, (_, i): Position => {
     const p = Math.sin((1 - i / steps) * whole) / Math.sin(whole);
     const q = Math.sin((i / steps) * whole) / Math.sin(whole);
     return position([p * from[0] + q * to[0], p * from[1] + q * to[1], p * from[2] + q * to[2]]);
   });
-  return whole === angle ? points : [...points, ...greatCircle([0, 90], b, stepDegrees).slice(1)];
+  return whole === angle ? points : [...points, ...greatCircle([0, 90], b).slice(1)];
 }
 
 // The same line without jumps at the antimeridian: it runs on beyond 180 degrees, where MapLibre cuts

@@ -9,6 +9,7 @@ import { graticule, type World } from './world';
 const empty: FeatureCollection = { type: 'FeatureCollection', features: [] };
 // The page's typeface, which MapView has loaded before the first text is drawn.
 const font = ['Figtree Variable'];
+const nameSize = 12.5;
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const text = (color: string, halo: string) => ({ 'text-color': color, 'text-halo-color': halo, 'text-halo-width': 1.4 });
@@ -88,8 +89,8 @@ function placeLayers(): LayerSpecification[] {
     {
       id: 'names', type: 'symbol', source: 'places', filter: ['!', isCluster], minzoom: 2,
       layout: {
-        'text-field': ['get', 'name'], 'text-font': font, 'text-size': 12.5,
-        'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-radial-offset': 1.3, 'text-optional': true,
+        'text-field': ['get', 'name'], 'text-font': font, 'text-size': nameSize,
+        'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-optional': true,
       },
       paint: text(css('--text'), css('--map-land')),
     },
@@ -138,6 +139,8 @@ const shown = (isShown: boolean): 'visible' | 'none' => (isShown ? 'visible' : '
 export function apply(map: Map, look: Look, most: number, chosen: number | null): void {
   map.setProjection({ type: look.isGlobe ? 'globe' : 'mercator' });
   map.setPaintProperty('places', 'circle-radius', radius(look.size, most));
+  // Names stand clear of their circles.
+  map.setLayoutProperty('names', 'text-radial-offset', ['/', radius(look.size, most, 5), nameSize]);
   map.setPaintProperty('chosen', 'circle-radius', radius(look.size, most, 5));
   map.setPaintProperty('heat', 'heatmap-weight', weight(look.size, most));
   map.setFilter('chosen', ['==', ['get', 'place_id'], chosen ?? -1]);

@@ -23,6 +23,7 @@ export const explore = {
   'previous': 'Period before',
   'compare': 'Compare with the period before',
   'as_table': 'Show as a table',
+  'table_of': 'Table: {title}',
   'as_chart': 'Show as a chart',
   'download': 'Download',
   'download.png': 'Picture (PNG)',
