@@ -1,23 +1,13 @@
 // Every place, light, dark and in high contrast, wide and on a phone, held against WCAG 2.2 AA by axe.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { faultsOf } from './axe.mjs';
 import { phone, startBrowser, startDemo, wide, withPage } from './browser.mjs';
 
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let demo, browser;
 before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
 after(async () => { await browser?.close(); await demo?.end(); });
 const on = (options, act) => withPage(() => browser, () => demo, options, act);
-
-async function faultsOf(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    resultTypes: ['violations'] }));
-  return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target} ${n.any[0]?.message ?? n.failureSummary}`));
-}
 
 // Links in the header and in the menu: every place that there is.
 async function addresses(page) {

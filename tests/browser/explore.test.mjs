@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { faultsOf } from './axe.mjs';
 import { startBrowser, startDemoWithYear, withPage } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
@@ -190,6 +191,17 @@ test('the period before is drawn when it is asked for, and the address says so',
   const bucket = compare.data[0].bucket;
   const before = sum(compare.data.filter((row) => row.bucket === bucket), 'plays');
   assert.match(first, new RegExp(`Period before ${before.toLocaleString('en-GB')}$`));
+}));
+
+test('charts, a table and a dialog have no fault of accessibility', on({ reducedMotion: 'reduce' }, async (page) => {
+  await open(page, '&compare=previous');
+  for (const name of ['week', 'finishing', 'shows', 'delivery']) await show(page, name);
+  const chart = await show(page, 'people');
+  assert.deepEqual(await faultsOf(page), []);
+  await chart.getByRole('button', { name: 'Show as a table' }).click();
+  await chart.getByRole('button', { name: /^Why this number/ }).click();
+  await page.getByRole('dialog').locator('pre').waitFor();
+  assert.deepEqual(await faultsOf(page), []);
 }));
 
 test('buckets are days of their own zone', async () => {

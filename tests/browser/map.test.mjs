@@ -1,6 +1,7 @@
 // Map: the same places drawn and listed; flat, globe and heat; a list and a reason without WebGL.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { faultsOf } from './axe.mjs';
 import { startBrowser, startDemoWithYear, withPage } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
@@ -102,6 +103,7 @@ test('a place of the list, by keyboard too, is shown with how sure it is', on({}
   await card.getByText('A city at best').waitFor();
   assert.match(await card.getByRole('link').getAttribute('href'), /^\/history\?.*cities=/);
   assert.equal(await page.locator('.list [aria-current=true]').count(), 1);
+  assert.deepEqual(await faultsOf(page), []);
   await card.getByRole('button', { name: 'Close' }).click();
   await card.waitFor({ state: 'detached' });
 
