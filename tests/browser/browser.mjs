@@ -26,26 +26,11 @@ export async function startDemo(more = {}) {
     const [now, sync, { imports }] = await Promise.all([ask('/sessions'), ask('/sync/status'), ask('/import')]);
     const states = [sync.state, ...imports.map((one) => one.state)];
     return { is: now.sessions.length >= 3 && states.join() === 'idle,done', value: states };
-  }, 120000);
+  }, 180000);
   return {
     origin, ask, cookie: { name, value, url: origin },
     end: program.stop,
   };
-}
-
-// The demo once its year of history, which has watch time, devices and places, is imported.
-export async function startDemoWithYear() {
-  const demo = await startDemo();
-  try {
-    await until('the year is imported', async () => {
-      const { imports: value } = await demo.ask('/import');
-      return { is: value.some((one) => one.state === 'done'), value };
-    }, 120000);
-  } catch (error) {
-    await demo.end();
-    throw error;
-  }
-  return demo;
 }
 
 // With WebGL drawn in software: no test machine need have a graphics card.

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { faultsOf } from './axe.mjs';
-import { startBrowser, startDemoWithYear, withPage } from './browser.mjs';
+import { startBrowser, startDemo, withPage } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
 const TIMEOUT = 60000;
 let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemoWithYear(), startBrowser()]); });
+before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
 after(async () => { await browser?.close(); await demo?.end(); });
 const on = (options, act) => withPage(() => browser, () => demo, options, async (page, more) => {
   page.setDefaultTimeout(TIMEOUT);

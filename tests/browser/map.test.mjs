@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { faultsOf } from './axe.mjs';
-import { startBrowser, startDemoWithYear, withPage } from './browser.mjs';
+import { startBrowser, startDemo, withPage } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
 const TIMEOUT = 120000;
 let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemoWithYear(), startBrowser()]); });
+before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
 after(async () => { await browser?.close(); await demo?.end(); });
 const on = (options, act) => withPage(() => browser, () => demo, { reducedMotion: 'reduce', size: { width: 1000, height: 700 }, ...options }, async (page, more) => {
   page.setDefaultTimeout(TIMEOUT);

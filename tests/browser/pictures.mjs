@@ -7,15 +7,18 @@ import { promisify } from 'node:util';
 import { binary } from '../integration/simulator.mjs';
 import { openPage, phone, startBrowser, startDemo, wide } from './browser.mjs';
 
-// name: of the files; ready: what must be there before the picture is taken; act: what is done first.
+// name: of the files; ready: what must be there before the picture is taken; act: what is done first;
+// isWhole: all of the page rather than what the window shows.
 const pictures = [
   { name: 'now', address: '/', ready: 'article.stream' },
   { name: 'history', address: '/history?transcode_decisions=direct play,copy,transcode', ready: '[data-row="5"]' },
   { name: 'play', address: '/history?transcode_decisions=transcode', ready: 'dialog details',
     act: (page) => page.locator('[data-row="1"] a').click() },
   { name: 'import', address: '/settings/import', ready: '.job dl', act: (page, file) => page.setInputFiles('input[type=file]', file) },
-  { name: 'explore', address: '/explore?days=365', ready: 'main svg' },
-  { name: 'map', address: '/map?days=365', ready: 'main canvas' },
+  { name: 'explore', address: '/explore?days=90', ready: '#chart-delivery [data-mark]', isWhole: true,
+    act: (page) => page.locator('#chart-delivery').scrollIntoViewIfNeeded() },
+  { name: 'map', address: '/map', ready: 'main [aria-busy=false] canvas' },
+  { name: 'globe', address: '/map?view=globe', ready: 'main [aria-busy=false] canvas' },
 ];
 const looks = [['light', 'wide', wide], ['dark', 'wide', wide], ['light', 'phone', phone], ['dark', 'phone', phone]];
 
@@ -26,7 +29,7 @@ const file = path.join(folder, 'tautulli.db');
 await promisify(execFile)(binary, ['tautulli', '--out', file, '--seed', '7', '--rows', '12000', '--days', '300']);
 const [demo, browser] = await Promise.all([startDemo(), startBrowser()]);
 try {
-  for (const { name, address, ready, act } of pictures.filter((p) => !wanted.length || wanted.includes(p.name))) {
+  for (const { name, address, ready, act, isWhole } of pictures.filter((p) => !wanted.length || wanted.includes(p.name))) {
     for (const [theme, kind, size] of looks) {
       const { page, close } = await openPage(browser, demo, { theme, size, reducedMotion: 'reduce',
         ...(kind === 'phone' ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}) });
@@ -34,11 +37,13 @@ try {
       await page.locator('main h1').waitFor({ state: 'attached' });
       await page.waitForLoadState('networkidle');
       if (act) await act(page, file);
-      await page.locator(ready).first().waitFor();
+      // A globe drawn in software takes its time.
+      await page.locator(ready).first().waitFor({ timeout: 120000 });
       await page.waitForLoadState('networkidle');
       await page.evaluate(() => document.fonts.ready);
       await page.waitForTimeout(800);
-      await page.screenshot({ path: path.join(images, `${name}-${theme}-${kind}.png`) });
+      if (isWhole) await page.evaluate(() => scrollTo(0, 0));
+      await page.screenshot({ path: path.join(images, `${name}-${theme}-${kind}.png`), fullPage: isWhole ?? false });
       await close();
       console.log(`${name}-${theme}-${kind}.png`);
     }
