@@ -243,7 +243,7 @@ static void totals_are_those_of_the_filter(void **state)
         int64_t total = -1, count;
         if (plays_total(conn, q.filter, &total, &err) != STATUS_OK)
             fail_msg("%s", err.text);
-        auto_json json_t *page = read_page(&q, &count);
+        json_decref(read_page(&q, &count));
         if (total != count || total != cases[i].total)
             fail_msg("%s=%s: total %lld, %lld rows, not %lld", cases[i].name, cases[i].value,
                      (long long)total, (long long)count, (long long)cases[i].total);
