@@ -301,6 +301,8 @@ static void the_plays_behind_a_row_are_as_many_as_it_says(void **state)
         {"users", "", "start_date=2026-01-01"},
         {"popular", "by=plays&limit=20", "users=1,2,3"},
         {"popular", "by=watch_time&group=show&limit=15", "end_date=2026-01-01"},
+        {"platforms", "", "start_date=2026-01-20&users=1,2,3"},
+        {"platforms", "of=device", "end_date=2026-01-20"},
         {"transcode", "bucket=week", "start_date=2025-12-20&end_date=2026-01-10"},
     };
     const char *zone = zones[0];

@@ -1,4 +1,4 @@
-/* The truth of the queries about places: locations, arcs. */
+/* The truth of the queries about where and with what: locations, arcs, platforms. */
 #include "golden.h"
 
 #include <math.h>
@@ -156,8 +156,89 @@ static json_t *arcs(const struct selection *s)
     return rows;
 }
 
+/* --- platforms ------------------------------------------------------------------------------- */
+
+enum { VALUES_MAX = DEVICES + 1 };
+
+struct value {
+    const char *name;
+    int device; /* 0: not told apart by it */
+    struct sums sums;
+};
+
+static struct value *value_of(const struct world *w, struct value *all, size_t *n, int device,
+                              bool by_device)
+{
+    const struct w_device *d = &w->devices[device];
+    const char *name = by_device ? d->player : d->platform;
+    int own = by_device ? device : 0;
+    for (size_t i = 0; i < *n; i++)
+        if (all[i].device == own && (all[i].name == name || (all[i].name && name &&
+                                                             streq(all[i].name, name))))
+            return &all[i];
+    all[*n] = (struct value){.name = name, .device = own};
+    return &all[(*n)++];
+}
+
+static void count_values(const struct selection *s, const struct w_play *p, struct value *all,
+                         size_t *n, bool by_device)
+{
+    const struct world *w = s->world;
+    bool is_selected = selects_play(s, p), is_counted[VALUES_MAX] = {0};
+    if (is_selected && !p->segment_count) {
+        struct value *v = value_of(w, all, n, 0, by_device);
+        v->sums.plays++;
+        see(&v->sums, person_of(w, p), p->started, p->ended);
+    }
+    for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+        const struct w_segment *g = &p->segments[k];
+        if (!selects_segment(s, g) || (!is_selected && !overlaps(s, g)))
+            continue;
+        struct value *v = value_of(w, all, n, g->device, by_device);
+        see(&v->sums, person_of(w, p), g->started, g->ended);
+        if (overlaps(s, g))
+            v->sums.watch_us += watch_selected(s, g);
+        v->sums.plays += is_selected && !is_counted[v - all];
+        is_counted[v - all] = is_counted[v - all] || is_selected;
+    }
+}
+
+static json_t *platforms(const struct selection *s, bool by_device)
+{
+    static struct value all[VALUES_MAX];
+    size_t n = 0;
+    memset(all, 0, sizeof all);
+    for (size_t i = 0; i < s->world->play_count; i++)
+        count_values(s, &s->world->plays[i], all, &n, by_device);
+    double known = 0;
+    for (size_t i = 0; i < n; i++)
+        known += all[i].device || (!by_device && all[i].name) ? all[i].sums.watch_us : 0;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const struct sums *t = &all[i].sums;
+        bool is_known = all[i].device || (!by_device && all[i].name);
+        int64_t last = s->to != TIME_NONE && t->last > s->to ? s->to : t->last;
+        add_row(rows, "sIiiiFt", all[i].name, all[i].device ? (int64_t)all[i].device : -1,
+                t->plays, people_of(t), (int64_t)(t->watch_us / 1000),
+                is_known && known > 0 ? t->watch_us / known : NAN, last);
+    }
+    return rows;
+}
+
+static json_t *platforms_told_apart(const struct selection *s)
+{
+    return platforms(s, false);
+}
+
+static json_t *devices(const struct selection *s)
+{
+    return platforms(s, true);
+}
+
 const struct truth place_truths[] = {
     {"locations", "", locations, 7},
     {"arcs", "", arcs, 5},
+    {"platforms", "", platforms_told_apart, 2},
+    {"platforms", "of=device", devices, 2},
     {0},
 };
