@@ -145,6 +145,8 @@ void jw_double(struct json_writer *w, double v)
         jw_null(w);
         return;
     }
+    if (!(v < 0) && !(v > 0))
+        v = 0; /* not -0 */
     char text[32];
     for (int precision = 6; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*g", precision, v);

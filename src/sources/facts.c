@@ -55,8 +55,9 @@ const char *fact_address(struct arena *a, const char *s)
     if (zone)
         t.len = (size_t)(zone - t.ptr);
     static const char mapped[] = "::ffff:";
-    if (t.len > sizeof(mapped) && memchr(t.ptr, '.', t.len) &&
-        str_eq_nocase((struct str){t.ptr, sizeof(mapped) - 1}, STR("::ffff:")))
+    bool is_mapped = t.len > sizeof(mapped) && memchr(t.ptr, '.', t.len) &&
+                     str_eq_nocase((struct str){t.ptr, sizeof(mapped) - 1}, STR("::ffff:"));
+    if (is_mapped)
         t = (struct str){t.ptr + sizeof(mapped) - 1, t.len - sizeof(mapped) + 1};
     char text[INET6_ADDRSTRLEN];
     unsigned char raw[sizeof(struct in6_addr)];
@@ -64,7 +65,8 @@ const char *fact_address(struct arena *a, const char *s)
         return "";
     memcpy(text, t.ptr, t.len);
     text[t.len] = '\0';
-    if (inet_pton(AF_INET, text, raw) != 1 && inet_pton(AF_INET6, text, raw) != 1)
+    if (inet_pton(AF_INET, text, raw) != 1 &&
+        (is_mapped || inet_pton(AF_INET6, text, raw) != 1))
         return "";
     return arena_strdup(a, text);
 }
