@@ -53,7 +53,7 @@ export async function openPage(browser, demo, options = {}) {
     localStorage.setItem('demo-note', 'hidden');
   }, theme);
   const page = await context.newPage();
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(60000);
   const faults = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type()) && !isDriver(message.text())) faults.push(`console: ${message.text()}`);
