@@ -261,10 +261,10 @@ static void a_silence_between_two_names_counts_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(where_a_backfill_ended_is_kept),
-        cmocka_unit_test(a_silence_between_two_names_counts_once),
         /* first: it forks, and DuckDB's threads do not survive that */
         cmocka_unit_test(kill_nine_loses_and_doubles_nothing),
+        cmocka_unit_test(where_a_backfill_ended_is_kept),
+        cmocka_unit_test(a_silence_between_two_names_counts_once),
         cmocka_unit_test(one_play_from_the_log_to_its_row),
         cmocka_unit_test(a_server_is_where_its_public_address_is_or_where_it_is_said_to_be),
         cmocka_unit_test(a_view_gives_way_to_the_play_that_holds_it),
