@@ -584,8 +584,3 @@ enum status import_undo(struct ingest *i, const struct knobs *k, int64_t id, con
     struct undoing u = {.knobs = k, .id = id, .who = who};
     return ingest_run(i, undo, &u, err);
 }
-
-enum status import_check(const char *path, int64_t *ret_rows, struct error *err)
-{
-    return tautulli_check(path, ret_rows, err);
-}

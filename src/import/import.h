@@ -124,10 +124,5 @@ enum status import_get(struct store_conn *c, int64_t id, struct import_report *r
  * NOT_FOUND; CONFLICT when it is not done. Any thread but the writer's. */
 enum status import_undo(struct ingest *i, const struct knobs *k, int64_t id, const char *who,
                         struct error *err);
-
-/* Opens a database file and reads all of it, to no end but to see whether that can be done;
- * *ret_rows: the rows that would be taken. Any thread. */
-enum status import_check(const char *path, int64_t *ret_rows, struct error *err);
-
 /* The report as docs/internals/api.md has it (I). */
 void import_report_write(struct json_writer *w, const struct import_report *r);

@@ -313,22 +313,3 @@ enum status tautulli_read(struct tautulli *t, struct import_chunk *c, struct err
     sqlite3_reset(t->rows);
     return s;
 }
-
-enum status tautulli_check(const char *path, int64_t *ret_rows, struct error *err)
-{
-    auto_cleanup(close_tautulli) struct tautulli *t = NULL;
-    auto_cleanup(free_chunk) struct import_chunk *c = chunk_new();
-    TRY(tautulli_open(path, NULL, &t, err));
-    TRY(tautulli_count(t, ret_rows, err));
-    *ret_rows = 0;
-    for (int64_t after = INT64_MIN;; after = c->last) {
-        bool is_end;
-        chunk_clear(c);
-        c->after = after;
-        TRY(tautulli_bound(t, after, IMPORT_CHUNK_ROWS, &c->last, &is_end, err));
-        if (is_end)
-            return STATUS_OK;
-        TRY(tautulli_read(t, c, err));
-        *ret_rows += (int64_t)c->row_count;
-    }
-}

@@ -53,7 +53,3 @@ enum status tautulli_bound(struct tautulli *t, int64_t after, int64_t count, int
 /* Reads rows after c->after up to c->last, at most IMPORT_CHUNK_ROWS, into the emptied chunk, whose
  * `known` is set. */
 enum status tautulli_read(struct tautulli *t, struct import_chunk *c, struct error *err);
-
-/* Opens the file and reads all of it to no end but to see whether it can be; *ret_rows: rows that
- * would be taken. */
-enum status tautulli_check(const char *path, int64_t *ret_rows, struct error *err);
