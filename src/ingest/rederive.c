@@ -648,7 +648,8 @@ static enum status derive_slices(struct slice *s, struct store_conn *c, const ch
 {
     auto_free char *sql = xasprintf(
         "select account, sum(n)::bigint, (sum(sum(n)) over ())::bigint from"
-        " (select coalesce(account_id, 0)::integer account, count(*) n from session_in s where %s group by 1 union all"
+        " (select coalesce(account_id, 0)::integer account, count(*) n from session_in s"
+        " where %s group by 1 union all"
         " select coalesce(account_id, 0)::integer, count(*) from segment_in s where %s group by 1"
         " union all select coalesce(account_id, 0)::integer, count(*) from view_in s where %s"
         " group by 1) group by account order by account", condition, condition, condition);
