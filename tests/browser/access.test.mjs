@@ -50,6 +50,31 @@ for (const [theme, name, size] of looks) {
   }));
 }
 
+test('what opens has no fault either: filters, menus, a play', on({ reducedMotion: 'reduce' }, async (page) => {
+  const faults = {};
+  const check = async (what) => {
+    const found = await faultsOf(page);
+    if (found.length) faults[what] = found;
+  };
+  await page.goto('/history');
+  await settle(page);
+  await page.getByRole('button', { name: /^Dates/ }).click();
+  await check('dates');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'People' }).click();
+  await page.getByRole('checkbox').first().waitFor();
+  await check('people');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Menu of admin' }).click();
+  await check('menu');
+  await page.keyboard.press('Escape');
+  await page.getByRole('row').nth(2).getByRole('link').click();
+  await page.getByRole('dialog').getByText('Why this number').waitFor();
+  await settle(page);
+  await check('play');
+  assert.deepEqual(faults, {});
+}));
+
 test('the login has no fault', on({ isLoggedIn: false }, async (page) => {
   await page.goto('/');
   await page.getByLabel('Password').waitFor();

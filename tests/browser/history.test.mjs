@@ -67,7 +67,7 @@ test('a copied address gives the same view, and other places keep the filter', o
   await page.goto('/history?days=90&media_types=movie&sort=title&dir=asc');
   await settled(page);
   await page.getByRole('link', { name: 'Remove: Last 90 days' }).waitFor();
-  const titles = await cells(page, 'title');
+  const titles = await cells(page, 'heading');
   assert.deepEqual(titles, [...titles].sort((a, b) => a.localeCompare(b, 'en')), 'by title');
   await page.getByRole('link', { name: 'Now', exact: true }).click();
   await page.locator('article.stream').first().waitFor();

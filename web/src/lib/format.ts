@@ -28,7 +28,10 @@ export const day = (at: string | number): string => days.format(new Date(at));
 export const time = (at: string | number): string => times.format(new Date(at));
 
 // A local date "YYYY-MM-DD" is a day, not an instant of UTC.
-export const localDay = (date: string): string => days.format(new Date(`${date}T12:00:00`));
+export function localDay(date: string): string {
+  const noon = new Date(`${date}T12:00:00`);
+  return Number.isNaN(noon.getTime()) ? date : days.format(noon);
+}
 
 // 1:02:03 or 4:05.
 export function clock(ms: number): string {

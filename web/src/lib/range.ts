@@ -6,8 +6,11 @@ import { texts } from './text';
 
 const t = texts(filter);
 
-// A bare date is a day; anything else an instant.
-const dated = (text: string): string => (/^\d{4}-\d\d-\d\d$/.test(text) ? localDay(text) : day(text));
+// A bare date is a day; anything else an instant, or a mistake, which the server will name.
+function dated(text: string): string {
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return localDay(text);
+  return Number.isNaN(Date.parse(text)) ? text : day(text);
+}
 
 export function rangeName(range: Range): string {
   if (range.kind === 'all') return t('range.all');
