@@ -120,7 +120,8 @@ test('what cannot be imported is refused, and told why', async () => {
     assert.equal(answer.status, status, query);
     assert.match((await answer.json()).error.message, pattern);
   }
-  const nobody = await ask('POST', '/import', readFileSync(small), {});
+  // Few bytes: a long upload is cut off with the answer, and what a client then sees is chance.
+  const nobody = await ask('POST', '/import', 'SQLite format 3', {});
   assert.equal(nobody.status, 401);
   // A database of another kind looks right until it is opened.
   const other = await ended(await begin(empty));
