@@ -155,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r.source.ops->free(&r.source);
     free(r.source.machine_id);
     char *const told[] = {r.source.position, r.source.identity_told, r.source.accounts_told,
-                          r.source.libraries_told};
+                          r.source.libraries_told, r.source.public_address};
     for (size_t i = 0; i < ARRAY_LEN(told); i++)
         free(told[i]);
     tracker_free(r.source.tracker);
