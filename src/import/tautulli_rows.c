@@ -139,20 +139,6 @@ static uint32_t account_of(struct taking *k)
     return number_of(k, FACT_ACCOUNT, fill_account);
 }
 
-/* The old agents name the provider in the guid; that of a show says nothing about an episode. */
-static const char *provider_ids(const struct taking *k, const char *guid)
-{
-    static const char *const agents[][2] = {{"com.plexapp.agents.imdb://", "imdb"},
-                                            {"com.plexapp.agents.themoviedb://", "tmdb"}};
-    for (size_t i = 0; i < ARRAY_LEN(agents) && streq(k->media_type, "movie"); i++) {
-        size_t skip = strlen(agents[i][0]);
-        size_t len = strncmp(guid, agents[i][0], skip) == 0 ? strcspn(guid + skip, "?/ ") : 0;
-        if (len)
-            return arena_printf(&k->c->arena, "%s:%.*s", agents[i][1], (int)len, guid + skip);
-    }
-    return "";
-}
-
 static int64_t positive(const struct taking *k, int column)
 {
     int64_t v = foreign_int(k->q, column, -1);
@@ -173,7 +159,7 @@ static void fill_title(const struct taking *k, struct observation *o)
     o->media_type = k->media_type;
     o->item_key = item > 0 ? arena_printf(a, "%" PRId64, item) : "";
     o->guid = text_of(k, COL_GUID);
-    o->provider_ids = provider_ids(k, o->guid);
+    o->provider_ids = plex_agent_id(a, o->media_type, o->guid);
     o->title = text_of(k, COL_TITLE);
     if (!*o->title)
         o->title = item > 0 ? arena_printf(a, "Unknown (item %" PRId64 ")", item) : "Unknown";

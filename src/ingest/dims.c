@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "store/append.h"
+#include "store/cursor.h"
 
 #include "base/banned.h"
 
@@ -375,6 +376,52 @@ enum status dims_server(struct dims *d, struct store_conn *c, const char *key, i
     auto_free char *kind = xstrndup(key, strcspn(key, "-"));
     struct store_value v[] = {text(key), text(kind), text(key)};
     return insert(d, c, T_SERVER, key, "key, kind, name", v, ARRAY_LEN(v), ret, err);
+}
+
+enum status dims_adopt_server(struct dims *d, struct store_conn *c, const char *key,
+                              const char *machine_id, struct error *err)
+{
+    static const char imported[] =
+        "select s.server_id, s.key from server s where s.key <> $1 and s.kind = 'plex'"
+        " and exists (select 1 from import i where i.server_id = s.server_id)"
+        " and not exists (select 1 from coverage o where o.server_id = s.server_id)"
+        " and not exists (select 1 from account a join server n on n.server_id = a.server_id"
+        "                 where n.key = $1)"
+        " and (s.machine_id = $2 or (s.machine_id is null and not exists (select 1 from server o"
+        "                            where o.kind = 'plex' and o.key not in ($1, s.key))))"
+        " order by s.machine_id nulls last limit 1";
+    struct store_value v[] = {text(key), text(machine_id)};
+    int64_t id;
+    char old_key[128];
+    {
+        auto_cursor struct cursor q = {0};
+        TRY(cursor_open(c, imported, v, 2, &q, err));
+        if (!cursor_next(&q))
+            return STATUS_OK;
+        id = cursor_int(&q, 0, 0);
+        struct str old = cursor_text(&q, 1);
+        snprintf(old_key, sizeof old_key, "%.*s", (int)old.len, old.ptr);
+    }
+    const struct {
+        const char *sql;
+        struct store_value v[2];
+    } steps[] = {
+        {"update coverage set server_id = $1"
+         " where server_id = (select server_id from server where key = $2)",
+         {number(id), text(key)}},
+        {"delete from server where key = $2 and server_id <> $1", {number(id), text(key)}},
+        {"update server set key = $2 where server_id = $1", {number(id), text(key)}},
+        {"update title_key set key = 'item:' || $1 || substr(key, 6 + length($2))"
+         " where starts_with(key, 'item:' || $2 || ':')",
+         {text(key), text(old_key)}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        auto_result duckdb_result r = {0};
+        TRY(store_query(c, steps[i].sql, steps[i].v, 2, &r, err));
+    }
+    log_info("ingest", "what was imported is this server's", LF_TEXT("server", key),
+             LF_TEXT("imported_as", old_key));
+    return dims_load(d, c, err);
 }
 
 /* Names that many unrelated people have; the one list of them. */

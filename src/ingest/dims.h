@@ -35,6 +35,11 @@ enum status dims_resolve(struct dims *d, struct store_conn *c, const struct obse
 /* A server by its configured key; made with that key where it is new. */
 enum status dims_server(struct dims *d, struct store_conn *c, const char *key, int32_t *ret,
                         struct error *err);
+/* A Plex server has said which machine it is: a server that was made for an import before this one
+ * was known, and is the same machine (or was said to be none, where there is no other), becomes this
+ * one, with all that was imported. Does nothing where this one has accounts of its own already. */
+enum status dims_adopt_server(struct dims *d, struct store_conn *c, const char *key,
+                              const char *machine_id, struct error *err);
 /* The title of an item; only the members that say what and on which server count. */
 enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *item,
                        int32_t *ret, struct error *err);

@@ -464,6 +464,8 @@ static enum status apply_libraries(struct ingest *in, const json_t *j, struct er
 static enum status apply_server(struct ingest *in, const json_t *j, struct error *err)
 {
     int32_t server;
+    if (streq(jstr(j, "kind"), "plex") && *jstr(j, "machine_id"))
+        TRY(dims_adopt_server(in->dims, in->conn, jstr(j, "server"), jstr(j, "machine_id"), err));
     TRY(dims_server(in->dims, in->conn, jstr(j, "server"), &server, err));
     struct store_value v[] = {sv_int(server), sv_text(jstr(j, "kind")), sv_text(jstr(j, "name")),
                               sv_text(jstr(j, "machine_id")), sv_text(jstr(j, "version")),

@@ -69,6 +69,19 @@ void observation_copy(struct arena *a, const struct observation *from, struct ob
 #undef X
 }
 
+const char *plex_agent_id(struct arena *a, const char *media_type, const char *guid)
+{
+    static const char *const agents[][2] = {{"com.plexapp.agents.imdb://", "imdb"},
+                                            {"com.plexapp.agents.themoviedb://", "tmdb"}};
+    for (size_t i = 0; i < ARRAY_LEN(agents) && streq(media_type, "movie"); i++) {
+        size_t skip = strlen(agents[i][0]);
+        size_t len = strncmp(guid, agents[i][0], skip) == 0 ? strcspn(guid + skip, "?/ ") : 0;
+        if (len)
+            return arena_printf(a, "%s:%.*s", agents[i][1], (int)len, guid + skip);
+    }
+    return "";
+}
+
 bool observation_same_but_progress(const struct observation *a, const struct observation *b)
 {
     if (a->state != b->state || !streq(a->server, b->server) || !streq(a->session, b->session))

@@ -123,6 +123,9 @@ void observation_copy(struct arena *a, const struct observation *from, struct ob
 /* True when everything but observed_us, position_ms, blind_ms and bandwidth_kbps is equal: such
  * a pair is mere progress. */
 bool observation_same_but_progress(const struct observation *a, const struct observation *b);
+/* The provider id that Plex's old agents put into an item's guid, as in provider_ids ("imdb:tt1"), or
+ * "". Only a film's: that of an episode is its show's ("com.plexapp.agents.themoviedb://1399/1/2"). */
+const char *plex_agent_id(struct arena *a, const char *media_type, const char *guid);
 /* Writes / reads the wire form. Reading keeps texts in the arena; unknown members are ignored; a
  * text longer than 2000 bytes is cut at a character. */
 void observation_write(struct json_writer *w, const struct observation *o);

@@ -68,6 +68,62 @@ static void a_server_is_where_its_public_address_is_or_where_it_is_said_to_be(vo
     log_close(l);
 }
 
+/* Imported before the server was known: it was out of reach first, then says who it is. */
+static void an_imported_server_becomes_the_one_that_is_connected_later(void **state)
+{
+    static const struct {
+        const char *name, *imported, *identity;
+        int servers, adopted;
+    } rows[] = {
+        {"same machine", "'plex-m1', 'plex', 'Plex (Tautulli)', 'm1'", "m1", 1, 1},
+        {"no machine told", "'plex-imported', 'plex', 'Plex (Tautulli)', null", "m1", 1, 1},
+        {"another machine", "'plex-m2', 'plex', 'Plex (Tautulli)', 'm2'", "m1", 2, 0},
+        {"another kind", "'jellyfin-m1', 'jellyfin', 'J', 'm1'", "m1", 2, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        print_message("  %s\n", rows[i].name);
+        auto_free char *log_name = xasprintf("adopt-%zu.sqlite", i),
+                       *store_name = xasprintf("adopt-%zu.duckdb", i);
+        struct log *l = open_log(log_name);
+        struct store *s = open_store(store_name);
+        struct error err;
+        auto_free char *insert = xasprintf(
+            "insert into server (server_id, key, kind, name, machine_id) values (1, %s);"
+            "insert into import (import_id, source, state, server_id) values (1, 'tautulli',"
+            " 'done', 1);"
+            "insert into account (account_id, server_id, key, name, person_id)"
+            " values (1, 1, 'ada', 'ada', 1);"
+            "insert into person values (1, 'ada');"
+            "insert into title_key select 'item:' || key || ':Heat', 1 from server;"
+            "insert into title (title_id, media_type, title, full_title)"
+            " values (1, 'movie', 'Heat', 'Heat');", rows[i].imported);
+        struct store_conn *c = NULL;
+        assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+        assert_int_equal(store_exec(c, insert, &err), STATUS_OK);
+        store_disconnect(c);
+        append(l, LOG_COVERAGE, STR("{\"server\":\"plex-1\",\"at_us\":1,\"state\":\"blind\"}"));
+        auto_free char *identity = xasprintf("{\"server\":\"plex-1\",\"kind\":\"plex\","
+                                             "\"name\":\"Home\",\"machine_id\":\"%s\"}",
+                                             rows[i].identity);
+        append(l, LOG_SERVER, str_of(identity));
+        see(l, "1@0", 1000, PLAY_PLAYING, 0, "ada", "Heat");
+        see(l, "1@0", 1300, PLAY_STOPPED, 300, "ada", "Heat");
+        append(l, LOG_SERVER, str_of(identity));
+        struct ingest *in = start(l, s);
+        assert_int_equal(ask(s, "select count(*) from server"), rows[i].servers);
+        assert_int_equal(ask(s, "select count(*) from server where server_id = 1 and key = 'plex-1'"
+                                " and name = 'Home'"), rows[i].adopted);
+        assert_int_equal(ask(s, "select count(*) from account"), rows[i].servers);
+        assert_int_equal(ask(s, "select count(*) from coverage join server using (server_id)"
+                                " where key = 'plex-1'"), 1);
+        assert_int_equal(ask(s, "select count(*) from title_key where key = 'item:plex-1:Heat'"), 1);
+        assert_int_equal(ask(s, "select count(*) from title"), rows[i].servers);
+        ingest_stop(in);
+        store_close(s);
+        log_close(l);
+    }
+}
+
 static void a_view_gives_way_to_the_play_that_holds_it(void **state)
 {
     static const char views[] =
@@ -267,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_silence_between_two_names_counts_once),
         cmocka_unit_test(one_play_from_the_log_to_its_row),
         cmocka_unit_test(a_server_is_where_its_public_address_is_or_where_it_is_said_to_be),
+        cmocka_unit_test(an_imported_server_becomes_the_one_that_is_connected_later),
         cmocka_unit_test(a_view_gives_way_to_the_play_that_holds_it),
         cmocka_unit_test(restarts_change_nothing),
     };

@@ -62,12 +62,34 @@ static void progress_is_told_from_change(void **state)
     assert_false(observation_same_but_progress(&a, &b));
 }
 
+static void an_old_agents_guid_names_a_film_and_no_episode(void **state)
+{
+    static const struct {
+        const char *media_type, *guid, *id;
+    } rows[] = {
+        {"movie", "com.plexapp.agents.imdb://tt0113277?lang=en", "imdb:tt0113277"},
+        {"movie", "com.plexapp.agents.themoviedb://949?lang=en", "tmdb:949"},
+        {"movie", "com.plexapp.agents.imdb://", ""},
+        {"movie", "com.plexapp.agents.none://1f2e", ""},
+        {"movie", "plex://movie/5d7768", ""},
+        {"movie", "", ""},
+        {"episode", "com.plexapp.agents.themoviedb://1399/1/2?lang=en", ""},
+        {"episode", "com.plexapp.agents.thetvdb://121361/1/2?lang=en", ""},
+        {"track", "com.plexapp.agents.imdb://tt1", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_arena struct arena a = {0};
+        assert_string_equal(plex_agent_id(&a, rows[i].media_type, rows[i].guid), rows[i].id);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_wire_form_round_trips),
         cmocka_unit_test(what_is_not_an_observation_is_refused),
         cmocka_unit_test(progress_is_told_from_change),
+        cmocka_unit_test(an_old_agents_guid_names_a_film_and_no_episode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

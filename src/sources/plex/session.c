@@ -62,19 +62,9 @@ static const char *provider_ids(struct arena *a, const json_t *item)
             continue;
         buf_printf(&b, "%s%.*s:%s", b.len ? " " : "", (int)(mark - id), id, mark + 3);
     }
-    static const struct {
-        const char *agent, *key;
-    } agents[] = {{"com.plexapp.agents.imdb://", "imdb"},
-                  {"com.plexapp.agents.themoviedb://", "tmdb"}};
-    const char *guid = jstr(item, "guid");
-    for (i = 0; i < ARRAY_LEN(agents) && !b.len; i++) {
-        size_t skip = strlen(agents[i].agent);
-        if (strncmp(guid, agents[i].agent, skip) == 0) {
-            const char *id = guid + skip;
-            buf_printf(&b, "%s:%.*s", agents[i].key, (int)strcspn(id, "?/ "), id);
-        }
-    }
-    return b.is_overflowed || !b.len ? "" : arena_strdup(a, b.data);
+    if (!b.len)
+        return plex_agent_id(a, media_type(item), jstr(item, "guid"));
+    return b.is_overflowed ? "" : arena_strdup(a, b.data);
 }
 
 static const char *tail_of(struct arena *a, const char *path)
