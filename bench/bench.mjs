@@ -34,6 +34,23 @@ function request(port, path, { cookie, method = 'GET', body } = {}) {
   });
 }
 
+async function importFile(data, file) {
+  const from = process.hrtime.bigint();
+  const child = spawn(program, ['--data', data, 'import', file], {
+    env: { ...process.env, SETUP: 'true' }, stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  let peakMb = 0;
+  const watch = setInterval(() => {
+    try {
+      peakMb = residentMb(child.pid, 'VmHWM');
+    } catch { /* it has ended */ }
+  }, 20);
+  const code = await new Promise((done) => child.once('exit', done));
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`the import ended with ${code}`);
+  return { took: seconds(from), peakMb };
+}
+
 async function serve(data, port) {
   const started = process.hrtime.bigint();
   const child = spawn(program, ['serve'], {
@@ -87,11 +104,9 @@ try {
     execFileSync(join(build, 'sim', 'cartographus-sim'), ['tautulli', '--out', file, '--seed', '1', '--rows', String(rows)], { stdio: ['ignore', 'ignore', 'inherit'] });
     console.log(`\n${rows} segments, database of ${(statSync(file).size / 1e6).toFixed(0)} MB`);
     const bare = JSON.parse(execFileSync(join(build, 'bench', 'bare_import'), [file]));
-    const from = process.hrtime.bigint();
-    execFileSync(program, ['--data', data, 'import', file], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, SETUP: 'true' } });
-    const took = seconds(from);
+    const { took, peakMb } = await importFile(data, file);
     row('bare read loop', `${Math.round(bare.rows / bare.seconds)} rows/s`, `${bare.columns} columns`);
-    row('import', `${Math.round(rows / took)} rows/s`, `${(took / bare.seconds).toFixed(2)} times the bare loop`);
+    row('import', `${Math.round(rows / took)} rows/s`, `${(took / bare.seconds).toFixed(2)} times the bare loop`, `peak ${peakMb.toFixed(0)} MB`);
     row('store', `${(statSync(join(data, 'cartographus.duckdb')).size / 1e6).toFixed(1)} MB`);
 
     const port = 39000 + Math.floor(Math.random() * 900);

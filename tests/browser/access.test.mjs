@@ -1,13 +1,10 @@
 // Every place, light, dark and in high contrast, wide and on a phone, held against WCAG 2.2 AA by axe.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { faultsOf } from './axe.mjs';
-import { phone, startBrowser, startDemo, wide, withPage } from './browser.mjs';
+import { openDemo, phone, wide } from './browser.mjs';
 
-let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
-after(async () => { await browser?.close(); await demo?.end(); });
-const on = (options, act) => withPage(() => browser, () => demo, options, act);
+const { on } = await openDemo();
 
 // Links in the header and in the menu: every place that there is.
 async function addresses(page) {

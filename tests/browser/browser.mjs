@@ -1,6 +1,7 @@
 // What the tests of the page share: the real program in demo mode, a browser, and a watch on both:
 // a test fails when the page writes an error to the console or asks another host for anything.
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { password, startProgram } from '../integration/program.mjs';
 import { until } from '../integration/simulator.mjs';
@@ -80,8 +81,8 @@ export async function openPage(browser, demo, options = {}) {
 }
 
 // Opens one page, does something with it, and closes it in any case.
-export const withPage = (browser, demo, options, act) => async () => {
-  const opened = await openPage(browser(), demo(), options);
+const withPage = (browser, demo, options, act) => async () => {
+  const opened = await openPage(browser, demo, options);
   let failure;
   try {
     await act(opened.page, opened);
@@ -95,3 +96,14 @@ export const withPage = (browser, demo, options, act) => async () => {
   }
   if (failure) throw failure;
 };
+
+// The one demo and the one browser of this process, which end after its last test. What a test
+// changes in the demo it changes back. on(options, act): a test's function, with a page of its own.
+let opening;
+export const openDemo = () => (opening ??= Promise.all([startDemo(), startBrowser()]).then(([demo, browser]) => {
+  after(async () => {
+    await browser.close();
+    await demo.end();
+  });
+  return { demo, browser, on: (options, act) => withPage(browser, demo, options, act) };
+}));

@@ -1,19 +1,12 @@
 // Explore: charts say what the queries say, by eye, table, keyboard and file; each fails alone.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { faultsOf } from './axe.mjs';
-import { startBrowser, startDemo, withPage } from './browser.mjs';
+import { openDemo } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
-const TIMEOUT = 60000;
-let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
-after(async () => { await browser?.close(); await demo?.end(); });
-const on = (options, act) => withPage(() => browser, () => demo, options, async (page, more) => {
-  page.setDefaultTimeout(TIMEOUT);
-  await act(page, more);
-});
+const { demo, on } = await openDemo();
 
 // A span in the past: live plays do not change it.
 const start = new Date(Date.now() - 50 * 86_400_000).toISOString().slice(0, 10);
@@ -51,7 +44,7 @@ test('the figures and the charts are those of the queries', on({}, async (page) 
   assert.equal(totals.reduce((all, one) => all + one, 0), summary.plays, 'the columns add up to the plays');
 
   const users = (await ask('users')).data;
-  const people = await marks(await show(page, 'people')).evaluateAll((all) => all.map((mark) => mark.querySelector('title').textContent.split(',')[0]));
+  const people = await marks(await show(page, 'people')).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label').split(',')[0]));
   assert.deepEqual(people, users.filter((row) => row.person_id !== null).slice(0, 10).map((row) => row.person));
 
   const heat = (await ask('heatmap')).data;

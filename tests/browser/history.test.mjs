@@ -2,13 +2,10 @@
 // deleted and brought back, a file of exactly what is filtered.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
-import { startBrowser, startDemo, until, withPage } from './browser.mjs';
+import { test } from 'node:test';
+import { openDemo, until } from './browser.mjs';
 
-let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
-after(async () => { await browser?.close(); await demo?.end(); });
-const on = (options, act) => withPage(() => browser, () => demo, options, act);
+const { demo, on } = await openDemo();
 
 const rows = (page) => page.locator('[data-row]');
 const cells = (page, column) => page.locator(`[data-row] .${column}`).allTextContents()
@@ -166,14 +163,14 @@ test('a play is deleted, stays deleted, and undo brings it back', on({}, async (
   const id = Number(parameters(page).play);
   await page.getByRole('dialog').getByRole('button', { name: 'Delete this play' }).click();
   await page.getByText(/^Deleted:/).waitFor();
-  assert.equal(await total(page), n - 1);
+  await until('the page does not count it', async () => ({ is: (await total(page)) === n - 1, value: await total(page) }));
   await until('the server does not count it', async () => {
     const value = (await demo.ask(`/plays?${query}&tz=Europe/Berlin&limit=1`)).total;
     return { is: value === n - 1, value };
   });
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByText(/^Restored:/).waitFor();
-  assert.equal(await total(page), n);
+  await until('the page counts it again', async () => ({ is: (await total(page)) === n, value: await total(page) }));
   await until('the server counts it again', async () => {
     const value = (await demo.ask(`/plays?${query}&tz=Europe/Berlin&limit=1`)).total;
     return { is: value === n, value };

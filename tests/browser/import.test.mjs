@@ -4,25 +4,17 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { binary } from '../integration/simulator.mjs';
-import { startBrowser, startDemo, until, withPage } from './browser.mjs';
+import { openDemo, until } from './browser.mjs';
 
 const ROWS = 3000;
-let demo, browser, folder, file;
-before(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
-  file = path.join(folder, 'tautulli.db');
-  [demo, browser] = await Promise.all([startDemo(), startBrowser(),
-    promisify(execFile)(binary, ['tautulli', '--out', file, '--seed', '7', '--rows', String(ROWS), '--days', '300'])]);
-});
-after(async () => {
-  await browser?.close();
-  await demo?.end();
-  await rm(folder, { recursive: true });
-});
-const on = (options, act) => withPage(() => browser, () => demo, options, act);
+const folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
+const file = path.join(folder, 'tautulli.db');
+await promisify(execFile)(binary, ['tautulli', '--out', file, '--seed', '7', '--rows', String(ROWS), '--days', '300']);
+const { demo, on } = await openDemo();
+after(() => rm(folder, { recursive: true }));
 
 // As from a file manager.
 async function drop(page, name, bytes) {

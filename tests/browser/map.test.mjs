@@ -1,15 +1,13 @@
 // Map: the same places drawn and listed; flat, globe and heat; a list and a reason without WebGL.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { faultsOf } from './axe.mjs';
-import { startBrowser, startDemo, withPage } from './browser.mjs';
+import { openDemo } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
 const TIMEOUT = 120000;
-let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
-after(async () => { await browser?.close(); await demo?.end(); });
-const on = (options, act) => withPage(() => browser, () => demo, { reducedMotion: 'reduce', size: { width: 1000, height: 700 }, ...options }, async (page, more) => {
+const { demo, on: onPage } = await openDemo();
+const on = (options, act) => onPage({ reducedMotion: 'reduce', size: { width: 1000, height: 700 }, ...options }, async (page, more) => {
   page.setDefaultTimeout(TIMEOUT);
   await act(page, more);
 });

@@ -1,12 +1,9 @@
 // The page around its places: login, what plays now, navigation, appearance, size.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { password, phone, startBrowser, startDemo, until, withPage } from './browser.mjs';
+import { test } from 'node:test';
+import { openDemo, password, phone, until } from './browser.mjs';
 
-let demo, browser;
-before(async () => { [demo, browser] = await Promise.all([startDemo(), startBrowser()]); });
-after(async () => { await browser?.close(); await demo?.end(); });
-const on = (options, act) => withPage(() => browser, () => demo, options, act);
+const { demo, on } = await openDemo();
 
 // What a fresh browser fetches until `act` is done, in bytes of their bodies as they are sent.
 async function weigh(page, act) {

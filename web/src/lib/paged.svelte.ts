@@ -29,6 +29,7 @@ export class Paged<Row> {
   isBusy = $state(false);
   #fetch: Fetch<Row> | null = null;
   #current = new AbortController();
+  #isFirst = true;
   #from = 0;
   #to = 0;
 
@@ -97,6 +98,7 @@ export class Paged<Row> {
       return slot.rows?.toSpliced(at, 1) ?? null;
     });
     if (index >= 0 && this.total !== null) this.total--;
+    this.#askAgain();
     return index;
   }
 
@@ -104,6 +106,17 @@ export class Paged<Row> {
     const into = this.#slotAt(index) ?? this.slots.at(-1);
     this.#rearrange((slot) => (slot === into ? (slot.rows?.toSpliced(index - slot.start, 0, row) ?? null) : slot.rows));
     if (this.total !== null) this.total++;
+    this.#askAgain();
+  }
+
+  // An answer that is under way may not know of the change yet.
+  #askAgain(): void {
+    if (!this.isBusy) return;
+    this.#current.abort();
+    this.#current = new AbortController();
+    this.isBusy = false;
+    if (this.#isFirst) void this.#load(null);
+    else this.#fill();
   }
 
   #rearrange(rowsOf: (slot: Slot<Row>) => Row[] | null): void {
@@ -141,6 +154,7 @@ export class Paged<Row> {
 
   async #load(cursor: string | null, dropped?: Slot<Row>): Promise<void> {
     if (!this.#fetch) return;
+    this.#isFirst = cursor === null;
     const { signal } = this.#current;
     this.isBusy = true;
     try {

@@ -1,0 +1,9 @@
+// Every test of the page, in one process: one demo and one browser serve all of them. A file alone:
+// node --test tests/browser/NAME.test.mjs
+import './sources.test.mjs';
+import './shell.test.mjs';
+import './history.test.mjs';
+import './explore.test.mjs';
+import './map.test.mjs';
+import './access.test.mjs';
+import './import.test.mjs';
