@@ -291,6 +291,7 @@ static void tick(void *ctx)
     struct api *a = ctx;
     if (++a->ticks % WATCHERS_TICKS == 0) /* logins run out, too */
         watchers_check(a);
+    sync_tell(a);
     int64_t version = store_data_version(a->config.store);
     if (version == a->told_version)
         return;
@@ -357,5 +358,6 @@ void api_free(struct api *a)
     ws_hub_stop(a->hub);
     analytics_free(a->analytics);
     pthread_mutex_destroy(&a->mutex);
+    free(a->told_sync);
     free(a);
 }

@@ -24,7 +24,28 @@ static size_t statuses(struct api *a, struct source_status *ret)
     return n < SERVERS_MOST ? n : SERVERS_MOST;
 }
 
-/* Members every one may see; names, addresses and errors need a login. */
+/* Members every one may see; those of a login follow it. */
+static void write_state(struct json_writer *w, const struct server_config *server, size_t i,
+                        const struct source_status *now)
+{
+    jw_kv_int(w, "ordinal", (int64_t)i + 1);
+    jw_kv_text(w, "kind", server_kind_name(server->kind));
+    jw_kv_text(w, "state", source_state_name(now->state));
+    if (now->percent < 0)
+        jw_kv_null(w, "percent");
+    else
+        jw_kv_int(w, "percent", now->percent);
+}
+
+static void write_identity(struct json_writer *w, const struct server_config *server,
+                           const struct source_status *now)
+{
+    jw_kv_text(w, "key", server->key);
+    jw_kv_text(w, "name", server->name);
+    jw_kv_text(w, "url", server->url);
+    jw_kv_text(w, "error", now->error[0] != '\0' ? now->error : NULL);
+}
+
 static void write_servers(const struct request *r, struct json_writer *w,
                           const struct source_status *all, size_t count)
 {
@@ -33,18 +54,9 @@ static void write_servers(const struct request *r, struct json_writer *w,
     for (size_t i = 0; i < count && i < c->server_count; i++) {
         const struct server_config *server = &c->servers[i];
         jw_object(w);
-        jw_kv_int(w, "ordinal", (int64_t)i + 1);
-        jw_kv_text(w, "kind", server_kind_name(server->kind));
-        jw_kv_text(w, "state", source_state_name(all[i].state));
-        if (all[i].percent < 0)
-            jw_kv_null(w, "percent");
-        else
-            jw_kv_int(w, "percent", all[i].percent);
+        write_state(w, server, i, &all[i]);
         if (r->is_logged_in) {
-            jw_kv_text(w, "key", server->key);
-            jw_kv_text(w, "name", server->name);
-            jw_kv_text(w, "url", server->url);
-            jw_kv_text(w, "error", all[i].error[0] != '\0' ? all[i].error : NULL);
+            write_identity(w, server, &all[i]);
             jw_kv_time(w, "last_event_at", all[i].last_event_us);
             struct store_value key = {.kind = SV_TEXT, .s = str_of(server->key)};
             int64_t plays = 0;
@@ -83,6 +95,35 @@ void handle_sync_status(struct request *r)
     write_servers(r, &w, all, count);
     jw_object_end(&w);
     request_reply(r, 200, &out);
+}
+
+void sync_tell(struct api *a)
+{
+    const struct config *c = a->config.config;
+    struct source_status all[SERVERS_MOST];
+    size_t count = statuses(a, all);
+    auto_buf struct buf frame = {0};
+    struct json_writer w;
+    jw_begin(&w, &frame);
+    jw_object(&w);
+    jw_kv_text(&w, "type", "sync");
+    jw_kv_object(&w, "data");
+    jw_kv_text(&w, "state", is_running(all, count) ? "running" : "idle");
+    jw_kv_array(&w, "servers");
+    for (size_t i = 0; i < count && i < c->server_count; i++) {
+        jw_object(&w);
+        write_state(&w, &c->servers[i], i, &all[i]);
+        write_identity(&w, &c->servers[i], &all[i]);
+        jw_object_end(&w);
+    }
+    jw_array_end(&w);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    if (count == 0 || (a->told_sync && streq(a->told_sync, buf_text(&frame))))
+        return;
+    api_broadcast(a, buf_str(&frame));
+    free(a->told_sync);
+    a->told_sync = xstrdup(buf_text(&frame));
 }
 
 static bool is_loopback(const struct http_exchange *x)

@@ -29,6 +29,7 @@ struct api {
     struct collector *collector;
     unsigned ticks;       /* ticker */
     int64_t told_version; /* ticker: data version the browsers know */
+    char *told_sync;      /* ticker: the frame of the servers' states they know; NULL: none yet */
     _Atomic bool is_rederiving;
     _Atomic bool is_exporting; /* one at a time: it keeps a query worker for long */
 };
@@ -89,6 +90,8 @@ struct filter_config request_filter_config(const struct request *r);
 
 /* Closes the WebSockets of logins that have ended. Any thread. */
 void watchers_check(struct api *a);
+/* Tells browsers the state of the media servers where it has changed. Ticker. */
+void sync_tell(struct api *a);
 /* For the hub: a WebSocket is gone. */
 void watcher_closed(void *ctx, uint64_t client, void *user);
 

@@ -83,3 +83,13 @@ for (const [kind, media] of [['plex', 'movie'], ['jellyfin', 'episode'], ['emby'
       value: frames.map((f) => f.type) }));
   });
 }
+
+test('a socket that a server cuts, and its way back, are told as they happen', async () => {
+  const told = (state) => until(`a frame tells that emby is ${state}`, async () => {
+    const value = frames.filter((f) => f.type === 'sync').at(-1)?.data.servers.find((s) => s.kind === 'emby');
+    return { is: value?.state === state, value };
+  }, 20000);
+  await sim.fault('emby', 'drop', 3000);
+  assert.equal((await told('polling')).key, 'emby-1');
+  await told('connected');
+});
