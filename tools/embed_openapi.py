@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Turns src/api/api.json and the queries into the C tables of src/api/openapi.h:
 
-    embed_openapi.py api.json OUT.c QUERIES DEPFILE
+    embed_openapi.py api.json routes.c OUT.c QUERIES DEPFILE
 
-api.json says what goes in and out of each route; the route table (routes.c) says the rest. A type
+api.json says what goes in and out of each route; the route table (routes.c) says the rest. A route
+that is in one of them only stops the build. A type
 is a text: int, double, bool, text, time, object, file, numbers and words (lists with commas), the
 name of a schema, [T] a list of T, a|b one of these texts, 'a' this text; T? also null; "T: help"
 adds a description, "int from 1" a least value. Where a JSON object stands for a type, it is an object of
@@ -56,9 +57,15 @@ def add_query(query):
         "200": f"answer.{name}", "304": None}
 
 
-for each in build_queries.read_queries(sys.argv[3]):
+# The queries are one route.
+routes = {f"{method} {pattern}" for method, pattern in
+          re.findall(r'ROUTE\("(\w+)", "([^"]+)"', pathlib.Path(sys.argv[2]).read_text())}
+for key in sorted((routes ^ set(document["operations"])) - {"GET /analytics/{name}"}):
+    sys.exit(f"{key}: " + (f"not in {sys.argv[1]}" if key in routes else f"no such route in {sys.argv[2]}"))
+
+for each in build_queries.read_queries(sys.argv[4]):
     add_query(each)
-pathlib.Path(sys.argv[4]).write_text(f"{sys.argv[2]}: {build_queries.sources(sys.argv[3])}\n")
+pathlib.Path(sys.argv[5]).write_text(f"{sys.argv[3]}: {build_queries.sources(sys.argv[4])}\n")
 
 
 def schema(spec, where):
@@ -149,7 +156,7 @@ for key, spec in document["operations"].items():
     members = json.dumps(operation(key, spec), separators=(",", ":"))[1:-1]
     rows.append(f"    {{{c_text(method)}, {c_text(pattern)},\n     {c_text(members)}}},")
 members = json.dumps(components, separators=(",", ":"))[1:-1]
-pathlib.Path(sys.argv[2]).write_text("\n".join([
+pathlib.Path(sys.argv[3]).write_text("\n".join([
     '#include "api/openapi.h"', "", "const struct api_doc api_docs[] = {", *rows, "};",
     "const size_t api_doc_count = sizeof api_docs / sizeof api_docs[0];",
     f"const char api_components[] = {c_text(members)};", ""]))
