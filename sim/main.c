@@ -98,9 +98,7 @@ static enum status add_server(struct sim *m, enum server_kind kind, unsigned nth
              kind == KIND_JELLYFIN && m->is_legacy_auth_off ? "12.0.0" : versions[kind]);
     snprintf(s->token, sizeof(s->token), "%016llx%016llx",
              (unsigned long long)mix(s->salt, 1), (unsigned long long)mix(s->salt, 2));
-    snprintf(s->id, sizeof(s->id), kind == KIND_PLEX ? "%016llx%016llx%08x" : "%016llx%016llx",
-             (unsigned long long)mix(s->salt, 3), (unsigned long long)mix(s->salt, 4),
-             (unsigned)s->salt);
+    world_machine_id(m->world->seed, s->number, kind == KIND_PLEX, s->id);
     uint16_t port = port_base ? (uint16_t)(port_base + s->number) : 0;
     return server_listen(s, port, err);
 }

@@ -73,10 +73,6 @@ static const char schema[] =
     " child_count INTEGER, is_active INTEGER DEFAULT 1, do_notify INTEGER DEFAULT 1,"
     " do_notify_created INTEGER DEFAULT 1, keep_history INTEGER DEFAULT 1,"
     " deleted_section INTEGER DEFAULT 0, UNIQUE(server_id, section_id));"
-    "INSERT INTO library_sections(server_id,section_id,section_name,section_type,agent) VALUES"
-    "('6d61636869','1','Films','movie','tv.plex.agents.movie'),"
-    "('6d61636869','2','Series','show','tv.plex.agents.series'),"
-    "('6d61636869','3','Music','artist','tv.plex.agents.music');"
     "BEGIN";
 
 struct writer {
@@ -264,6 +260,25 @@ static bool write_users(struct writer *t)
     return is_ok;
 }
 
+static bool write_libraries(struct writer *t)
+{
+    static const char sql[] =
+        "INSERT INTO library_sections(server_id,section_id,section_name,section_type,agent)"
+        " VALUES(?1,'1','Films','movie','tv.plex.agents.movie'),"
+        "(?1,'2','Series','show','tv.plex.agents.series'),"
+        "(?1,'3','Music','artist','tv.plex.agents.music')";
+    char machine_id[41];
+    world_machine_id(t->world->seed, 0, true, machine_id);
+    sqlite3_stmt *q = NULL;
+    bool is_ok = sqlite3_prepare_v2(t->db, sql, -1, &q, NULL) == SQLITE_OK;
+    if (is_ok) {
+        bind_text(q, 1, machine_id);
+        is_ok = run(q);
+    }
+    sqlite3_finalize(q);
+    return is_ok;
+}
+
 static bool prepare(struct writer *t)
 {
     static const char history[] = "INSERT INTO session_history VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
@@ -283,7 +298,8 @@ static bool prepare(struct writer *t)
     return sqlite3_exec(t->db, schema, NULL, NULL, NULL) == SQLITE_OK &&
            sqlite3_prepare_v2(t->db, history, -1, &t->history, NULL) == SQLITE_OK &&
            sqlite3_prepare_v2(t->db, metadata, -1, &t->metadata, NULL) == SQLITE_OK &&
-           sqlite3_prepare_v2(t->db, media, -1, &t->media, NULL) == SQLITE_OK && write_users(t);
+           sqlite3_prepare_v2(t->db, media, -1, &t->media, NULL) == SQLITE_OK &&
+           write_users(t) && write_libraries(t);
 }
 
 static void say_truth(const struct world *w, const struct past_play *plays, size_t n)

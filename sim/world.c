@@ -252,6 +252,13 @@ static void make_catalogue(struct world *w)
     }
 }
 
+void world_machine_id(uint64_t seed, unsigned number, bool is_plex, char ret[static 41])
+{
+    uint64_t salt = mix(seed, 1000 + number);
+    snprintf(ret, 41, is_plex ? "%016llx%016llx%08x" : "%016llx%016llx",
+             (unsigned long long)mix(salt, 3), (unsigned long long)mix(salt, 4), (unsigned)salt);
+}
+
 struct world *world_new(uint64_t seed, unsigned people)
 {
     struct world *w = xcalloc(1, sizeof(*w));

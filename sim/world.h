@@ -82,6 +82,8 @@ struct world {
     unsigned *movies, n_movies, *shows, n_shows, *episodes, n_episodes, *tracks, n_tracks;
 };
 
+/* What server number `number` of this world names itself: 40 hex digits at Plex, 32 elsewhere. */
+void world_machine_id(uint64_t seed, unsigned number, bool is_plex, char ret[static 41]);
 /* The caller frees with world_free(). */
 struct world *world_new(uint64_t seed, unsigned people);
 void world_free(struct world *w);

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { freePort, password, startProgram } from './program.mjs';
-import { build, until } from './simulator.mjs';
+import { build, Children, startSimulator, until } from './simulator.mjs';
 
 const KILLS = 25;
 const binary = path.resolve(build, 'cartographus');
@@ -226,4 +226,55 @@ test(`killed ${KILLS} times at random instants, it ends with the rows of an undi
     await rm(data, { recursive: true });
   }
   assert.ok(amid > 0, 'no kill met the import at work');
+});
+
+test('imported before its server is known or after: the same plays, once', async () => {
+  const children = new Children();
+  const until_s = Math.floor(Date.now() / 1000);
+  const sim = await startSimulator(children, 1, 60, ['--until', String(until_s)]);
+  const file = path.join(folder, 'past.db');
+  execFileSync(path.join(build, 'sim', 'cartographus-sim'), ['tautulli', '--out', file, '--seed', '1',
+    '--servers', '3', '--days', '60', '--until', String(until_s)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const { url, token } = sim.server('plex');
+  const plex = { ENABLE_PLEX_SYNC: 'true', PLEX_URL: url, PLEX_TOKEN: token };
+  const before = program;
+  const run = async (data, environment, act) => {
+    program = await startProgram(environment, data);
+    cookie = await program.login();
+    if (environment === plex)
+      await until('the past of the server is known', async () => {
+        const value = await get('/sync/status');
+        return { is: value.servers.every((s) => s.percent === 100), value };
+      }, 30000);
+    await act();
+    await program.stop();
+  };
+  const take = async () => assert.equal((await ended(await begin(file))).state, 'done');
+  const outcome = {};
+  try {
+    for (const [name, steps] of [['before', [[{ SETUP: 'true' }, take], [plex, () => {}]]], ['after', [[plex, take]]]]) {
+      const data = path.join(folder, name);
+      mkdirSync(data);
+      for (const [environment, act] of steps) await run(data, environment, act);
+      await run(data, plex, async () => {
+        const { servers } = await get('/filters');
+        // Backfilled rows are applied behind the answer that says that all have come.
+        await until('nothing waits to be applied', async () => {
+          const { rows_behind, data_version } = (await get('/analytics/summary')).meta;
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          const { meta } = await get('/analytics/summary');
+          return { is: meta.data_version === data_version && rows_behind > 0, value: meta };
+        }, 30000);
+        outcome[name] = { servers: servers.length, summary: (await get('/analytics/summary')).data,
+          people: (await get('/analytics/users')).data.map(({ person, plays, watch_ms }) => [person, plays, watch_ms]).sort() };
+      });
+    }
+  } finally {
+    program = before;
+    cookie = await program.login();
+    await children.end();
+  }
+  assert.equal(outcome.before.servers, 1);
+  assert.ok(outcome.before.summary[0].plays > 500);
+  assert.deepEqual(outcome.before, outcome.after);
 });

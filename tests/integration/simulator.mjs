@@ -27,11 +27,11 @@ export class Children {
   async end() { await Promise.all(this.#all.map(kill)); }
 }
 
-// `each` servers of each kind, with nothing playing but what a test starts.
-export async function startSimulator(children, each = 1, days = 60) {
+// `each` servers of each kind, with nothing playing but what a test starts. more: further options.
+export async function startSimulator(children, each = 1, days = 60, more = []) {
   const child = children.spawn(binary, ['serve', ...['plex', 'jellyfin', 'emby'].flatMap((kind) =>
     [`--${kind}`, String(each)]), '--seed', '1', '--sessions', '0',
-    '--days', String(days)]);
+    '--days', String(days), ...more]);
   const ready = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
     child.once('error', reject);
