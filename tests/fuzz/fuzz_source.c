@@ -78,7 +78,7 @@ static void snapshot(struct run *r, const json_t *root)
     }
     CHECK(count <= SOURCE_SESSIONS_MAX);
     r->now_us += US_PER_S;
-    tracker_snapshot(s->tracker, seen, count, r->now_us, r->now_us % (3 * US_PER_S) == 0);
+    tracker_snapshot(s->tracker, seen, count, r->now_us % (3 * US_PER_S) == 0, r->now_us);
     CHECK(tracker_open_count(s->tracker) <= count);
 }
 
@@ -149,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         &root, NULL) == STATUS_OK)
             take(&r, line.ptr[0], root);
     }
-    tracker_snapshot(r.source.tracker, NULL, 0, r.now_us + US_PER_S, false);
+    tracker_snapshot(r.source.tracker, NULL, 0, false, r.now_us + US_PER_S);
     CHECK(tracker_open_count(r.source.tracker) == 0);
     loop_timer_cancel(r.source.loop, r.source.keep_alive);
     r.source.ops->free(&r.source);
