@@ -14,36 +14,53 @@
 
 static volatile sig_atomic_t is_ended;
 
+static const char *const words[] = {
+#define SERVER_KIND(NAME, word, ...) #word,
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+};
+static const char *const labels[] = {
+#define SERVER_KIND(NAME, word, article, label, ...) label,
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+};
+
 static void on_signal(int number)
 {
     is_ended = 1;
 }
 
-enum option_key { OPT_PLEX = 1, OPT_JELLYFIN, OPT_EMBY, OPT_SEED, OPT_SESSIONS, OPT_SPEED, OPT_DAYS,
-                  OPT_PORT_BASE, OPT_OUT, OPT_ROWS, OPT_LEGACY_OFF, OPT_UNTIL, OPT_SERVERS };
+/* Up to KINDS: how many servers of each kind. */
+enum option_key { OPT_SEED = KINDS, OPT_SESSIONS, OPT_SPEED, OPT_DAYS, OPT_PORT_BASE, OPT_OUT,
+                  OPT_ROWS, OPT_LEGACY_OFF, OPT_UNTIL, OPT_SERVERS };
 
 struct settings {
-    int64_t count[3], seed, sessions, days, port_base, rows, until_s, servers;
+    int64_t count[KINDS], seed, sessions, days, port_base, rows, until_s, servers;
     double speed;
     const char *out;
     bool is_legacy_auth_off;
 };
 
 static const char usage[] =
-    "usage: cartographus-sim serve [--plex N] [--jellyfin N] [--emby N] [--seed S] [--sessions M]\n"
-    "                              [--speed X] [--days D] [--until T] [--port-base P]\n"
-    "                              [--legacy-auth-off]\n"
+    "usage: cartographus-sim serve"
+#define SERVER_KIND(NAME, word, ...) " [--" #word " N]"
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+    "\n"
+    "                              [--seed S] [--sessions M] [--speed X] [--days D] [--until T]\n"
+    "                              [--port-base P] [--legacy-auth-off]\n"
     "       cartographus-sim tautulli --out FILE [--seed S] [--days D] [--until T] [--rows N]\n"
     "                              [--servers N]\n"
-    "The past are the D days before T (seconds since 1970; else now). A database made with the same\n"
-    "seed, days, T and number of servers is the past of the first server.\n";
+    "Without a number of servers: one of each kind. The past are the D days before T (seconds since\n"
+    "1970; else now). A database made with the same seed, days, T and number of servers is the past\n"
+    "of the first server.\n";
 
 static bool read_settings(int argc, char **argv, struct settings *t)
 {
     static const struct option options[] = {
-        {"plex", required_argument, NULL, OPT_PLEX},
-        {"jellyfin", required_argument, NULL, OPT_JELLYFIN},
-        {"emby", required_argument, NULL, OPT_EMBY},
+#define SERVER_KIND(NAME, word, ...) {#word, required_argument, NULL, KIND_##NAME},
+#include "model/server_kinds.def"
+#undef SERVER_KIND
         {"seed", required_argument, NULL, OPT_SEED},
         {"sessions", required_argument, NULL, OPT_SESSIONS},
         {"speed", required_argument, NULL, OPT_SPEED},
@@ -59,7 +76,6 @@ static bool read_settings(int argc, char **argv, struct settings *t)
     *t = (struct settings){.seed = 1, .sessions = 4, .days = 365, .speed = 1, .servers = 1,
                            .until_s = clock_now_us() / US_PER_S};
     int64_t *const numbers[] = {
-        [OPT_PLEX] = &t->count[0], [OPT_JELLYFIN] = &t->count[1], [OPT_EMBY] = &t->count[2],
         [OPT_SEED] = &t->seed, [OPT_SESSIONS] = &t->sessions, [OPT_DAYS] = &t->days,
         [OPT_PORT_BASE] = &t->port_base, [OPT_ROWS] = &t->rows, [OPT_UNTIL] = &t->until_s,
         [OPT_SERVERS] = &t->servers};
@@ -73,19 +89,30 @@ static bool read_settings(int argc, char **argv, struct settings *t)
         else if (c == OPT_SPEED) {
             if (!str_to_double(str_of(optarg), &t->speed) || t->speed <= 0)
                 return false;
-        } else if (!str_to_i64(str_of(optarg), numbers[c]) || *numbers[c] < 0)
-            return false;
+        } else {
+            int64_t *number = c < KINDS ? &t->count[c] : numbers[c];
+            if (!str_to_i64(str_of(optarg), number) || *number < 0)
+                return false;
+        }
     }
+    int64_t all = 0;
+    for (unsigned k = 0; k < KINDS; k++)
+        all += t->count[k];
+    for (unsigned k = 0; k < KINDS && !all; k++)
+        t->count[k] = 1;
     return t->days <= 36500 && t->port_base <= 65000 && t->rows <= 20000000 &&
            t->until_s <= (int64_t)100000 * 86400 && t->servers >= 1 && t->servers <= 48 &&
-           t->count[0] <= 16 && t->count[1] <= 16 && t->count[2] <= 16;
+           all <= SERVERS_MAX;
 }
 
 static enum status add_server(struct sim *m, enum server_kind kind, unsigned nth, int64_t port_base,
                               struct error *err)
 {
-    static const char *const names[] = {"Plex", "Jellyfin", "Emby"};
-    static const char *const versions[] = {"1.43.3.10611-1e34174b1", "10.11.11", "4.8.11.0"};
+    static const char *const versions[KINDS] = {
+        [KIND_PLEX] = "1.43.3.10611-1e34174b1",
+        [KIND_JELLYFIN] = "10.11.11",
+        [KIND_EMBY] = "4.8.11.0",
+    };
     struct sim_server *s = &m->servers[m->n_servers];
     s->sim = m;
     s->number = m->n_servers++;
@@ -93,7 +120,7 @@ static enum status add_server(struct sim *m, enum server_kind kind, unsigned nth
     s->next_key = 1;
     s->salt = mix(m->world->seed, 1000 + s->number);
     pthread_mutex_init(&s->ws_lock, NULL);
-    snprintf(s->name, sizeof(s->name), "%s %u", names[kind], nth + 1);
+    snprintf(s->name, sizeof(s->name), "%s %u", labels[kind], nth + 1);
     snprintf(s->version, sizeof(s->version), "%s",
              kind == KIND_JELLYFIN && m->is_legacy_auth_off ? "12.0.0" : versions[kind]);
     snprintf(s->token, sizeof(s->token), "%016llx%016llx",
@@ -105,7 +132,6 @@ static enum status add_server(struct sim *m, enum server_kind kind, unsigned nth
 
 static void say_ready(const struct sim *m)
 {
-    static const char *const kinds[] = {"plex", "jellyfin", "emby"};
     auto_buf struct buf b = {0};
     struct json_writer w;
     char url[64];
@@ -115,7 +141,7 @@ static void say_ready(const struct sim *m)
     for (unsigned i = 0; i < m->n_servers; i++) {
         snprintf(url, sizeof(url), "http://127.0.0.1:%u", m->servers[i].port);
         jw_object(&w);
-        jw_kv_text(&w, "kind", kinds[m->servers[i].kind]);
+        jw_kv_text(&w, "kind", words[m->servers[i].kind]);
         jw_kv_text(&w, "url", url);
         jw_kv_text(&w, "token", m->servers[i].token);
         jw_object_end(&w);
@@ -150,14 +176,12 @@ static int serve(const struct settings *t)
     m->most_sessions = (unsigned)t->sessions;
     m->is_legacy_auth_off = t->is_legacy_auth_off;
     m->born_us = clock_now_us();
-    unsigned all = (unsigned)(t->count[0] + t->count[1] + t->count[2]);
-    if (all == 0) {
-        fputs(usage, stderr);
-        return 2;
-    }
+    unsigned all = 0;
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        all += (unsigned)t->count[kind];
     m->n_past = world_history(m->world, all, t->until_s, (unsigned)t->days, 0, &m->past);
     enum status status = STATUS_OK;
-    for (unsigned kind = 0; kind < 3; kind++)
+    for (unsigned kind = 0; kind < KINDS; kind++)
         for (unsigned n = 0; n < t->count[kind] && status == STATUS_OK; n++)
             status = add_server(m, (enum server_kind)kind, n, t->port_base, &err);
     const struct http_server_config control = {

@@ -18,7 +18,17 @@
 #include "net/ws_hub.h"
 #include "world.h"
 
-enum server_kind { KIND_PLEX, KIND_JELLYFIN, KIND_EMBY };
+enum server_kind {
+#define SERVER_KIND(NAME, ...) KIND_##NAME,
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+};
+enum {
+    KINDS = 0
+#define SERVER_KIND(...) + 1
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+};
 enum session_state { STATE_PLAYING, STATE_PAUSED, STATE_BUFFERING, STATE_STOPPED };
 enum fault_kind { FAULT_NONE, FAULT_DROP, FAULT_RESTART, FAULT_DUPLICATE, FAULT_REORDER,
                   FAULT_STALL, FAULT_SKEW, FAULT_UNAUTHORIZED, FAULT_GARBAGE, FAULT_FORBIDDEN };

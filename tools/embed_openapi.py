@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Turns src/api/api.json and the queries into the C tables of src/api/openapi.h:
 
-    embed_openapi.py api.json routes.c OUT.c QUERIES DEPFILE
+    embed_openapi.py api.json routes.c OUT.c QUERIES DEPFILE KINDS.def
 
 api.json says what goes in and out of each route; the route table (routes.c) says the rest. A route
 that is in one of them only stops the build. A type
 is a text: int, double, bool, text, time, object, file, numbers and words (lists with commas), the
 name of a schema, [T] a list of T, a|b one of these texts, 'a' this text; T? also null; "T: help"
 adds a description, "int from 1" a least value. Where a JSON object stands for a type, it is an object of
-exactly these members; a member "name?" may be missing.
+exactly these members; a member "name?" may be missing. The schema server_kind is the rows of KINDS.def.
 
 An operation has "parameters" (names out of "parameters": [type, example]; "@filter" for all that
 "filter" lists), "body" (a type) and, under its HTTP status, what it answers (a type, null for no
@@ -32,6 +32,8 @@ PLAIN = {
 REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "202": "it has begun",
            "204": "done", "304": "what the asker has is right", "503": "not now"}
 document = json.loads(pathlib.Path(sys.argv[1]).read_text())
+kinds = re.findall(r"^SERVER_KIND\(\w+, (\w+),", pathlib.Path(sys.argv[6]).read_text(), re.M)
+document["schemas"]["server_kind"] = "|".join(kinds)
 
 
 def add_query(query):

@@ -5,5 +5,5 @@ export default defineConfig({
   plugins: [svelte()],
   // The map's library is the one large chunk; only the map fetches it.
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1200 },
-  server: { proxy: { '/api': { target: 'http://localhost:3857', ws: true } } },
+  server: { fs: { allow: ['..'] }, proxy: { '/api': { target: 'http://localhost:3857', ws: true } } },
 });

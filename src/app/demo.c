@@ -80,9 +80,8 @@ static enum status start_child(struct demo *d, int64_t until_s, int *ret_output,
         return fail_errno(err, why, "a pipe from the simulated servers");
     }
     auto_free char *until = xasprintf("--until=%lld", (long long)until_s);
-    char serve[] = "serve", plex[] = "--plex=1", jellyfin[] = "--jellyfin=1", emby[] = "--emby=1",
-         sessions[] = "--sessions=6";
-    char *argv[] = {path, serve, plex, jellyfin, emby, sessions, until, NULL};
+    char serve[] = "serve", sessions[] = "--sessions=6";
+    char *argv[] = {path, serve, sessions, until, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
@@ -127,8 +126,6 @@ static enum status use_servers(struct config *c, const json_t *ready, struct err
         if (!server_kind_parse(str_of(jstr(one, "kind")), &kind) || !*jstr(one, "url"))
             return fail(err, STATUS_PROTOCOL, "the simulated servers said nothing of use");
         c->servers = xreallocarray(c->servers, c->server_count + 1, sizeof *c->servers);
-        const int64_t intervals[SERVER_KINDS] = {
-            c->plex_polling_interval, c->jellyfin_polling_interval, c->emby_polling_interval};
         c->servers[c->server_count++] =
             (struct server_config){.kind = kind,
                                    .key = xasprintf("%s-1", server_kind_name(kind)),
@@ -136,8 +133,7 @@ static enum status use_servers(struct config *c, const json_t *ready, struct err
                                    .url = xstrdup(jstr(one, "url")),
                                    .token = xstrdup(jstr(one, "token")),
                                    .is_realtime = true,
-                                   .is_polling = true,
-                                   .polling_interval_us = intervals[kind]};
+                                   .is_polling = true};
         logger_add_secret(jstr(one, "token"));
     }
     return STATUS_OK;

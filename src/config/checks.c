@@ -99,9 +99,16 @@ void config_check_for_serving(struct loading *l)
         config_fault(l, "ADMIN_USERNAME: is missing; choose the administrator's name");
     if (!*c->admin_password)
         check_admin_password(l);
-    bool is_any_on = c->plex_enabled || c->jellyfin_enabled || c->emby_enabled;
-    if (!c->server_count && !c->is_demo && !c->is_setup && !is_any_on)
-        config_fault(l, "no media server is configured; either set ENABLE_PLEX_SYNC=true with PLEX_URL "
-                        "and PLEX_TOKEN (or JELLYFIN_ENABLED, EMBY_ENABLED), or SETUP=true to add one "
-                        "on the page, or DEMO=true to look around with invented data");
+    bool is_any_on = false;
+#define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+    if (c->server_count || c->is_demo || c->is_setup || is_any_on)
+        return;
+    auto_buf struct buf switches = {0};
+    for (size_t k = 0; k < SERVER_KINDS; k++)
+        buf_printf(&switches, "%s%s", k ? ", " : "", server_kinds[k].switch_env);
+    config_fault(l, "no media server is configured; either switch one on (%s) and give its address "
+                    "and token, or set SETUP=true to add one on the page, or DEMO=true to look "
+                    "around with invented data", buf_text(&switches));
 }

@@ -3,7 +3,7 @@
  * start and never changed after it, so any thread may read it.
  *
  * More servers than one of a kind come as a list: YAML `plex_servers:` (url, token, name), or
- * PLEX_SERVERS / JELLYFIN_SERVERS / EMBY_SERVERS in the environment, a JSON array of such objects.
+ * PLEX_SERVERS in the environment, a JSON array of such objects; so for each kind.
  * A secret may be in a file named by X_FILE, and every *_API_KEY goes by *_TOKEN as well.
  */
 #pragma once

@@ -22,10 +22,6 @@ struct option {
 extern const struct option config_options[];
 extern const size_t config_option_count;
 
-/* The lists of servers. */
-extern const char *const config_list_env[SERVER_KINDS];  /* "PLEX_SERVERS" */
-extern const char *const config_list_yaml[SERVER_KINDS]; /* "plex_servers" */
-
 struct loading {
     const struct config_origin *origin;
     const char *const *environment;

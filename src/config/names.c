@@ -12,7 +12,7 @@ static bool is_known_yaml(const char *path)
         if (streq(config_options[i].yaml, path))
             return true;
     for (size_t i = 0; i < SERVER_KINDS; i++)
-        if (streq(config_list_yaml[i], path))
+        if (streq(server_kinds[i].list_yaml, path))
             return true;
     return false;
 }
@@ -37,8 +37,8 @@ static const char *nearest_yaml(const char *path)
             near = config_options[i].yaml;
     }
     for (size_t i = 0; i < SERVER_KINDS && !near; i++)
-        if (str_distance(str_of(path), str_of(config_list_yaml[i]), 2) <= 2)
-            near = config_list_yaml[i];
+        if (str_distance(str_of(path), str_of(server_kinds[i].list_yaml), 2) <= 2)
+            near = server_kinds[i].list_yaml;
     return near;
 }
 
@@ -67,7 +67,7 @@ static bool is_own_name(struct str name)
             return true;
     }
     for (size_t i = 0; i < SERVER_KINDS; i++)
-        if (str_eq(bare, str_of(config_list_env[i])))
+        if (str_eq(bare, str_of(server_kinds[i].list_env)))
             return true;
     return false;
 }

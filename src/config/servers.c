@@ -10,12 +10,6 @@
 
 enum { SERVERS_MAX = 64, SERVER_LIST_MAX = 64 * 1024, SERVER_KEY_MAX = 40 };
 
-const char *const config_list_env[SERVER_KINDS] = {"PLEX_SERVERS", "JELLYFIN_SERVERS",
-                                                   "EMBY_SERVERS"};
-const char *const config_list_yaml[SERVER_KINDS] = {"plex_servers", "jellyfin_servers",
-                                                    "emby_servers"};
-static const char *const default_port[SERVER_KINDS] = {"32400", "8096", "8096"};
-
 /* --- the address ---------------------------------------------------------------------------- */
 
 /* Host and port of "host[:port]" or "[v6][:port]"; NULL: without a port. */
@@ -54,7 +48,7 @@ static bool check_scheme(struct loading *l, enum server_kind kind, const char *o
     bool has_port = colon_of(host) != NULL;
     config_fault(l, "%s: '%.*s' has no http:// or https://; did you mean http://%.*s%s%s%.*s ?",
                  option, (int)s.len, s.ptr, (int)host.len, host.ptr, has_port ? "" : ":",
-                 has_port ? "" : default_port[kind], (int)(s.len - host.len), s.ptr + host.len);
+                 has_port ? "" : server_kinds[kind].port, (int)(s.len - host.len), s.ptr + host.len);
     return false;
 }
 
@@ -90,7 +84,7 @@ static char *check_url(struct loading *l, enum server_kind kind, const char *opt
     } else if (!is_tls) {
         config_fault(l, "%s: '%.*s' has no port; did you mean http://%.*s:%s%.*s ? (port 80 must be "
                         "typed)",
-                     option, (int)s.len, s.ptr, (int)host.len, host.ptr, default_port[kind],
+                     option, (int)s.len, s.ptr, (int)host.len, host.ptr, server_kinds[kind].port,
                      (int)(rest.len - host.len), rest.ptr + host.len);
         return NULL;
     }
@@ -165,11 +159,9 @@ static void add_single(struct loading *l, const struct single *s)
         return;
     if (!*s->url)
         config_fault(l, "%s: is missing; give the server's address, such as http://192.168.1.100:%s",
-                     s->url_name, default_port[kind]);
+                     s->url_name, server_kinds[kind].port);
     if (!*s->token)
-        config_fault(l, "%s: is missing; %s", s->token_name,
-                     kind == SERVER_PLEX ? "give the X-Plex-Token of the server's owner"
-                                         : "make an API key in the server's dashboard");
+        config_fault(l, "%s: is missing; give %s", s->token_name, server_kinds[kind].token);
     auto_free char *url = *s->url ? check_url(l, kind, s->url_name, s->url) : NULL;
     if (!url || !*s->token)
         return;
@@ -300,11 +292,11 @@ static void add_list(struct loading *l, const json_t *list, const char *from,
 /* The list from NAME, or from the file that NAME_FILE names; NULL: neither. */
 static char *list_text(struct loading *l, enum server_kind kind, char from[static 64])
 {
-    snprintf(from, 64, "%s", config_list_env[kind]);
+    snprintf(from, 64, "%s", server_kinds[kind].list_env);
     const char *text = config_env(l, from);
     if (text)
         return xstrdup(text);
-    snprintf(from, 64, "%s_FILE", config_list_env[kind]);
+    snprintf(from, 64, "%s_FILE", server_kinds[kind].list_env);
     const char *path = config_env(l, from);
     return path ? config_secret_file(l, from, path) : NULL;
 }
@@ -314,7 +306,7 @@ static void add_lists(struct loading *l, const struct server_config *rest)
     enum server_kind kind = rest->kind;
     char from[64];
     auto_free char *text = list_text(l, kind, from);
-    const json_t *from_yaml = json_object_get(l->yaml, config_list_yaml[kind]);
+    const json_t *from_yaml = json_object_get(l->yaml, server_kinds[kind].list_yaml);
     if (text) {
         auto_json json_t *list = NULL;
         struct error err;
@@ -325,7 +317,7 @@ static void add_lists(struct loading *l, const struct server_config *rest)
             add_list(l, list, from, rest);
         secret_wipe(text, strlen(text));
     } else if (from_yaml) {
-        add_list(l, from_yaml, config_list_yaml[kind], rest);
+        add_list(l, from_yaml, server_kinds[kind].list_yaml, rest);
     }
 }
 
@@ -333,19 +325,13 @@ void config_load_servers(struct loading *l)
 {
     const struct config *c = l->out;
     const struct single singles[SERVER_KINDS] = {
-        {c->plex_enabled, "ENABLE_PLEX_SYNC", "PLEX_URL", "PLEX_TOKEN", "PLEX_SERVER_ID", c->plex_url,
-         c->plex_token, c->plex_server_id, c->plex_tls_verify,
-         {.kind = SERVER_PLEX, .is_realtime = c->plex_realtime, .is_polling = c->plex_polling,
-          .polling_interval_us = c->plex_polling_interval}},
-        {c->jellyfin_enabled, "JELLYFIN_ENABLED", "JELLYFIN_URL", "JELLYFIN_API_KEY",
-         "JELLYFIN_SERVER_ID", c->jellyfin_url, c->jellyfin_token, c->jellyfin_server_id,
-         c->jellyfin_tls_verify,
-         {.kind = SERVER_JELLYFIN, .is_realtime = c->jellyfin_realtime,
-          .is_polling = c->jellyfin_polling, .polling_interval_us = c->jellyfin_polling_interval}},
-        {c->emby_enabled, "EMBY_ENABLED", "EMBY_URL", "EMBY_API_KEY", "EMBY_SERVER_ID", c->emby_url,
-         c->emby_token, c->emby_server_id, c->emby_tls_verify,
-         {.kind = SERVER_EMBY, .is_realtime = c->emby_realtime, .is_polling = c->emby_polling,
-          .polling_interval_us = c->emby_polling_interval}},
+#define SERVER_KIND(NAME, word, article, label, port, switch_env, realtime_env, token_env, ...)  \
+    {c->word##_enabled, switch_env, #NAME "_URL", token_env, #NAME "_SERVER_ID", c->word##_url,  \
+     c->word##_token, c->word##_server_id, c->word##_tls_verify,                                 \
+     {.kind = SERVER_##NAME, .is_realtime = c->word##_realtime, .is_polling = c->word##_polling, \
+      .polling_interval_us = c->word##_polling_interval}},
+#include "model/server_kinds.def"
+#undef SERVER_KIND
     };
     for (unsigned k = 0; k < SERVER_KINDS; k++)
         add_single(l, &singles[k]);

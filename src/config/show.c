@@ -97,8 +97,10 @@ void config_help(struct buf *out)
                    o->fallback, *o->fallback ? ")" : "", config_alias(o, alias) ? "; also " : "",
                    config_alias(o, alias) ? alias : "");
     }
+    for (size_t k = 0; k < SERVER_KINDS; k++)
+        buf_printf(out, "%s%s", k ? ", " : "  ", server_kinds[k].list_env);
     buf_puts(out,
-             "  PLEX_SERVERS, JELLYFIN_SERVERS, EMBY_SERVERS\n"
+             "\n"
              "                                     more than one server of a kind:\n"
              "                                     [{\"url\":\"http://host:32400\",\"token\":\"...\","
              "\"name\":\"Attic\",\"id\":\"attic\"}]\n"
@@ -125,5 +127,5 @@ void config_docs(struct buf *out)
         buf_printf(out, "| `%s`, or with `_FILE` | `%s` | | more servers of a kind: a list, each with "
                         "`url`, `token` (or `token_file`) and, where wanted, `name`, `id`, `enabled`, "
                         "`realtime_enabled`, `session_polling_enabled`, `session_polling_interval`, "
-                        "`tls_verify` |\n", config_list_env[k], config_list_yaml[k]);
+                        "`tls_verify` |\n", server_kinds[k].list_env, server_kinds[k].list_yaml);
 }

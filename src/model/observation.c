@@ -7,7 +7,13 @@
 
 enum { TEXT_MAX = 2000, RECORD_MAX = 256 * 1024 };
 
-static const char *const kind_names[] = {"plex", "jellyfin", "emby"};
+const struct server_kind_row server_kinds[SERVER_KINDS] = {
+#define SERVER_KIND(NAME, word, article, label, port, switch_env, realtime_env, token_env,  \
+                    token_yaml, token)                                                      \
+    {#word, article, label, port, token, switch_env, #NAME "_SERVERS", #word "_servers"},
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+};
 static const char *const state_names[] = {"playing", "paused", "buffering", "stopped"};
 
 static bool find_name(const char *const *names, size_t count, struct str s, unsigned *ret)
@@ -22,16 +28,17 @@ static bool find_name(const char *const *names, size_t count, struct str s, unsi
 
 const char *server_kind_name(enum server_kind k)
 {
-    return kind_names[k];
+    return server_kinds[k].name;
 }
 
 bool server_kind_parse(struct str s, enum server_kind *ret)
 {
-    unsigned i;
-    if (!find_name(kind_names, ARRAY_LEN(kind_names), s, &i))
-        return false;
-    *ret = (enum server_kind)i;
-    return true;
+    for (unsigned i = 0; i < SERVER_KINDS; i++)
+        if (str_eq(s, str_of(server_kinds[i].name))) {
+            *ret = (enum server_kind)i;
+            return true;
+        }
+    return false;
 }
 
 const char *play_state_name(enum play_state s)

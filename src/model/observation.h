@@ -17,7 +17,18 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum server_kind { SERVER_PLEX, SERVER_JELLYFIN, SERVER_EMBY, SERVER_KINDS };
+enum server_kind {
+#define SERVER_KIND(NAME, ...) SERVER_##NAME,
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+    SERVER_KINDS,
+};
+struct server_kind_row {
+    const char *name, *article, *label; /* "plex", "a", "Plex" */
+    const char *port, *token;           /* the usual one; which token it needs, in words */
+    const char *switch_env, *list_env, *list_yaml; /* names of options */
+};
+extern const struct server_kind_row server_kinds[SERVER_KINDS];
 const char *server_kind_name(enum server_kind k); /* "plex" */
 bool server_kind_parse(struct str s, enum server_kind *ret);
 

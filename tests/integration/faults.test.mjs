@@ -10,10 +10,9 @@ import { after, before, test } from 'node:test';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { newFolder, startProgram } from './program.mjs';
-import { Children, startSimulator, until } from './simulator.mjs';
+import { Children, kinds, startSimulator, until } from './simulator.mjs';
 import { storeRows } from './store.mjs';
 
-const kinds = ['plex', 'jellyfin', 'emby'];
 const faultMs = 12000;
 // Exact: nothing is in doubt. Blind: stated as such. Polling: seen now and then only.
 const faults = [

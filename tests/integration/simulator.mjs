@@ -1,10 +1,14 @@
 // What the tests with simulated servers share: starting, the control API, waiting.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 export const build = process.env.BUILD_DIR ?? 'build';
+// Every kind of media server, in the program's order.
+export const kinds = [...readFileSync(new URL('../../src/model/server_kinds.def', import.meta.url), 'utf8')
+  .matchAll(/^SERVER_KIND\(\w+, (\w+),/gm)].map(([, word]) => word);
 export const binary = path.join(build, 'sim', 'cartographus-sim');
 
 const kill = (child) => new Promise((resolve) => {
@@ -29,7 +33,7 @@ export class Children {
 
 // `each` servers of each kind, with nothing playing but what a test starts. more: further options.
 export async function startSimulator(children, each = 1, days = 60, more = []) {
-  const child = children.spawn(binary, ['serve', ...['plex', 'jellyfin', 'emby'].flatMap((kind) =>
+  const child = children.spawn(binary, ['serve', ...kinds.flatMap((kind) =>
     [`--${kind}`, String(each)]), '--seed', '1', '--sessions', '0',
     '--days', String(days), ...more]);
   const ready = await new Promise((resolve, reject) => {
@@ -51,7 +55,7 @@ export async function startSimulator(children, each = 1, days = 60, more = []) {
     truth: () => control('/truth', undefined, 'GET'),
     requests: () => control('/requests', undefined, 'GET'),
     // The environment that makes the program watch all of them.
-    environment: () => Object.fromEntries(['plex', 'jellyfin', 'emby'].map((kind) =>
+    environment: () => Object.fromEntries(kinds.map((kind) =>
       [`${kind.toUpperCase()}_SERVERS`, JSON.stringify(ready.servers
         .map((s, i) => ({ ...s, name: `${kind} ${i}` })).filter((s) => s.kind === kind)
         .map(({ url, token, name }) => ({ url, token, name })))])),

@@ -5,9 +5,8 @@ import { after, before, test } from 'node:test';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { newFolder, startProgram } from './program.mjs';
-import { Children, startSimulator, until } from './simulator.mjs';
+import { Children, kinds, startSimulator, until } from './simulator.mjs';
 
-const kinds = ['plex', 'jellyfin', 'emby'];
 const children = new Children();
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 let folder, sim, program;

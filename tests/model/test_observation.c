@@ -83,6 +83,19 @@ static void an_old_agents_guid_names_a_film_and_no_episode(void **state)
     }
 }
 
+static void kinds_of_servers_go_by_their_words(void **state)
+{
+    enum server_kind kind;
+    for (unsigned k = 0; k < SERVER_KINDS; k++) {
+        assert_true(server_kind_parse(str_of(server_kind_name((enum server_kind)k)), &kind));
+        assert_int_equal(kind, k);
+    }
+    assert_string_equal(server_kind_name(SERVER_PLEX), "plex"); /* in the store for good */
+    assert_string_equal(server_kind_name(SERVER_JELLYFIN), "jellyfin");
+    assert_string_equal(server_kind_name(SERVER_EMBY), "emby");
+    assert_false(server_kind_parse(STR("Plex"), &kind));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +103,7 @@ int main(void)
         cmocka_unit_test(what_is_not_an_observation_is_refused),
         cmocka_unit_test(progress_is_told_from_change),
         cmocka_unit_test(an_old_agents_guid_names_a_film_and_no_episode),
+        cmocka_unit_test(kinds_of_servers_go_by_their_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@ export interface AppInfo {
   auth_modes: string[];
 }
 
-export type ServerKind = 'plex' | 'jellyfin' | 'emby';
+// A row of src/model/server_kinds.def.
+export type ServerKind = string;
 export type ServerState = 'connecting' | 'connected' | 'polling' | 'blind' | 'unauthorized' | 'unreachable';
 
 export interface ServerStatus {

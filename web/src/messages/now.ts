@@ -5,7 +5,7 @@ export const now = {
   'now.nobody_hint': 'A stream shows here within a second of its start.',
   'now.nobody_blind': 'Not every server can be reached: somebody may be watching unseen.',
   'now.servers': 'Servers',
-  'now.no_servers': 'No media server is configured. Set ENABLE_PLEX_SYNC, JELLYFIN_ENABLED or EMBY_ENABLED with an address and a token, and restart.',
+  'now.no_servers': 'No media server is configured. Switch one on ({switches}), give its address and token, and restart.',
   'now.left': '{time} left',
   'now.ends': 'ends at {time}',
   'now.progress': '{at} of {total}',
