@@ -115,14 +115,13 @@ static const json_t *stream_of(const json_t *item, const char *type, int64_t ind
     return first;
 }
 
-static const char *dynamic_range(const struct mediabrowser_kind *k, const json_t *video)
+static const char *dynamic_range(const json_t *video)
 {
-    const char *type = jstr(video, "VideoRangeType");
-    if (k->is_emby) {
-        type = jstr(video, "ExtendedVideoType");
-        if (!*type || streq(type, "None"))
-            type = jstr(video, "VideoRange");
-    }
+    const char *type = jstr(video, "VideoRangeType"); /* Jellyfin's */
+    if (!*type)
+        type = jstr(video, "ExtendedVideoType"); /* Emby's, whose VideoRange is free text */
+    if (!*type || streq(type, "None"))
+        type = jstr(video, "VideoRange");
     if (strncasecmp(type, "DOVI", 4) == 0 || strncasecmp(type, "Dolby", 5) == 0)
         return "Dolby Vision";
     if (strcasecmp(type, "HDR10Plus") == 0 || strcasecmp(type, "Hdr10+") == 0 ||
@@ -143,8 +142,8 @@ static const char *framerate(struct arena *a, const json_t *video)
     return fps > 0 && fps < 1000 ? arena_printf(a, "%dp", (int)(fps + 0.5)) : "";
 }
 
-static void source_streams(const struct mediabrowser_kind *k, struct arena *a, const json_t *item,
-                           const json_t *play, struct observation *o)
+static void source_streams(struct arena *a, const json_t *item, const json_t *play,
+                           struct observation *o)
 {
     o->container = fact_lower(a, fact_text(a, item, "Container"));
     int64_t subtitle_index = jint(play, "SubtitleStreamIndex", -1);
@@ -157,7 +156,7 @@ static void source_streams(const struct mediabrowser_kind *k, struct arena *a, c
         o->height = fact_int(video, "Height");
         o->video_codec = fact_lower(a, fact_text(a, video, "Codec"));
         o->video_resolution = fact_resolution(o->width, o->height);
-        o->video_dynamic_range = dynamic_range(k, video);
+        o->video_dynamic_range = dynamic_range(video);
         o->video_framerate = framerate(a, video);
     }
     if (audio) {
@@ -226,9 +225,9 @@ static void decide(const struct mediabrowser_kind *k, struct arena *a, const jso
         if (is_video_transcoded) {
             const char *hw = fact_lower(a, fact_text(a, t, "HardwareAccelerationType"));
             o->hw_encode = streq(hw, "none") ? "" : hw;
-            if (k->is_emby && !*o->hw_encode && jbool(t, "VideoEncoderIsHardware") == 1)
+            if (!*o->hw_encode && jbool(t, "VideoEncoderIsHardware") == 1)
                 o->hw_encode = fact_lower(a, fact_text(a, t, "VideoEncoderHwAccel"));
-            if (k->is_emby && jbool(t, "VideoDecoderIsHardware") == 1)
+            if (jbool(t, "VideoDecoderIsHardware") == 1)
                 o->hw_decode = fact_lower(a, fact_text(a, t, "VideoDecoderHwAccel"));
         }
         int throttled = jbool(t, "CurrentThrottle");
@@ -237,7 +236,7 @@ static void decide(const struct mediabrowser_kind *k, struct arena *a, const jso
         /* Seen while paused: what is converted is not told. */
         whole = "transcode";
         video = audio = "";
-    } else if (streq(method, "DirectStream") && !k->is_emby) {
+    } else if (streq(method, "DirectStream") && k->has_remux) {
         whole = video = audio = "copy";
     }
     o->transcode_decision = whole;
@@ -281,7 +280,7 @@ static bool read_session(const struct mediabrowser_kind *k, struct arena *a, con
     o->address = fact_address(a, jstr(session, "RemoteEndPoint"));
     if (*o->address)
         o->location = fact_address_is_private(o->address) ? "lan" : "wan";
-    source_streams(k, a, item, play, o);
+    source_streams(a, item, play, o);
     decide(k, a, session, play, o);
     return true;
 }
@@ -303,30 +302,6 @@ void mediabrowser_sessions(const struct mediabrowser_kind *k, const json_t *arra
 const struct mediabrowser_kind *mediabrowser_kind_of(const struct source *s)
 {
     return s->ops->data;
-}
-
-void mediabrowser_headers(struct source *s, struct source_request *r)
-{
-    source_add_header(r, "Accept: application/json");
-    if (mediabrowser_kind_of(s)->is_emby) {
-        source_add_header(r, "X-Emby-Token: %s", s->config->token);
-        return;
-    }
-    source_add_header(r,
-                      "Authorization: MediaBrowser Client=\"Cartographus\", Device=\"Server\", "
-                      "DeviceId=\"%s\", Version=\"1.0\", Token=\"%s\"",
-                      s->config->client_id, s->config->token);
-}
-
-void mediabrowser_socket(struct source *s, struct buf *path)
-{
-    buf_puts(path, mediabrowser_kind_of(s)->socket_path);
-    if (!mediabrowser_kind_of(s)->is_emby)
-        return; /* the header says who we are */
-    buf_puts(path, "?api_key=");
-    buf_add_urlencoded(path, str_of(s->config->token));
-    buf_puts(path, "&deviceId=");
-    buf_add_urlencoded(path, str_of(s->config->client_id));
 }
 
 void mediabrowser_socket_opened(struct source *s)
@@ -369,18 +344,11 @@ enum source_hint mediabrowser_message(struct source *s, const json_t *root)
     return source_hint(s, hints, count, true);
 }
 
-enum status mediabrowser_identity(struct source *s, const json_t *root, struct error *err)
+bool mediabrowser_recognize(const json_t *root, struct source_names *ret)
 {
-    const char *id = jstr(root, "Id");
-    if (!*id)
-        return fail(err, STATUS_PROTOCOL, "the server does not say who it is");
-    bool is_jellyfin = *jstr(root, "ProductName") != '\0';
-    if (is_jellyfin == mediabrowser_kind_of(s)->is_emby)
-        return fail(err, STATUS_PROTOCOL, "this is %s server, not %s",
-                    is_jellyfin ? "a Jellyfin" : "an Emby",
-                    is_jellyfin ? "an Emby server" : "a Jellyfin server");
-    source_set_identity(s, jstr(root, "ServerName"), id, jstr(root, "Version"));
-    return STATUS_OK;
+    *ret = (struct source_names){jstr(root, "Id"), jstr(root, "ServerName"),
+                                 jstr(root, "Version")};
+    return *ret->machine_id && *ret->version;
 }
 
 enum status mediabrowser_snapshot(struct source *s, const json_t *root, struct arena *a,

@@ -7,10 +7,11 @@
 #include "sources/source.h"
 
 struct mediabrowser_kind {
-    enum server_kind kind;
-    const char *prefix;      /* in front of every route: "" or "/emby" */
-    const char *socket_path; /* "/socket" */
-    bool is_emby;
+    /* Path to what an account has played: before and behind its id, up to the other parameters. */
+    const char *played_before, *played_behind;
+    /* What "DirectStream" without a TranscodingInfo is: a file that is wrapped anew, or one that is
+     * sent as it is. */
+    bool has_remux;
 };
 
 /* The session objects that play something; `session` of each is the server's session id. */
@@ -21,14 +22,13 @@ void mediabrowser_item(struct arena *a, const json_t *item, struct observation *
 
 /* A user or item that is none: only zeros and dashes. */
 bool mediabrowser_is_zero(const char *id);
+/* Either of the two. */
+bool mediabrowser_recognize(const json_t *root, struct source_names *ret);
 const struct mediabrowser_kind *mediabrowser_kind_of(const struct source *s);
 
 /* source_ops members; `s->ops->data` is a struct mediabrowser_kind. */
-void mediabrowser_headers(struct source *s, struct source_request *r);
-void mediabrowser_socket(struct source *s, struct buf *url);
 void mediabrowser_socket_opened(struct source *s);
 enum source_hint mediabrowser_message(struct source *s, const json_t *root);
-enum status mediabrowser_identity(struct source *s, const json_t *root, struct error *err);
 enum status mediabrowser_snapshot(struct source *s, const json_t *root, struct arena *a,
                                   struct observation **ret, size_t *ret_count, struct error *err);
 bool mediabrowser_sync_next(struct source *s, struct buf *path);

@@ -100,7 +100,6 @@ bool mediabrowser_sync_next(struct source *s, struct buf *path)
 {
     struct mediabrowser_sync *y = sync_of(s);
     const struct mediabrowser_kind *k = mediabrowser_kind_of(s);
-    buf_puts(path, k->prefix);
     switch (y->step) {
     case SYNC_USERS:
         buf_puts(path, "/Users");
@@ -121,15 +120,12 @@ bool mediabrowser_sync_next(struct source *s, struct buf *path)
         }
         return true;
     case SYNC_PLAYED:
-        if (k->is_emby)
-            buf_printf(path, "/Users/%s/Items?", y->users[y->user]);
-        else
-            buf_printf(path, "/Items?userId=%s&", y->users[y->user]);
         buf_printf(path,
-                   "Recursive=true&Filters=IsPlayed&IncludeItemTypes=Movie,Episode,Audio&"
+                   "%s%s%sRecursive=true&Filters=IsPlayed&IncludeItemTypes=Movie,Episode,Audio&"
                    "Fields=ProviderIds,Genres&EnableUserData=true&SortBy=DatePlayed&"
                    "SortOrder=Descending&StartIndex=%u&Limit=%u",
-                   y->page * page_size(s), page_size(s));
+                   k->played_before, y->users[y->user], k->played_behind, y->page * page_size(s),
+                   page_size(s));
         return true;
     case SYNC_DONE:
         break;

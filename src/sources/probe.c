@@ -6,28 +6,7 @@
 
 #include "base/banned.h"
 
-enum { ANSWER_MOST = 16 * 1024 * 1024, ANSWER_DEPTH = 48, KIND_NONE = SERVER_KINDS };
-
-/* What each kind is asked, in this order. */
-struct questions {
-    const struct source_ops *ops;
-    const char *who;   /* answered to anybody */
-    const char *token; /* to any token that it knows */
-    const char *right; /* to administrators: what watching everybody needs */
-    const char *who_may; /* in words */
-};
-
-static const struct questions questions[SERVER_KINDS] = {
-    [SERVER_PLEX] = {&plex_source, "/identity", "/", "/status/sessions",
-                     "the token of the server's owner"},
-    [SERVER_JELLYFIN] = {&jellyfin_source, "/System/Info/Public", "/Sessions",
-                         "/System/ActivityLog/Entries?Limit=1",
-                         "an API key, or a token of an administrator"},
-    [SERVER_EMBY] = {&emby_source, "/emby/System/Info/Public", "/emby/Sessions",
-                     "/emby/System/ActivityLog/Entries?Limit=1",
-                     "an API key, or a token of an administrator"},
-};
-static const char *const kind_words[] = {"Plex", "Jellyfin", "Emby"};
+enum { ANSWER_MOST = 16 * 1024 * 1024, ANSWER_DEPTH = 48 };
 
 enum step { STEP_WHO, STEP_WHO_ELSE, STEP_TOKEN, STEP_RIGHT };
 
@@ -37,7 +16,7 @@ struct probe {
     void (*done)(void *ctx, const struct probe_result *r);
     void *ctx;
     enum step step;
-    unsigned other; /* the kind that is tried in STEP_WHO_ELSE */
+    enum server_kind other; /* that is tried next in STEP_WHO_ELSE */
     struct probe_result result;
 };
 
@@ -66,18 +45,23 @@ static void end(struct probe *p, enum probe_verdict v, const char *fmt, ...)
 
 static void answered(void *ctx, const struct http_answer *a);
 
-static void ask(struct probe *p, enum step step, const char *path)
+/* As one asks a server of this kind. */
+static void ask(struct probe *p, enum step step, enum server_kind kind)
 {
     p->step = step;
     const struct source_config *c = p->config;
-    auto_free char *url = xasprintf("%s%s", c->url, path);
+    const struct source_ops *ops = source_ops_of(kind);
+    const char *path = step == STEP_TOKEN   ? ops->known_path
+                       : step == STEP_RIGHT ? ops->admin_path
+                                            : ops->public_path;
+    auto_free char *base = source_base_url(c);
+    auto_free char *url = xasprintf("%s%s%s", base, ops->prefix ? ops->prefix : "", path);
     struct source_request r = {0};
+    source_add_header(&r, "Accept: application/json");
     /* The token is shown to nobody before it is known who that is. */
     if (step == STEP_TOKEN || step == STEP_RIGHT) {
-        struct source asker = {.config = c, .ops = questions[c->kind].ops};
-        asker.ops->headers(&asker, &r);
-    } else {
-        source_add_header(&r, "Accept: application/json");
+        struct source asker = {.config = c, .ops = ops};
+        ops->headers(&asker, &r);
     }
     http_fetch(p->loop,
                &(struct http_request){.url = url,
@@ -89,25 +73,12 @@ static void ask(struct probe *p, enum step step, const char *path)
     source_request_done(&r);
 }
 
-/* Which kind of server says this of itself; KIND_NONE: none. */
-static unsigned kind_of(const json_t *root)
+static void keep_names(struct probe *p, const struct source_names *names)
 {
-    if (*jstr(jget(root, "MediaContainer"), "machineIdentifier"))
-        return SERVER_PLEX;
-    if (!*jstr(root, "Id") || !*jstr(root, "Version"))
-        return KIND_NONE;
-    return *jstr(root, "ProductName") ? SERVER_JELLYFIN : SERVER_EMBY;
-}
-
-static void keep_names(struct probe *p, const json_t *root)
-{
-    const json_t *box = jget(root, "MediaContainer");
-    const char *name = box ? jstr(box, "friendlyName") : jstr(root, "ServerName");
-    const char *version = box ? jstr(box, "version") : jstr(root, "Version");
-    if (*name)
-        snprintf(p->result.name, sizeof p->result.name, "%s", name);
-    if (*version)
-        snprintf(p->result.version, sizeof p->result.version, "%s", version);
+    if (*names->name)
+        snprintf(p->result.name, sizeof p->result.name, "%s", names->name);
+    if (*names->version)
+        snprintf(p->result.version, sizeof p->result.version, "%s", names->version);
 }
 
 static void who_else(struct probe *p)
@@ -115,7 +86,7 @@ static void who_else(struct probe *p)
     while (p->other < SERVER_KINDS && p->other == p->config->kind)
         p->other++;
     if (p->other < SERVER_KINDS)
-        ask(p, STEP_WHO_ELSE, questions[p->other++].who);
+        ask(p, STEP_WHO_ELSE, p->other++);
     else
         end(p, PROBE_OTHER, "something answers there, but it is no media server; is the port right, "
                             "or a path missing?");
@@ -123,15 +94,16 @@ static void who_else(struct probe *p)
 
 static void who(struct probe *p, const json_t *root)
 {
-    unsigned kind = kind_of(root);
-    if (kind == KIND_NONE) {
+    struct source_names names;
+    enum server_kind kind = source_kind_of(root, &names), wanted = p->config->kind;
+    if (kind == SERVER_KINDS) {
         who_else(p);
-    } else if (kind != p->config->kind) {
-        end(p, PROBE_OTHER, "this is a%s %s server, configured as %s", kind == SERVER_EMBY ? "n" : "",
-            kind_words[kind], kind_words[p->config->kind]);
+    } else if (kind != wanted) {
+        end(p, PROBE_OTHER, "this is %s %s server, configured as %s", server_kinds[kind].article,
+            server_kinds[kind].label, server_kinds[wanted].label);
     } else {
-        keep_names(p, root);
-        ask(p, STEP_TOKEN, questions[kind].token);
+        keep_names(p, &names);
+        ask(p, STEP_TOKEN, kind);
     }
 }
 
@@ -148,13 +120,13 @@ static void unreachable(struct probe *p, const struct http_answer *a)
 
 static void refused(struct probe *p, int code)
 {
-    const struct questions *q = &questions[p->config->kind];
+    const char *token = server_kinds[p->config->kind].token;
     if (p->step == STEP_RIGHT)
         end(p, PROBE_FORBIDDEN, "the token is valid but may not see what others watch (HTTP %d); "
-                                "give %s", code, q->who_may);
+                                "give %s", code, token);
     else if (code == 403)
         end(p, PROBE_FORBIDDEN, "the token has no rights on this server (HTTP 403); give %s",
-            q->who_may);
+            token);
     else
         end(p, PROBE_UNAUTHORIZED, "the server does not know the token (HTTP %d): expired, revoked, "
                                    "or not copied whole; make a new one", code);
@@ -169,8 +141,10 @@ static void token_answered(struct probe *p, const struct http_answer *a, const j
         end(p, PROBE_FAILING, "the server answers %s (HTTP %d)",
             a->code == 200 ? "what is not JSON" : "with an error", a->code);
     } else if (p->step == STEP_TOKEN) {
-        keep_names(p, root);
-        ask(p, STEP_RIGHT, questions[p->config->kind].right);
+        struct source_names names;
+        if (source_ops_of(p->config->kind)->recognize(root, &names))
+            keep_names(p, &names);
+        ask(p, STEP_RIGHT, p->config->kind);
     } else {
         end(p, PROBE_FINE, "%s", "");
     }
@@ -199,5 +173,5 @@ void probe_start(struct loop *l, const struct source_config *c,
 {
     struct probe *p = xcalloc(1, sizeof *p);
     *p = (struct probe){.loop = l, .config = c, .done = done, .ctx = ctx};
-    ask(p, STEP_WHO, questions[c->kind].who);
+    ask(p, STEP_WHO, c->kind);
 }

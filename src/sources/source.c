@@ -51,6 +51,38 @@ const char *source_state_name(enum source_state s)
     return names[s];
 }
 
+static const struct source_ops *const kinds[SERVER_KINDS] = {
+#define SERVER_KIND(NAME, word, ...) &word##_source,
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+};
+
+const struct source_ops *source_ops_of(enum server_kind k)
+{
+    return kinds[k];
+}
+
+enum server_kind source_kind_of(const json_t *root, struct source_names *ret)
+{
+    unsigned k = 0;
+    while (k < SERVER_KINDS && !kinds[k]->recognize(root, ret))
+        k++;
+    return (enum server_kind)k;
+}
+
+char *source_base_url(const struct source_config *c)
+{
+    struct str url = str_of(c->url);
+    struct str prefix = str_of(kinds[c->kind]->prefix);
+    while (url.len && url.ptr[url.len - 1] == '/')
+        url.len--;
+    if (url.len > prefix.len) {
+        struct str tail = {url.ptr + url.len - prefix.len, prefix.len};
+        url.len -= str_eq_nocase(tail, prefix) ? prefix.len : 0;
+    }
+    return xstrndup(url.ptr, url.len);
+}
+
 void source_add_header(struct source_request *r, const char *fmt, ...)
 {
     if (r->count == SOURCE_HEADERS_MAX)
@@ -89,8 +121,10 @@ static struct http_call *fetch(struct source *s, const char *path, int64_t timeo
                                size_t most_bytes,
                                void (*done)(void *ctx, const struct http_answer *a))
 {
-    auto_free char *url = xasprintf("%s%s", s->base_url, path);
+    const char *prefix = s->ops->prefix ? s->ops->prefix : "";
+    auto_free char *url = xasprintf("%s%s%s", s->base_url, prefix, path);
     auto_request struct source_request r = {0};
+    source_add_header(&r, "Accept: application/json");
     s->ops->headers(s, &r);
     return http_fetch(s->loop,
                       &(struct http_request){.url = url,
@@ -294,31 +328,30 @@ static void tell_position(struct source *s)
     source_append_changed(s, LOG_POSITION, &s->position, &b);
 }
 
-void source_set_identity(struct source *s, const char *name, const char *machine_id,
-                         const char *version)
+static void set_identity(struct source *s, const struct source_names *n)
 {
     if (!s->machine_id) {
-        restore_position(s, machine_id);
-    } else if (!streq(s->machine_id, machine_id)) {
+        restore_position(s, n->machine_id);
+    } else if (!streq(s->machine_id, n->machine_id)) {
         log_warn("sources", "another server answers at this address",
-                 LF_TEXT("server", s->config->key), LF_TEXT("machine_id", machine_id));
+                 LF_TEXT("server", s->config->key), LF_TEXT("machine_id", n->machine_id));
         s->ops->position_read(s, NULL);
     }
     free(s->machine_id);
-    s->machine_id = xstrdup(machine_id);
+    s->machine_id = xstrdup(n->machine_id);
     auto_buf struct buf b = {0};
     struct json_writer w;
     jw_begin(&w, &b);
     jw_object(&w);
     jw_kv_text(&w, "server", s->config->key);
     jw_kv_text(&w, "kind", server_kind_name(s->config->kind));
-    jw_kv_text(&w, "name", s->config->name && *s->config->name ? s->config->name : name);
-    jw_kv_text(&w, "machine_id", machine_id);
+    jw_kv_text(&w, "name", s->config->name && *s->config->name ? s->config->name : n->name);
+    jw_kv_text(&w, "machine_id", n->machine_id);
     if (has_configured_place(s)) {
         jw_kv_double(&w, "latitude", s->config->latitude);
         jw_kv_double(&w, "longitude", s->config->longitude);
     }
-    jw_kv_text(&w, "version", version);
+    jw_kv_text(&w, "version", n->version);
     jw_object_end(&w);
     source_append_changed(s, LOG_SERVER, &s->identity_told, &b);
 }
@@ -371,6 +404,21 @@ void source_write_view(const struct source *s, struct json_writer *w, const char
 
 static void ask_identity(void *ctx);
 
+static enum status take_identity(struct source *s, const json_t *root, struct error *err)
+{
+    struct source_names names;
+    enum server_kind kind = source_kind_of(root, &names);
+    const struct server_kind_row *wanted = &server_kinds[s->config->kind];
+    if (kind == SERVER_KINDS)
+        return fail(err, STATUS_PROTOCOL, "the server does not say who it is");
+    if (kind != s->config->kind)
+        return fail(err, STATUS_PROTOCOL, "this is %s %s server, not %s %s server",
+                    server_kinds[kind].article, server_kinds[kind].label, wanted->article,
+                    wanted->label);
+    set_identity(s, &names);
+    return STATUS_OK;
+}
+
 static void took_identity(void *ctx, const struct http_answer *a)
 {
     struct source *s = ctx;
@@ -381,7 +429,7 @@ static void took_identity(void *ctx, const struct http_answer *a)
         return;
     enum status status = read_answer(a, SNAPSHOT_BYTES_MAX, &root, &err);
     if (status == STATUS_OK)
-        status = s->ops->identity(s, root, &err);
+        status = take_identity(s, root, &err);
     /* Only of a server that is known it is known how far its history was read. */
     if (!s->is_sync_running && s->status.percent < 100) {
         loop_timer_cancel(s->loop, s->sync_timer);
@@ -735,11 +783,6 @@ void source_lost(struct source *s)
 struct source *source_new(const struct source_config *c, struct loop *l,
                           const struct source_sink *sink)
 {
-    static const struct source_ops *const kinds[SERVER_KINDS] = {
-        [SERVER_PLEX] = &plex_source,
-        [SERVER_JELLYFIN] = &jellyfin_source,
-        [SERVER_EMBY] = &emby_source,
-    };
     struct source *s = xcalloc(1, sizeof(*s));
     s->config = c;
     s->ops = kinds[c->kind];
@@ -754,13 +797,7 @@ struct source *source_new(const struct source_config *c, struct loop *l,
     s->status = (struct source_status){
         .state = SOURCE_CONNECTING, .percent = -1, .last_event_us = TIME_NONE};
     snprintf(s->status.key, sizeof(s->status.key), "%s", c->key);
-    s->base_url = xstrdup(c->url);
-    size_t len = strlen(s->base_url);
-    while (len && s->base_url[len - 1] == '/')
-        s->base_url[--len] = '\0';
-    /* The prefix is part of every route of ours already. */
-    if (c->kind == SERVER_EMBY && len > 5 && strcasecmp(s->base_url + len - 5, "/emby") == 0)
-        s->base_url[len - 5] = '\0';
+    s->base_url = source_base_url(c);
     return s;
 }
 

@@ -74,35 +74,77 @@ void source_add_header(struct source_request *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void source_request_done(struct source_request *r); /* wipes and frees them */
 
+/* What a server says of itself; "" where it does not. Borrowed from what it said. */
+struct source_names {
+    const char *machine_id; /* its own, for good */
+    const char *name, *version;
+};
+
+/*
+ * What a vendor has to provide. NULL is allowed where it says so. Paths begin with '/' and are put
+ * behind the configured address; no token is in them. `root` is parsed JSON of any shape, NULL for
+ * none: take it by base/json_read.h, which answers for members that are missing or of another type.
+ * A function that fails says why in *err (STATUS_PROTOCOL: the answer is not what it should be).
+ * None may block, start a thread or ask the clock or the network by itself.
+ */
 struct source_ops {
-    enum server_kind kind;
-    const void *data;
-    const char *sessions_path;
-    const char *identity_path;
+    const void *data; /* the vendor's own constants; NULL: none */
+    /* Stands before every path but the socket's; an address that ends with it counts without.
+     * NULL: none. */
+    const char *prefix;
+
+    /* Asked by `check` (probe.c): answered to anybody; to every token that the server knows; only
+     * to one that may see what others watch. */
+    const char *public_path, *known_path, *admin_path;
+    /* Whether `root`, an answer to public_path or identity_path, is of this kind of server and no
+     * other, and which one it is. */
+    bool (*recognize)(const json_t *root, struct source_names *ret);
+
+    const char *sessions_path; /* everything that plays: the truth */
+    const char *identity_path; /* which server it is, with its name */
+    /* Of every request and of the socket's handshake, with the token (source_add_header). That JSON
+     * is wanted is said already. At most SOURCE_HEADERS_MAX - 1, of 1 KB each. */
     void (*headers)(struct source *s, struct source_request *r);
-    /* The socket's address, without scheme and host. */
+
+    /* The socket's address behind the configured one. */
     void (*socket)(struct source *s, struct buf *path);
+    /* Subscribes, where that is needed. NULL: nothing to say. */
     void (*socket_opened)(struct source *s);
+    /* One message: HINT_NOTHING for what is not about what plays; HINT_POLL where it is, but does not
+     * say what; else what source_hint() makes of what it says. */
     enum source_hint (*message)(struct source *s, const json_t *root);
-    /* Fills identity (source_set_identity). */
-    enum status (*identity)(struct source *s, const json_t *root, struct error *err);
+
     /* Path of one more thing to fetch before `root` can be understood; false: none. `key` names it
      * and comes back with the answer (NULL: it could not be had). NULL: never anything. */
     bool (*wants)(struct source *s, const json_t *root, struct buf *path, struct buf *key);
     void (*wanted)(struct source *s, const char *key, const json_t *root);
+    /* The answer to sessions_path: one observation for each session that plays, at most
+     * SOURCE_SESSIONS_MAX, in `a` with their texts. Sets `session` (the server's own key for it) and
+     * what is known; `server` and `observed_us` are the driver's. */
     enum status (*snapshot)(struct source *s, const json_t *root, struct arena *a,
                             struct observation **ret, size_t *ret_count, struct error *err);
-    /* Backfill: the next path to fetch, false when done; then its answer. */
+
+    /* Backfill, one request after the other: begin; the next path, false when done; its answer,
+     * which must bring it nearer to the end. Accounts and libraries by source_append_changed(),
+     * views by source_write_view(), progress by source_set_percent(). */
     void (*sync_reset)(struct source *s);
     bool (*sync_next)(struct source *s, struct buf *path);
     enum status (*sync_take)(struct source *s, const json_t *root, struct error *err);
     /* How far the last finished backfill read, as members of an object; NULL: nothing was read. */
     void (*position_write)(struct source *s, struct json_writer *w);
     void (*position_read)(struct source *s, const json_t *position);
+    /* Frees s->vendor; it may never have been made. */
     void (*free)(struct source *s);
 };
 
-extern const struct source_ops plex_source, jellyfin_source, emby_source;
+#define SERVER_KIND(NAME, word, ...) extern const struct source_ops word##_source;
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+const struct source_ops *source_ops_of(enum server_kind k);
+/* The kind of server that says this of itself; SERVER_KINDS: none. */
+enum server_kind source_kind_of(const json_t *root, struct source_names *ret);
+/* The configured address without the prefix of its kind. The caller frees. */
+char *source_base_url(const struct source_config *c);
 
 /* What a source tells its owner. */
 struct source_sink {
@@ -191,9 +233,6 @@ void source_append(struct source *s, enum log_kind kind, const struct buf *paylo
 /* Only where it says something else than `*last`, which becomes it. */
 void source_append_changed(struct source *s, enum log_kind kind, char **last,
                            const struct buf *payload);
-/* LOG_SERVER and the name it goes by. */
-void source_set_identity(struct source *s, const char *name, const char *machine_id,
-                         const char *version);
 /* What the server's network goes by on the internet: where it is, unless that is configured. */
 void source_set_public_address(struct source *s, const char *address);
 /* What a message says, if it can be believed now. */

@@ -97,7 +97,7 @@ static void backfill(struct run *r, const json_t *root)
 static void take(struct run *r, char kind, const json_t *root)
 {
     struct source *s = &r->source;
-    struct error err = {0};
+    struct source_names names;
     switch (kind) {
     case 's':
         snapshot(r, root);
@@ -106,8 +106,8 @@ static void take(struct run *r, char kind, const json_t *root)
         (void)s->ops->message(s, root);
         break;
     case 'i':
-        if (s->ops->identity(s, root, &err) != STATUS_OK)
-            CHECK(err.text[0] != '\0');
+        if (s->ops->recognize(root, &names))
+            CHECK(names.machine_id[0] != '\0' && names.name && names.version);
         break;
     case 'f':
         if (s->ops->wanted)
@@ -153,9 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(tracker_open_count(r.source.tracker) == 0);
     loop_timer_cancel(r.source.loop, r.source.keep_alive);
     r.source.ops->free(&r.source);
-    free(r.source.machine_id);
-    char *const told[] = {r.source.position, r.source.identity_told, r.source.accounts_told,
-                          r.source.libraries_told, r.source.public_address};
+    char *const told[] = {r.source.accounts_told, r.source.libraries_told, r.source.public_address};
     for (size_t i = 0; i < ARRAY_LEN(told); i++)
         free(told[i]);
     tracker_free(r.source.tracker);

@@ -8,7 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Children, startSimulator } from './simulator.mjs';
+import { Children, kinds, startSimulator } from './simulator.mjs';
 
 const binary = path.resolve(process.env.BUILD_DIR ?? 'build', 'cartographus');
 const children = new Children();
@@ -52,7 +52,7 @@ const line = (text, key) => text.split('\n').find((l) => l.startsWith(`${key} `)
 
 test('servers that are well are named with their version', async () => {
   const env = {};
-  for (const kind of ['plex', 'jellyfin', 'emby']) {
+  for (const kind of kinds) {
     const { url, token } = sim.server(kind);
     env[`${kind.toUpperCase()}_SERVERS`] = JSON.stringify([{ url, token }]);
   }
@@ -63,11 +63,11 @@ test('servers that are well are named with their version', async () => {
   assert.match(line(text, 'plex-1'), /fine: .*Plex 1.* 1\.43\.3/);
   assert.match(line(text, 'jellyfin-1'), /fine: .*Jellyfin 1 10\.11/);
   assert.match(line(text, 'emby-1'), /fine: .*Emby 1 4\.8/);
-  for (const kind of ['plex', 'jellyfin', 'emby']) assert.ok(!text.includes(sim.server(kind).token));
+  for (const kind of kinds) assert.ok(!text.includes(sim.server(kind).token));
 });
 
 test('a token that is not known, and one without rights', async () => {
-  for (const kind of ['plex', 'jellyfin', 'emby']) {
+  for (const kind of kinds) {
     const name = `${kind.toUpperCase()}_SERVERS`;
     const { url, token } = sim.server(kind);
     const unknown = await check({ [name]: JSON.stringify([{ url, token: 'wrong-token-of-a-test' }]) });
@@ -96,6 +96,12 @@ test('another kind of server is named', async () => {
     assert.equal(code, 1);
     assert.match(line(text, `${as.toLowerCase()}-1`), expected, `${as} at ${is}`);
   }
+});
+
+test('a prefix that every route has may stand in the address', async () => {
+  const { url, token } = sim.server('emby');
+  const { code, text } = await check({ EMBY_SERVERS: JSON.stringify([{ url: `${url}/emby`, token }]) });
+  assert.equal(code, 0, text);
 });
 
 test('who does not answer, or is none at all', async () => {

@@ -162,7 +162,7 @@ static void mediabrowser_sessions_read(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         auto_arena struct arena a = {0};
         auto_json json_t *root = NULL;
-        struct mediabrowser_kind kind = {.is_emby = rows[i].is_emby};
+        struct mediabrowser_kind kind = {.has_remux = !rows[i].is_emby};
         struct observation *seen;
         size_t count;
         assert_int_equal(json_parse(str_of(rows[i].sessions), 1 << 20, 20, &root, NULL),

@@ -1,25 +1,47 @@
-/* Emby: its own token header, everything below /emby. */
+/* Emby: routes below /emby, a token header of its own; the socket has it in its address. */
 #include "sources/mediabrowser.h"
+
+#include "base/json_read.h"
 
 #include "base/banned.h"
 
 static const struct mediabrowser_kind kind = {
-    .kind = SERVER_EMBY,
-    .prefix = "/emby",
-    .socket_path = "/embywebsocket",
-    .is_emby = true,
+    .played_before = "/Users/",
+    .played_behind = "/Items?",
+    .has_remux = false,
 };
 
+static bool emby_recognize(const json_t *root, struct source_names *ret)
+{
+    return mediabrowser_recognize(root, ret) && !*jstr(root, "ProductName");
+}
+
+static void emby_headers(struct source *s, struct source_request *r)
+{
+    source_add_header(r, "X-Emby-Token: %s", s->config->token);
+}
+
+static void emby_socket(struct source *s, struct buf *path)
+{
+    buf_puts(path, "/embywebsocket?api_key=");
+    buf_add_urlencoded(path, str_of(s->config->token));
+    buf_puts(path, "&deviceId=");
+    buf_add_urlencoded(path, str_of(s->config->client_id));
+}
+
 const struct source_ops emby_source = {
-    .kind = SERVER_EMBY,
     .data = &kind,
-    .sessions_path = "/emby/Sessions",
-    .identity_path = "/emby/System/Info/Public",
-    .headers = mediabrowser_headers,
-    .socket = mediabrowser_socket,
+    .prefix = "/emby",
+    .public_path = "/System/Info/Public",
+    .known_path = "/Sessions",
+    .admin_path = "/System/ActivityLog/Entries?Limit=1",
+    .recognize = emby_recognize,
+    .sessions_path = "/Sessions",
+    .identity_path = "/System/Info/Public",
+    .headers = emby_headers,
+    .socket = emby_socket,
     .socket_opened = mediabrowser_socket_opened,
     .message = mediabrowser_message,
-    .identity = mediabrowser_identity,
     .snapshot = mediabrowser_snapshot,
     .sync_reset = mediabrowser_sync_reset,
     .sync_next = mediabrowser_sync_next,

@@ -45,7 +45,6 @@ static void plex_free(struct source *s)
 
 static void plex_headers(struct source *s, struct source_request *r)
 {
-    source_add_header(r, "Accept: application/json");
     source_add_header(r, "X-Plex-Token: %s", s->config->token);
     source_add_header(r, "X-Plex-Client-Identifier: %s", s->config->client_id);
     source_add_header(r, "X-Plex-Product: Cartographus");
@@ -58,14 +57,12 @@ static void plex_socket(struct source *s, struct buf *path)
     buf_puts(path, "/:/websockets/notifications");
 }
 
-static enum status plex_identity(struct source *s, const json_t *root, struct error *err)
+static bool plex_recognize(const json_t *root, struct source_names *ret)
 {
     const json_t *c = jget(root, "MediaContainer");
-    const char *id = jstr(c, "machineIdentifier");
-    if (!*id)
-        return fail(err, STATUS_PROTOCOL, "the server does not say who it is");
-    source_set_identity(s, jstr(c, "friendlyName"), id, jstr(c, "version"));
-    return STATUS_OK;
+    *ret = (struct source_names){jstr(c, "machineIdentifier"), jstr(c, "friendlyName"),
+                                 jstr(c, "version")};
+    return *ret->machine_id != '\0';
 }
 
 /* --- facts of items ----------------------------------------------------------------------- */
@@ -390,13 +387,15 @@ static enum status plex_sync_take(struct source *s, const json_t *root, struct e
 }
 
 const struct source_ops plex_source = {
-    .kind = SERVER_PLEX,
+    .public_path = "/identity",
+    .known_path = "/",
+    .admin_path = "/status/sessions",
+    .recognize = plex_recognize,
     .sessions_path = "/status/sessions",
     .identity_path = "/",
     .headers = plex_headers,
     .socket = plex_socket,
     .message = plex_message,
-    .identity = plex_identity,
     .wants = plex_wants,
     .wanted = plex_wanted,
     .snapshot = plex_snapshot,
