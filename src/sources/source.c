@@ -22,6 +22,8 @@
 #define WANTS_US (1500 * US_PER_MS)
 #define POLLING_DEFAULT_US (30 * US_PER_S)
 #define SYNC_DEFAULT_US (5 * US_PER_MIN)
+/* Players report every 10 s: a socket that tells nothing of one for so long never will. */
+#define MUTE_US (15 * US_PER_S)
 #define SYNC_RETRY_US US_PER_MIN
 #define IDENTITY_RETRY_US (30 * US_PER_S)
 /* A clock that differs by less is right: it is told to the second, and an answer takes its time. */
@@ -41,6 +43,7 @@ enum {
 
 static void poll_soon(struct source *s, int64_t delay_us);
 static void start_socket(struct source *s);
+static void try_token_in_address(struct source *s);
 static void start_sync(void *ctx);
 
 const char *source_state_name(enum source_state s)
@@ -483,6 +486,7 @@ static void poll_over(struct source *s)
 static void poll_failed(struct source *s, const struct error *err)
 {
     s->is_unauthorized = err->status == STATUS_UNAUTHORIZED;
+    s->ws_refused_us = TIME_NONE;
     unsigned failures = s->poll_failures++;
     s->is_poll_wanted = s->is_recheck_due = false;
     s->is_hinted = s->is_hinted || s->is_announced;
@@ -515,7 +519,8 @@ static void apply_snapshot(struct source *s)
     s->last_good_us = s->status.last_event_us = s->snapshot_us;
     /* A socket that was open since the last look would have told of an older change. */
     tracker_snapshot(s->tracker, seen, count, s->is_announced || s->is_ws_steady, s->snapshot_us);
-    s->is_ws_steady = s->is_ws_open;
+    s->is_ws_steady = s->is_ws_open && s->has_ws_told;
+    try_token_in_address(s);
     update_state(s, NULL);
     if (was_blind && !s->identity)
         ask_identity(s);
@@ -632,6 +637,8 @@ static void socket_opened(void *ctx)
 {
     struct source *s = ctx;
     s->is_ws_open = true;
+    s->has_ws_told = false;
+    s->ws_opened_us = clock_monotonic_us();
     s->ws_failures = 0;
     if (s->ops->socket_opened)
         s->ops->socket_opened(s);
@@ -646,6 +653,7 @@ static void socket_message(void *ctx, struct str text)
     enum source_hint hint = HINT_POLL;
     if (json_parse(text, MESSAGE_BYTES_MAX, JSON_DEPTH, &root, NULL) == STATUS_OK)
         hint = s->ops->message(s, root);
+    s->has_ws_told = s->has_ws_told || hint != HINT_NOTHING;
     if (hint == HINT_POLL) {
         s->is_recheck_due = s->is_hinted = true;
         if (s->poll_failures == 0 || clock_monotonic_us() - s->polled_us >= BACKOFF_LEAST_US)
@@ -659,15 +667,20 @@ static void socket_message(void *ctx, struct str text)
     }
 }
 
-static void socket_closed(void *ctx, const struct error *why)
+static void drop_socket(struct source *s)
 {
-    struct source *s = ctx;
-    bool was_open = s->is_ws_open;
     s->is_ws_open = s->is_ws_steady = false;
     loop_timer_cancel(s->loop, s->keep_alive);
     s->keep_alive = NULL;
     ws_close(s->loop, s->ws);
     s->ws = NULL;
+}
+
+static void socket_closed(void *ctx, const struct error *why)
+{
+    struct source *s = ctx;
+    bool was_open = s->is_ws_open;
+    drop_socket(s);
     if (why->status == STATUS_CANCELLED)
         return;
     /* Until it fell silent the socket was as good as a poll. */
@@ -675,6 +688,10 @@ static void socket_closed(void *ctx, const struct error *why)
         s->poll_failures == 0)
         s->last_good_us = clock_now_us();
     log_info("sources", "socket closed", LF_TEXT("server", s->config->key), LF_ERROR(why));
+    if (why->status == STATUS_DENIED && s->poll_failures == 0 && s->ops->socket_token) {
+        s->ws_refused_us = clock_monotonic_us();
+        poll_soon(s, 0); /* is the token itself right? */
+    }
     s->ws_timer = loop_timer_start(s->loop, backoff_us(s->ws_failures++), reopen_socket, s);
     if (was_open) {
         update_state(s, why);
@@ -689,6 +706,8 @@ static void start_socket(struct source *s)
     auto_buf struct buf url = {0};
     buf_puts(&url, s->base_url);
     s->ops->socket(s, &url);
+    if (s->is_token_in_address)
+        s->ops->socket_token(s, &url);
     auto_request struct source_request r = {0};
     s->ops->headers(s, &r);
     s->ws = ws_open(s->loop,
@@ -698,6 +717,25 @@ static void start_socket(struct source *s)
                                                 .tls = s->config->tls},
                     &events, s);
     secret_wipe(url.data, url.len);
+}
+
+/* Called when a poll was answered: the token itself is right. */
+static void try_token_in_address(struct source *s)
+{
+    if (!s->ops->socket_token || s->is_token_in_address)
+        return;
+    bool is_refused = s->ws_refused_us != TIME_NONE && s->ws_refused_us <= s->polled_us;
+    bool is_mute = s->is_ws_open && !s->has_ws_told && tracker_open_count(s->tracker) &&
+                   clock_monotonic_us() - s->ws_opened_us >= MUTE_US;
+    if (!is_refused && !is_mute)
+        return;
+    log_info("sources", "the socket takes no token from a header; trying it in the address",
+             LF_TEXT("server", s->config->key));
+    s->is_token_in_address = true;
+    if (is_mute) {
+        drop_socket(s);
+        start_socket(s);
+    }
 }
 
 /* --- backfill ----------------------------------------------------------------------------- */
@@ -790,7 +828,7 @@ struct source *source_new(const struct source_config *c, struct loop *l,
     s->sink = sink;
     s->tracker = tracker_new(c->key, emit, s);
     s->started_us = clock_now_us();
-    s->last_good_us = s->asked_us = TIME_NONE;
+    s->last_good_us = s->asked_us = s->ws_refused_us = TIME_NONE;
     s->blind_since_us = s->started_us;
     s->polled_us = clock_monotonic_us() - POLL_GAP_US;
     s->coverage = SOURCE_CONNECTING;

@@ -108,6 +108,9 @@ struct source_ops {
 
     /* The socket's address behind the configured one. */
     void (*socket)(struct source *s, struct buf *path);
+    /* Adds the token to it, for servers that do not take it from a header: asked for only after a
+     * socket without was refused or told nothing. NULL: the headers do. */
+    void (*socket_token)(struct source *s, struct buf *path);
     /* Subscribes, where that is needed. NULL: nothing to say. */
     void (*socket_opened)(struct source *s);
     /* One message: HINT_NOTHING for what is not about what plays; HINT_POLL where it is, but does not
@@ -167,7 +170,12 @@ struct source {
     struct source_status status;
 
     struct ws_client *ws;
-    bool is_ws_open, is_ws_steady; /* steady: already at the last snapshot */
+    bool is_ws_open;
+    bool has_ws_told;         /* something of what plays, since it opened */
+    bool is_ws_steady;        /* had so already at the last snapshot */
+    bool is_token_in_address; /* of the socket */
+    int64_t ws_opened_us;     /* monotonic */
+    int64_t ws_refused_us;    /* monotonic; TIME_NONE: not since a poll failed */
     unsigned ws_failures;
     struct loop_timer *ws_timer;
     struct loop_timer *keep_alive;

@@ -2,13 +2,14 @@
 // themselves, and what is secret stays so.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newFolder, startProgram } from './program.mjs';
-import { Children, startSimulator, until } from './simulator.mjs';
+import { Children, kinds, startSimulator, until } from './simulator.mjs';
 
 const children = new Children();
 const peers = [];
@@ -26,6 +27,16 @@ const redirect = (request, answer) => {
   answer.writeHead(302, { location: `${elsewhere}${request.url}` });
   answer.end();
 };
+const away = (request, socket) => socket.end(`HTTP/1.1 302 Found\r\nlocation: ${elsewhere}${request.url}\r\n\r\n`);
+const isInAddress = (request) => request.url.includes('api_key=');
+// A socket that opens and then says nothing.
+const open = (request, socket) => {
+  const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  socket.on('error', () => {});
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+};
+const refuse = (request, socket) => socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n');
+const embySession = json([{ Id: 'a', NowPlayingItem: { Id: '5', Name: 'Film', Type: 'Movie' }, PlayState: { PositionTicks: 1 } }]);
 const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
 
 // What each answers to everything, by the state and the error that are shown for it.
@@ -45,10 +56,14 @@ const bad = {
   'jellyfin-object': { answer: json({ Items: 'none' }), state: 'blind', error: /no list/ },
   'emby-away': { answer: redirect, state: 'unreachable', error: /redirects to another place/ },
   'emby-nulls': { answer: json([null, { Id: 5, NowPlayingItem: [] }, { NowPlayingItem: {} }, { Id: 'a', NowPlayingItem: { Name: null, RunTimeTicks: 'x' } }]), state: 'polling' },
+  'emby-refuses': { answer: embySession, upgrade: (q, s) => (isInAddress(q) ? open : refuse)(q, s), state: 'connected' },
+  'emby-mute': { answer: embySession, upgrade: open, state: 'connected' },
 };
+// Those that take no header for it.
+const byAddress = ['emby-refuses', 'emby-mute'];
 const tokenOf = (name) => `secret+of/${name}=`;
 
-async function listen(name, { answer, tls }) {
+async function listen(name, { answer, tls, upgrade = away }) {
   const handle = (request, reply) => {
     asked.push([name, `${request.method} ${request.url}`, request.headers]);
     answer(request, reply);
@@ -58,7 +73,7 @@ async function listen(name, { answer, tls }) {
     : http.createServer(handle);
   server.on('upgrade', (request, socket) => {
     asked.push([name, `${request.method} ${request.url}`, request.headers]);
-    socket.end(`HTTP/1.1 302 Found\r\nlocation: ${elsewhere}${request.url}\r\n\r\n`);
+    upgrade(request, socket);
   });
   peers.push(server);
   const port = await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
@@ -78,8 +93,8 @@ before(async () => {
     '-keyout', path.join(folder, 'key.pem'), '-out', path.join(folder, 'cert.pem')], { stdio: 'ignore' });
   elsewhere = await listen('elsewhere', { answer: json(plexSession({})) });
   sim = await startSimulator(children);
-  program = await startProgram({ LOG_LEVEL: 'trace', PLEX_SERVERS: await listOf('plex'),
-    JELLYFIN_SERVERS: await listOf('jellyfin'), EMBY_SERVERS: await listOf('emby') });
+  program = await startProgram({ LOG_LEVEL: 'trace', ...Object.fromEntries(
+    await Promise.all(kinds.map(async (kind) => [`${kind.toUpperCase()}_SERVERS`, await listOf(kind)]))) });
   headers = { cookie: await program.login() };
 });
 after(async () => {
@@ -101,7 +116,7 @@ for (const [name, { state, error }] of Object.entries(bad))
     return { is: value.state === state && (error ? error.test(value.error ?? '') : !value.error), value };
   }, 20000));
 test('what plays on the good servers is seen all the same', async () => {
-  for (const kind of ['plex', 'jellyfin', 'emby']) {
+  for (const kind of kinds) {
     const session = await sim.play(kind, { person: 1, kind: 'movie' });
     const seen = async () => (await (await fetch(program.url('/api/v1/sessions'), { headers })).json()).sessions
       .filter((s) => s.server === `good ${kind}`).map((s) => s.title);
@@ -125,14 +140,22 @@ test('nobody is followed to another host, with or without a token', () => {
   assert.deepEqual(asked.filter(([name]) => name === 'elsewhere'), []);
   assert.ok(asked.some(([name, line]) => name === 'plex-away' && /websocket/.test(line)), 'the socket was tried');
 });
-test('tokens stand in no log and in no address but that of Emby\'s socket', async () => {
+test('a token goes into the address of a socket only after its header was refused or led to nothing', async () => {
+  for (const name of byAddress) {
+    const sockets = () => asked.filter(([to, line]) => to === name && /embywebsocket/.test(line));
+    await until(`${name} has the token`, () => ({ is: sockets().some(([, line]) => isInAddress({ url: line })), value: sockets() }), 40000);
+    const [[, line, h]] = sockets();
+    assert.ok(!isInAddress({ url: line }) && h['x-emby-token'] === tokenOf(name), line);
+  }
+});
+test('tokens stand in no log and in no other address', async () => {
   const tokens = [...Object.keys(bad).map(tokenOf), ...sim.servers.map((s) => s.token)];
   const forms = tokens.flatMap((t) => [t, encodeURIComponent(t), Buffer.from(t).toString('base64')]);
   assert.ok(/level=(trace|debug)/.test(program.child.text));
   for (const form of forms) assert.ok(!program.child.text.includes(form), form);
-  const lines = [...asked.map(([, line]) => line), ...(await sim.requests()).map((r) => r.request)];
-  const told = lines.filter((line) => forms.some((form) => line.includes(form)));
-  assert.ok(told.every((line) => /^GET \/embywebsocket\?api_key=/.test(line)), told.join('\n'));
+  const lines = [...asked.filter(([to, line]) => !byAddress.includes(to) || !/embywebsocket/.test(line)).map(([, line]) => line),
+    ...(await sim.requests()).map((r) => r.request)];
+  assert.deepEqual(lines.filter((line) => forms.some((form) => line.includes(form))), []);
   assert.ok(asked.some(([name, , h]) => name === 'plex-html' && h['x-plex-token'] === tokenOf(name)));
   const { error } = await serverNamed('plex-cert');
   assert.ok(forms.every((form) => !error.includes(form)), error);

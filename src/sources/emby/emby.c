@@ -1,4 +1,4 @@
-/* Emby: routes below /emby, a token header of its own; the socket has it in its address. */
+/* Emby: routes below /emby, a token header of its own; the socket may need it in its address. */
 #include "sources/mediabrowser.h"
 
 #include "base/json_read.h"
@@ -23,10 +23,14 @@ static void emby_headers(struct source *s, struct source_request *r)
 
 static void emby_socket(struct source *s, struct buf *path)
 {
-    buf_puts(path, "/embywebsocket?api_key=");
-    buf_add_urlencoded(path, str_of(s->config->token));
-    buf_puts(path, "&deviceId=");
+    buf_puts(path, "/embywebsocket?deviceId=");
     buf_add_urlencoded(path, str_of(s->config->client_id));
+}
+
+static void emby_socket_token(struct source *s, struct buf *path)
+{
+    buf_puts(path, "&api_key=");
+    buf_add_urlencoded(path, str_of(s->config->token));
 }
 
 const struct source_ops emby_source = {
@@ -40,6 +44,7 @@ const struct source_ops emby_source = {
     .identity_path = "/System/Info/Public",
     .headers = emby_headers,
     .socket = emby_socket,
+    .socket_token = emby_socket_token,
     .socket_opened = mediabrowser_socket_opened,
     .message = mediabrowser_message,
     .snapshot = mediabrowser_snapshot,
