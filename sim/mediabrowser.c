@@ -54,7 +54,16 @@ static const char *type_of(const struct item *i)
     return names[i->kind];
 }
 
-static void put_streams(struct json_writer *w, const struct media *m)
+/* A range as Emby says it. */
+static const char *extended_type(const char *range)
+{
+    return streq(range, "SDR")    ? "None"
+           : streq(range, "DOVI") ? "DolbyVision"
+           : streq(range, "HLG")  ? "HyperLogGamma"
+                                  : "Hdr10";
+}
+
+static void put_streams(const struct sim_server *s, struct json_writer *w, const struct media *m)
 {
     jw_kv_array(w, "MediaStreams");
     int index = 0;
@@ -71,7 +80,10 @@ static void put_streams(struct json_writer *w, const struct media *m)
         jw_kv_double(w, "RealFrameRate", m->fps);
         jw_kv_text(w, "Profile", m->video_profile);
         jw_kv_text(w, "VideoRange", has_hdr ? "HDR" : "SDR");
-        jw_kv_text(w, "VideoRangeType", streq(m->range, "DOVI") ? "DOVIWithHDR10" : m->range);
+        if (s->kind == KIND_EMBY)
+            jw_kv_text(w, "ExtendedVideoType", extended_type(m->range));
+        else
+            jw_kv_text(w, "VideoRangeType", streq(m->range, "DOVI") ? "DOVIWithHDR10" : m->range);
         jw_kv_bool(w, "IsDefault", true);
         jw_kv_bool(w, "IsExternal", false);
         jw_object_end(w);
@@ -157,7 +169,7 @@ static void put_item(const struct sim_server *s, struct json_writer *w, unsigned
     if (i->media) {
         jw_kv_text(w, "MediaType", i->media->video_codec ? "Video" : "Audio");
         jw_kv_text(w, "Container", i->media->container);
-        put_streams(w, i->media);
+        put_streams(s, w, i->media);
     }
     if (data) {
         jw_kv_object(w, "UserData");
@@ -188,8 +200,12 @@ static void put_transcoding(struct json_writer *w, const struct sim_server *s,
     jw_kv_int(w, "Width", d->width);
     jw_kv_int(w, "Height", d->height);
     jw_kv_int(w, "AudioChannels", d->channels);
-    if (s->kind == KIND_JELLYFIN)
+    if (s->kind == KIND_JELLYFIN) {
         jw_kv_text(w, "HardwareAccelerationType", "vaapi");
+    } else {
+        jw_kv_bool(w, "VideoEncoderIsHardware", true);
+        jw_kv_text(w, "VideoEncoderHwAccel", "VAAPI");
+    }
     jw_kv_array(w, "TranscodeReasons");
     if (d->reason)
         jw_text(w, d->reason);

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { PlexServer } from '@ctrl/plex';
 import { PlexAPI } from '@lukehagar/plexjs';
+import { WebSocket } from 'ws';
 import { Jellyfin } from '@jellyfin/sdk';
 import { getLibraryApi } from '@jellyfin/sdk/lib/utils/api/library-api.js';
 import { getLibraryStructureApi } from '@jellyfin/sdk/lib/utils/api/library-structure-api.js';
@@ -143,6 +144,26 @@ for (const kind of ['jellyfin', 'emby']) {
     await assert.rejects(api.getSessions(), (answer) => answer.status === 401);
   });
 }
+
+// The answer to a handshake: 101 when the socket opens.
+const handshake = (url, options) => new Promise((resolve) => {
+  const socket = new WebSocket(url.replace('http', 'ws'), options);
+  const end = (code) => { socket.terminate(); resolve(code); };
+  socket.once('open', () => end(101));
+  socket.once('unexpected-response', (request, answer) => end(answer.statusCode));
+  socket.on('error', () => {});
+});
+for (const [kind, route, header, argument, refused] of [
+  ['plex', '/:/websockets/notifications', (token) => ({ 'X-Plex-Token': token }), 'X-Plex-Token', 401],
+  ['jellyfin', '/socket', (token) => ({ Authorization: `MediaBrowser Client="t", DeviceId="t", Token="${token}"` }), 'ApiKey', 403],
+  ['emby', '/embywebsocket', (token) => ({ 'X-Emby-Token': token }), 'api_key', 401]])
+  test(`${kind}'s socket takes the token from a header and from its address`, async () => {
+    const { url, token } = sim.server(kind);
+    assert.equal(await handshake(url + route, { headers: header(token) }), 101);
+    assert.equal(await handshake(`${url}${route}?${argument}=${token}`), 101);
+    assert.equal(await handshake(url + route, { headers: header('wrong') }), refused);
+    assert.equal(await handshake(url + route), refused);
+  });
 
 test('plex refuses a wrong token', async () => {
   await assert.rejects(new PlexServer(sim.server('plex').url, 'wrong').connect(), /401|nauthorized/);
