@@ -277,8 +277,8 @@ void dims_bulk_drop(struct dims *d)
 static enum status bulk_flush(struct dims *d, struct error *err)
 {
     for (int t = 0; t < OUTPUTS; t++)
-        if (d->bulk[t] && duckdb_appender_flush(d->bulk[t]) != DuckDBSuccess)
-            return fail(err, STATUS_INTERNAL, "append: %s", duckdb_appender_error(d->bulk[t]));
+        if (d->bulk[t])
+            TRY(append_flush(d->bulk[t], err));
     return STATUS_OK;
 }
 

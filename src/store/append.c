@@ -8,21 +8,28 @@ enum status append_open(struct store_conn *c, const char *catalog, const char *t
                         duckdb_appender *ret, struct error *err)
 {
     if (duckdb_appender_create_ext(store_duckdb(c), catalog, NULL, table, ret) != DuckDBSuccess)
-        return fail(err, STATUS_INTERNAL, "append to %s: %s", table, duckdb_appender_error(*ret));
+        return store_fail(duckdb_appender_error(*ret), table, err);
     return STATUS_OK;
 }
 
 enum status append_row(duckdb_appender a, struct error *err)
 {
     if (duckdb_appender_end_row(a) != DuckDBSuccess)
-        return fail(err, STATUS_INTERNAL, "append a row: %s", duckdb_appender_error(a));
+        return store_fail(duckdb_appender_error(a), "append a row", err);
+    return STATUS_OK;
+}
+
+enum status append_flush(duckdb_appender a, struct error *err)
+{
+    if (duckdb_appender_flush(a) != DuckDBSuccess)
+        return store_fail(duckdb_appender_error(a), "append", err);
     return STATUS_OK;
 }
 
 enum status append_close(duckdb_appender a, struct error *err)
 {
     if (duckdb_appender_close(a) != DuckDBSuccess)
-        return fail(err, STATUS_INTERNAL, "append: %s", duckdb_appender_error(a));
+        return store_fail(duckdb_appender_error(a), "append", err);
     return STATUS_OK;
 }
 

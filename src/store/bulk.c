@@ -58,7 +58,7 @@ enum status bulk_flush(struct bulk *b, struct error *err)
         return STATUS_OK;
     duckdb_data_chunk_set_size(b->chunk, b->rows);
     if (duckdb_append_data_chunk(b->appender, b->chunk) != DuckDBSuccess)
-        return fail(err, STATUS_INTERNAL, "append: %s", duckdb_appender_error(b->appender));
+        return store_fail(duckdb_appender_error(b->appender), "append", err);
     duckdb_data_chunk_reset(b->chunk);
     b->rows = 0;
     look_up_vectors(b);

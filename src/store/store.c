@@ -26,19 +26,31 @@ struct store_conn {
     duckdb_connection conn;
 };
 
-/* The first line of DuckDB's message: the rest quotes the statement. */
-static enum status fail_duckdb(const char *message, const char *doing, struct error *err)
+static bool says(const char *text, const char *const *words, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        if (strstr(text, words[i]))
+            return true;
+    return false;
+}
+
+enum status store_fail(const char *message, const char *doing, struct error *err)
+{
+    /* The kind of error does not come through an appender: there only the reason is told. */
+    static const char *const interrupted[] = {"INTERRUPT", "Interrupted"},
+                            *const memory[] = {"Out of Memory", "could not allocate block",
+                                               "failed to pin block"},
+                            *const disk[] = {"IO Error", "No space left", "Could not write",
+                                             "Could not read"};
     const char *text = message ? message : "unknown error";
-    size_t n = strcspn(text, "\n");
     enum status s = STATUS_INTERNAL;
-    if (strstr(text, "INTERRUPT") || strstr(text, "Interrupted"))
+    if (says(text, interrupted, ARRAY_LEN(interrupted)))
         s = STATUS_CANCELLED;
-    else if (strstr(text, "Out of Memory"))
+    else if (says(text, memory, ARRAY_LEN(memory)))
         s = STATUS_NOMEM;
-    else if (strstr(text, "IO Error") || strstr(text, "No space left"))
+    else if (says(text, disk, ARRAY_LEN(disk)))
         s = STATUS_IO;
-    return fail(err, s, "%s: %.*s", doing, (int)n, text);
+    return fail(err, s, "%s: %.*s", doing, (int)strcspn(text, "\n"), text);
 }
 
 static void auto_config_fn(duckdb_config *c)
@@ -46,7 +58,21 @@ static void auto_config_fn(duckdb_config *c)
     duckdb_destroy_config(c);
 }
 
-static enum status open_file(const struct store_config *c, duckdb_database *ret, struct error *err)
+/* Whether the write-ahead log itself is damaged. All else that can go wrong while it is read and replayed
+ * (no right to, no memory, no disk) leaves it good. */
+static bool is_wal_damaged(const char *message)
+{
+    static const char *const damages[] = {"Corrupt WAL", "Invalid WAL entry type"};
+    const char *at = strstr(message, "Failure while replaying WAL file \"");
+    const char *why = at ? strstr(at, ".wal\": ") : NULL;
+    for (size_t i = 0; why && i < ARRAY_LEN(damages); i++)
+        if (str_has_prefix(str_of(why + strlen(".wal\": ")), str_of(damages[i])))
+            return true;
+    return false;
+}
+
+static enum status open_file(const struct store_config *c, duckdb_database *ret,
+                             bool *ret_is_wal_damaged, struct error *err)
 {
     auto_cleanup(auto_config_fn) duckdb_config config = NULL;
     if (duckdb_create_config(&config) != DuckDBSuccess)
@@ -76,7 +102,8 @@ static enum status open_file(const struct store_config *c, duckdb_database *ret,
     char *message = NULL;
     if (duckdb_open_ext(c->path, ret, config, &message) == DuckDBSuccess)
         return STATUS_OK;
-    enum status s = fail_duckdb(message, "open the store", err);
+    *ret_is_wal_damaged = message && is_wal_damaged(message);
+    enum status s = store_fail(message, "open the store", err);
     duckdb_free(message);
     return s;
 }
@@ -96,7 +123,7 @@ static enum status check_is_ours(const char *path, struct error *err)
                                 "backup in its place", path, (long long)st.st_size);
 }
 
-/* A WAL that does not replay is set aside; the log still has what was in it. */
+/* The log still has what was in it. */
 static enum status set_wal_aside(const char *path, struct error *err)
 {
     auto_free char *wal = xasprintf("%s.wal", path);
@@ -140,11 +167,11 @@ enum status store_open(const struct store_config *c, struct store **ret, bool *r
     bool was_damaged = false;
     if (!streq(c->path, ":memory:"))
         TRY(check_is_ours(c->path, err));
-    enum status s = open_file(c, &db, err);
-    if (s != STATUS_OK && err && strstr(err->text, "WAL")) {
+    enum status s = open_file(c, &db, &was_damaged, err);
+    if (was_damaged) {
+        bool is_damaged_again;
         TRY(set_wal_aside(c->path, err));
-        was_damaged = true;
-        s = open_file(c, &db, err);
+        s = open_file(c, &db, &is_damaged_again, err);
     }
     if (s != STATUS_OK)
         return s;
@@ -213,7 +240,7 @@ enum status store_exec(struct store_conn *c, const char *sql, struct error *err)
     auto_result duckdb_result r = {0};
     if (duckdb_query(c->conn, sql, &r) == DuckDBSuccess)
         return STATUS_OK;
-    return fail_duckdb(duckdb_result_error(&r), "the store", err);
+    return store_fail(duckdb_result_error(&r), "the store", err);
 }
 
 static duckdb_state bind(duckdb_prepared_statement p, idx_t at, const struct store_value *v)
@@ -241,12 +268,12 @@ enum status store_query(struct store_conn *c, const char *sql, const struct stor
     *ret = (duckdb_result){0};
     auto_cleanup(duckdb_destroy_prepare) duckdb_prepared_statement p = NULL;
     if (duckdb_prepare(c->conn, sql, &p) != DuckDBSuccess)
-        return fail_duckdb(duckdb_prepare_error(p), "prepare", err);
+        return store_fail(duckdb_prepare_error(p), "prepare", err);
     for (size_t i = 0; i < count; i++)
         if (bind(p, i + 1, &values[i]) != DuckDBSuccess)
             return fail(err, STATUS_INTERNAL, "bind value %zu of %zu", i + 1, count);
     if (duckdb_execute_prepared(p, ret) != DuckDBSuccess)
-        return fail_duckdb(duckdb_result_error(ret), "the store", err);
+        return store_fail(duckdb_result_error(ret), "the store", err);
     return STATUS_OK;
 }
 
@@ -257,7 +284,7 @@ enum status store_query_named(struct store_conn *c, const char *sql,
     *ret = (duckdb_result){0};
     auto_cleanup(duckdb_destroy_prepare) duckdb_prepared_statement p = NULL;
     if (duckdb_prepare(c->conn, sql, &p) != DuckDBSuccess)
-        return fail_duckdb(duckdb_prepare_error(p), "prepare", err);
+        return store_fail(duckdb_prepare_error(p), "prepare", err);
     idx_t bound = 0;
     for (size_t i = 0; i < count; i++) {
         idx_t at;
@@ -271,7 +298,7 @@ enum status store_query_named(struct store_conn *c, const char *sql,
         return fail(err, STATUS_INTERNAL, "%zu of %zu values are bound", (size_t)bound,
                     (size_t)duckdb_nparams(p));
     if (duckdb_execute_prepared(p, ret) != DuckDBSuccess)
-        return fail_duckdb(duckdb_result_error(ret), "the store", err);
+        return store_fail(duckdb_result_error(ret), "the store", err);
     return STATUS_OK;
 }
 

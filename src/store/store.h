@@ -21,8 +21,8 @@ struct store_config {
 };
 
 /* Opens, migrates to the newest schema (sql/migrations/NNN_name.sql, embedded), self-tests. A WAL
- * that cannot be replayed is set aside as .wal.damaged-TIME and reported through
- * *ret_wal_was_damaged (the log is then replayed from the last checkpoint). */
+ * that is damaged is set aside as .wal.damaged-TIME and reported through *ret_wal_was_damaged (the log
+ * is then replayed from the last checkpoint); one that only cannot be replayed now fails the opening. */
 enum status store_open(const struct store_config *c, struct store **ret, bool *ret_wal_was_damaged,
                        struct error *err);
 void store_close(struct store *s);
@@ -34,6 +34,9 @@ void store_disconnect(struct store_conn *c);
 void store_interrupt(struct store_conn *c); /* any thread: stops the running statement */
 duckdb_connection store_duckdb(struct store_conn *c);
 
+/* Fails with the first line of DuckDB's message (the rest quotes the statement): CANCELLED, NOMEM or IO
+ * where it tells of that, else INTERNAL. */
+enum status store_fail(const char *message, const char *doing, struct error *err);
 /* Runs one or more statements without parameters or result. */
 enum status store_exec(struct store_conn *c, const char *sql, struct error *err);
 /* A value to bind. */

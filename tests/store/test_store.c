@@ -1,9 +1,13 @@
 #include "../test.h"
 
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/append.h"
 #include "store/store.h"
 
 static char path[80];
@@ -11,11 +15,14 @@ static char path[80];
 static int remove_files(void **state)
 {
     (void)state;
-    glob_t found;
-    auto_free char *pattern = xasprintf("%s*", path);
-    if (glob(pattern, 0, NULL, &found) == 0) {
+    auto_free char *spilled = xasprintf("%s.tmp/*", path), *all = xasprintf("%s*", path);
+    const char *const patterns[] = {spilled, all};
+    for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {
+        glob_t found;
+        if (glob(patterns[p], 0, NULL, &found) != 0)
+            continue;
         for (size_t i = 0; i < found.gl_pathc; i++)
-            unlink(found.gl_pathv[i]);
+            remove(found.gl_pathv[i]);
         globfree(&found);
     }
     return 0;
@@ -23,7 +30,8 @@ static int remove_files(void **state)
 
 static int set_up(void **state)
 {
-    snprintf(path, sizeof path, "/tmp/cartographus-store-%d.duckdb", getpid());
+    /* The name is in what DuckDB says. */
+    snprintf(path, sizeof path, "/tmp/cartographus-WAL-%d.duckdb", getpid());
     return remove_files(state);
 }
 
@@ -80,6 +88,40 @@ static void a_failed_transaction_leaves_nothing(void **state)
     store_close(s);
 }
 
+static enum status appends_for_ever(void *ctx, struct store_conn *c, struct error *err)
+{
+    (void)ctx;
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(c, NULL, "setting", &a, err));
+    static char text[4001];
+    memset(text, 'x', sizeof text - 1);
+    for (int i = 0; i < 100000; i++) {
+        text[snprintf(text, sizeof text, "%d", i)] = 'x'; /* all of them long, no two the same */
+        append_text(a, text);
+        append_text(a, text);
+        TRY(append_row(a, err));
+        if (i % 1000 == 0)
+            TRY(append_flush(a, err));
+    }
+    return fail(err, STATUS_INTERNAL, "memory has no end");
+}
+
+/* What an append says when memory is gone: else a record would be blamed for it and left out. */
+static void an_append_without_memory_is_no_fault_of_its_rows(void **state)
+{
+    struct store_config config = {.path = path, .max_memory = "16MB", .temp_path = "", .threads = 1};
+    struct store *s = NULL;
+    struct store_conn *c;
+    struct error err;
+    assert_int_equal(store_open(&config, &s, NULL, &err), STATUS_OK);
+    assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+    enum status got = store_transaction(c, appends_for_ever, NULL, &err);
+    if (got != STATUS_NOMEM)
+        fail_msg("%s", err.text);
+    store_disconnect(c);
+    store_close(s);
+}
+
 static void values_are_bound_never_pasted(void **state)
 {
     struct error err;
@@ -99,35 +141,163 @@ static void values_are_bound_never_pasted(void **state)
     store_close(s);
 }
 
-static void a_damaged_wal_is_set_aside(void **state)
+/* --- the write-ahead log ----------------------------------------------------------------------- */
+
+static char *wal_path(void)
+{
+    return xasprintf("%s.wal", path);
+}
+
+static struct buf read_file(const char *name)
+{
+    struct buf bytes = BUF_INIT(64u << 20);
+    char piece[65536];
+    auto_file FILE *f = fopen(name, "re");
+    assert_non_null(f);
+    for (size_t n; (n = fread(piece, 1, sizeof piece, f));)
+        buf_add(&bytes, piece, n);
+    return bytes;
+}
+
+static void write_file(const char *name, const struct buf *bytes)
+{
+    auto_file FILE *f = fopen(name, "we");
+    assert_int_equal(fwrite(bytes->data, 1, bytes->len, f), bytes->len);
+    fflush(f);
+}
+
+/* What a crash leaves: the file and its WAL, which holds that many rows. */
+static void crash(int rows)
 {
     struct error err;
-    auto_free char *wal = xasprintf("%s.wal", path);
+    int64_t position;
     struct store *s = open_store(NULL);
     struct store_conn *c;
+    auto_free char *wal = wal_path();
+    auto_free char *insert = xasprintf("set wal_autocheckpoint = '1GB'; insert into setting select"
+                                       " range, repeat(md5(range::varchar), 10) from range(%d)",
+                                       rows);
     assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
-    int64_t position;
     assert_int_equal(store_checkpoint(c, &position, &err), STATUS_OK);
-    for (int i = 0; i < 50; i++)
-        assert_int_equal(store_exec(c, "insert into setting values ('name', 'value')", &err),
-                         STATUS_OK);
-    /* What a crash leaves: the file and its WAL as they are now, the WAL with one byte flipped. */
-    auto_file FILE *from = fopen(wal, "re");
-    assert_non_null(from);
-    static char bytes[1 << 20];
-    size_t n = fread(bytes, 1, sizeof bytes, from);
-    assert_true(n > 1000);
-    bytes[n / 2] = (char)(bytes[n / 2] ^ 0x5a);
+    assert_int_equal(store_exec(c, insert, &err), STATUS_OK);
+    auto_buf struct buf file_bytes = read_file(path), wal_bytes = read_file(wal);
+    assert_true(wal_bytes.len > 1000);
     store_disconnect(c);
     store_close(s);
-    auto_file FILE *to = fopen(wal, "we");
-    assert_int_equal(fwrite(bytes, 1, n, to), n);
-    fflush(to);
+    write_file(path, &file_bytes);
+    write_file(wal, &wal_bytes);
+}
 
-    bool was_damaged = false;
-    s = open_store(&was_damaged);
-    assert_true(was_damaged);
-    store_close(s);
+static void change_wal(size_t at_of_1000)
+{
+    auto_free char *wal = wal_path();
+    auto_buf struct buf bytes = read_file(wal);
+    char *byte = &bytes.data[bytes.len * at_of_1000 / 1000];
+    *byte = (char)(*byte ^ 0x5a);
+    write_file(wal, &bytes);
+}
+
+static void a_damaged_wal_is_set_aside(void **state)
+{
+    (void)state;
+    static const size_t places[] = {100, 500, 900};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct error err;
+        bool was_damaged = false;
+        remove_files(NULL);
+        crash(50);
+        change_wal(places[i]);
+        struct store *s = open_store(&was_damaged);
+        struct store_conn *c;
+        assert_true(was_damaged);
+        assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+        assert_int_equal(ask(c, "select count(*) from setting"), 0);
+        store_disconnect(c);
+        store_close(s);
+        auto_free char *aside = xasprintf("%s.wal.damaged-*", path);
+        glob_t found;
+        assert_int_equal(glob(aside, 0, NULL, &found), 0);
+        globfree(&found);
+    }
+}
+
+static void take_right_away(void)
+{
+    auto_free char *wal = wal_path();
+    chmod(path, 0666);
+    chmod(wal, 0);
+    if (geteuid() == 0) /* who may read everything */
+        assert_int_equal(seteuid(65534), 0);
+}
+
+static void give_right_back(void)
+{
+    auto_free char *wal = wal_path();
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    chmod(wal, 0600);
+}
+
+static void limit_files_to(rlim_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void fill_disk(void)
+{
+    limit_files_to(4096);
+}
+
+static void empty_disk(void)
+{
+    limit_files_to(RLIM_INFINITY);
+}
+
+static void nothing(void)
+{
+}
+
+/* It holds what the log may not hold any more: an import. */
+static void a_good_wal_that_cannot_be_replayed_now_stays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *max_memory, *spilled_to, *says;
+        int rows;
+        void (*begin)(void), (*end)(void);
+    } days[] = {
+        {"no memory", "4MB", "", "Out of Memory", 50000, nothing, nothing},
+        {"no disk", "4MB", NULL, "Could not write", 50000, fill_disk, empty_disk},
+        {"no right", "256MB", NULL, "Permission denied", 50, take_right_away, give_right_back},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(days); i++) {
+        print_message("  %s\n", days[i].name);
+        struct error err = {0};
+        struct store *s = NULL;
+        bool was_damaged = false;
+        remove_files(NULL);
+        crash(days[i].rows);
+        struct store_config config = {.path = path, .max_memory = days[i].max_memory,
+                                      .temp_path = days[i].spilled_to, .threads = 1};
+        days[i].begin();
+        enum status got = store_open(&config, &s, &was_damaged, &err);
+        days[i].end();
+        assert_int_not_equal(got, STATUS_OK);
+        assert_false(was_damaged);
+        if (!strstr(err.text, days[i].says) || !strstr(err.text, "WAL"))
+            fail_msg("it says: %s", err.text);
+        s = open_store(&was_damaged);
+        struct store_conn *c;
+        assert_false(was_damaged);
+        assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+        assert_int_equal(ask(c, "select count(*) from setting"), days[i].rows);
+        store_disconnect(c);
+        store_close(s);
+    }
 }
 
 static void a_file_that_is_no_store_is_refused(void **state)
@@ -193,10 +363,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_store_has_the_schema_and_keeps_it, set_up,
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_failed_transaction_leaves_nothing, set_up, remove_files),
+        cmocka_unit_test_setup_teardown(an_append_without_memory_is_no_fault_of_its_rows, set_up,
+                                        remove_files),
         cmocka_unit_test_setup_teardown(values_are_bound_never_pasted, set_up, remove_files),
         cmocka_unit_test_setup_teardown(values_are_bound_by_name_and_none_may_be_missing, set_up,
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_damaged_wal_is_set_aside, set_up, remove_files),
+        cmocka_unit_test_setup_teardown(a_good_wal_that_cannot_be_replayed_now_stays, set_up,
+                                        remove_files),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_store_is_refused, set_up, remove_files),
         cmocka_unit_test_setup_teardown(a_store_of_a_newer_version_is_refused, set_up, remove_files),
     };
