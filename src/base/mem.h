@@ -35,6 +35,16 @@ static inline void auto_file_fn(FILE **f)
         fclose(*f);
 }
 
+/* Appends to an array that grows: a pointer to its new last element. */
+#define GROW(array, count, room)                                       \
+    __extension__({                                                    \
+        if ((count) == (room)) {                                       \
+            (room) = (room) ? (room) * 2 : 64;                         \
+            (array) = xreallocarray((array), (room), sizeof *(array)); \
+        }                                                              \
+        &(array)[(count)++];                                           \
+    })
+
 /* Variables marked so are released when they go out of scope. */
 #define auto_free __attribute__((cleanup(auto_free_fn)))
 #define auto_fd __attribute__((cleanup(auto_fd_fn)))

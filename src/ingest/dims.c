@@ -307,28 +307,30 @@ static enum status bulk_open(struct dims *d, struct store_conn *c, int table, co
     return STATUS_OK;
 }
 
-static void bulk_value(duckdb_appender a, const struct store_value *v)
+static enum status bulk_value(duckdb_appender a, const struct store_value *v, struct error *err)
 {
+    duckdb_state state = DuckDBSuccess;
     switch (v->kind) {
     case SV_NULL:
-        duckdb_append_null(a);
+        state = duckdb_append_null(a);
         break;
     case SV_INT:
-        duckdb_append_int64(a, v->i);
+        state = duckdb_append_int64(a, v->i);
         break;
     case SV_DOUBLE:
-        duckdb_append_double(a, v->d);
+        state = duckdb_append_double(a, v->d);
         break;
     case SV_TEXT:
-        duckdb_append_varchar_length(a, v->s.ptr, v->s.len);
+        state = duckdb_append_varchar_length(a, v->s.ptr, v->s.len);
         break;
     case SV_TIME:
         append_time(a, v->i);
         break;
     case SV_BOOL:
-        duckdb_append_bool(a, v->i != 0);
+        state = duckdb_append_bool(a, v->i != 0);
         break;
     }
+    return state == DuckDBSuccess ? STATUS_OK : store_fail(duckdb_appender_error(a), "append", err);
 }
 
 static enum status bulk_insert(struct dims *d, struct store_conn *c, enum table t, int32_t id,
@@ -339,7 +341,7 @@ static enum status bulk_insert(struct dims *d, struct store_conn *c, enum table 
     TRY(bulk_open(d, c, (int)t, table_names[t], all, err));
     duckdb_append_int32(d->bulk[t], id);
     for (size_t i = 0; i < count; i++)
-        bulk_value(d->bulk[t], &values[i]);
+        TRY(bulk_value(d->bulk[t], &values[i], err));
     return append_row(d->bulk[t], err);
 }
 
@@ -616,8 +618,8 @@ static enum status add_title_keys(struct dims *d, struct store_conn *c, const st
         struct store_value v[] = {text(k->key[i]), number(title)};
         if (c && d->is_bulk) {
             TRY(bulk_open(d, c, TITLE_KEYS, "title_key", "key, title_id", err));
-            bulk_value(d->bulk[TITLE_KEYS], &v[0]);
-            bulk_value(d->bulk[TITLE_KEYS], &v[1]);
+            TRY(bulk_value(d->bulk[TITLE_KEYS], &v[0], err));
+            TRY(bulk_value(d->bulk[TITLE_KEYS], &v[1], err));
             TRY(append_row(d->bulk[TITLE_KEYS], err));
         } else if (c) {
             auto_result duckdb_result r = {0};
@@ -638,16 +640,15 @@ static const char *full_title(struct arena *a, const struct observation *o)
 /* `genres`: ';'-separated, as VARCHAR[]. */
 static void bulk_genres(duckdb_appender a, const char *genres)
 {
-    enum { MOST = 64 };
-    duckdb_value items[MOST];
-    idx_t count = 0;
-    struct str rest = str_of(genres), piece;
-    while (*genres && count < MOST && str_next(&rest, ';', &piece))
-        items[count++] = duckdb_create_varchar_length(piece.ptr, piece.len);
-    if (!count) {
+    if (!*genres) {
         duckdb_append_null(a);
         return;
     }
+    auto_free duckdb_value *items = xcalloc(strlen(genres) + 1, sizeof *items);
+    idx_t count = 0;
+    struct str rest = str_of(genres), piece;
+    while (str_next(&rest, ';', &piece))
+        items[count++] = duckdb_create_varchar_length(piece.ptr, piece.len);
     duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     duckdb_value list = duckdb_create_list_value(type, items, count);
     duckdb_append_value(a, list);
@@ -668,7 +669,7 @@ static enum status bulk_title(struct dims *d, struct store_conn *c, const struct
         if (i == TITLE_GENRES)
             bulk_genres(d->bulk[T_TITLE], genres);
         else
-            bulk_value(d->bulk[T_TITLE], &v[i]);
+            TRY(bulk_value(d->bulk[T_TITLE], &v[i], err));
     }
     return append_row(d->bulk[T_TITLE], err);
 }

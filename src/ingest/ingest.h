@@ -29,14 +29,15 @@ struct ingest_config {
     /* Writer's thread, after each COMMIT that changed data; quick. NULL: nobody listens. */
     void (*applied)(void *ctx, int64_t data_version);
     void *ctx;
-    size_t batch_max;    /* records a transaction; 0: INGEST_BATCH_MAX */
+    size_t batch_max;    /* records a transaction, fewer where they are long (log_read()); 0:
+                            INGEST_BATCH_MAX */
     int64_t progress_us; /* how long mere progress may wait for company; 0: 15 s, < 0: not */
 };
 
 /* Applies everything that is in the log already, then starts the thread. */
 enum status ingest_start(const struct ingest_config *c, struct ingest **ret, struct error *err);
-/* Applies what is still in the log, checkpoints, joins the thread. Jobs that wait end as
- * UNAVAILABLE. No other call may follow. NULL is fine. */
+/* Joins the thread, applies a last batch, checkpoints; of a long log the rest waits for the next
+ * start. Jobs that wait end as UNAVAILABLE. No other call may follow. NULL is fine. */
 void ingest_stop(struct ingest *i);
 /* The last observation of every session that is still open, to go on with after a restart; before
  * the collector starts. Texts live in the arena. Any thread but the writer's. */
@@ -54,9 +55,9 @@ const struct knobs *ingest_knobs(const struct ingest *i);
 /* A change to the store, in an open transaction: committed when it returns STATUS_OK, rolled back
  * otherwise. It must not begin or end one itself. */
 typedef enum status ingest_job(void *ctx, struct store_conn *c, struct dims *d, struct error *err);
-/* Runs `job` on the writer's thread, after the records that are in the log by now, and waits for
- * it. Any thread but the writer's. RATE_LIMITED when too many wait, UNAVAILABLE when stopping,
- * else what the job says. */
+/* Runs `job` on the writer's thread, after a batch of what is in the log by now, and waits for it:
+ * batches and jobs take turns. Any thread but the writer's. RATE_LIMITED when too many wait,
+ * UNAVAILABLE when stopping, else what the job says. */
 enum status ingest_run(struct ingest *i, ingest_job *job, void *ctx, struct error *err);
 /* What a re-derivation did. */
 struct rederive_report {

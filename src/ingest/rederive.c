@@ -85,15 +85,6 @@ static void slice_done(struct slice *s)
     bulk_done(&s->play_out);
 }
 
-#define GROW(array, count, room)                                            \
-    __extension__({                                                         \
-        if ((count) == (room)) {                                            \
-            (room) = (room) ? (room) * 2 : 64;                              \
-            (array) = xreallocarray((array), (room), sizeof *(array));      \
-        }                                                                   \
-        &(array)[(count)++];                                                \
-    })
-
 /* --- reading --------------------------------------------------------------------------------- */
 
 /* The few words that repeat on every row are kept once. */

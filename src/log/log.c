@@ -11,6 +11,9 @@
 
 enum { BUSY_TIMEOUT_MS = 5000 };
 
+/* A read ends with the record that reaches this. */
+enum { READ_BYTES = 1 << 20 };
+
 /* One connection behind one lock: an append takes about 0.3 ms, a read of a batch less. */
 struct log {
     pthread_mutex_t lock;
@@ -154,7 +157,8 @@ enum status log_read(struct log *l, int64_t after, size_t most,
     sqlite3_bind_int64(l->select, 1, after);
     sqlite3_bind_int64(l->select, 2, (int64_t)most);
     int rc;
-    while ((rc = sqlite3_step(l->select)) == SQLITE_ROW && !texts.is_overflowed) {
+    while ((rc = sqlite3_step(l->select)) == SQLITE_ROW && texts.len < READ_BYTES &&
+           !texts.is_overflowed) {
         if (count == room)
             list = xreallocarray(list, room = room ? room * 2 : 64, sizeof *list);
         struct copied *c = &list[count++];

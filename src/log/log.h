@@ -37,8 +37,8 @@ enum status log_open(const char *path, struct log **ret, struct error *err);
 void log_close(struct log *l);
 /* Appends all or nothing; sets seq of each. Any thread. */
 enum status log_append(struct log *l, struct log_record *records, size_t count, struct error *err);
-/* Calls `each` for records with seq > after, in order, at most `most`; stops when it does not
- * return STATUS_OK and hands that on. Any thread. */
+/* Calls `each` for records with seq > after, in order, at most `most` and no more after a megabyte of
+ * payload; stops when it does not return STATUS_OK and hands that on. Any thread. */
 enum status log_read(struct log *l, int64_t after, size_t most,
                      enum status (*each)(void *ctx, const struct log_record *r, struct error *err),
                      void *ctx, struct error *err);

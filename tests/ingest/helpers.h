@@ -133,11 +133,40 @@ static char folder[64];
                   " (select string_agg(s::varchar, '|' order by segment_id) from segment s),"
                   " (select string_agg(o::varchar, '|' order by observation_id) from observation o),"
                   " (select string_agg(t::varchar, '|' order by title_id) from title t),"
+                  " (select string_agg(k::varchar, '|' order by key) from title_key k),"
                   " (select string_agg(a::varchar, '|' order by account_id) from account a),"
+                  " (select string_agg(p::varchar, '|' order by person_id) from person p),"
+                  " (select string_agg(l::varchar, '|' order by library_id) from library l),"
+                  " (select string_agg(s::varchar, '|' order by server_id) from server s),"
+                  " (select string_agg(v::varchar, '|' order by view_in_id) from view_in v),"
                   " (select position from applied)) // 2)::bigint");
 }
 
-/* A seeded feed of a few people who start, pause, resume and stop. */
+/* A record of views about that time, some told before, some of no sense. */
+[[maybe_unused]] static void tell_views(struct log *l, unsigned dice, int at_s, int count)
+{
+    static const char *const servers[] = {"plex-1", "jellyfin-1"};
+    static const char *const accounts[] = {"ada", "bob", "Zoe", ""};
+    auto_buf struct buf text = {0};
+    buf_printf(&text, "{\"server\":\"%s\",\"views\":[", servers[dice % 2]);
+    for (int i = 0; i < count; i++) {
+        dice = dice * 1664525u + 1013904223u;
+        unsigned which = (dice >> 10) % 40;
+        buf_printf(&text,
+                   "%s{\"source_id\":\"v%u\",\"account_key\":\"%s\",\"at_us\":%d000000,"
+                   "\"media_type\":\"%s\",\"item_key\":\"i%u\",\"title\":\"%s%u\",\"year\":1999,"
+                   "\"genres\":\"%s\",\"provider_ids\":\"imdb:tt%u\",\"library_key\":\"%u\"}",
+                   i ? "," : "", which, accounts[(dice >> 16) % 4],
+                   (dice >> 18) % 11 ? at_s - (int)(dice >> 20) % 5000 : -7,
+                   (dice >> 6) % 13 ? "movie" : "", which % 17, which % 3 ? "Film " : "Heat",
+                   which % 3 ? which % 17 : 0, which % 2 ? "Drama;;Crime;" : "", which % 9,
+                   which % 2);
+    }
+    buf_puts(&text, "]}");
+    append(l, LOG_VIEWS, buf_str(&text));
+}
+
+/* A seeded feed of a few people who start, pause, resume and stop, while their past comes in. */
 [[maybe_unused]] static void fill(struct log *l, unsigned seed, int records)
 {
     static const char *const titles[] = {"Heat", "Alien", "Ran"};
@@ -148,6 +177,10 @@ static char folder[64];
         seed = seed * 1664525u + 1013904223u;
         unsigned dice = seed >> 12, who = dice % 3;
         at += 1 + (int)(dice >> 3) % 70;
+        if ((dice >> 16) % 5 == 0) {
+            tell_views(l, dice, at, (int)(dice >> 4) % 7);
+            continue;
+        }
         position[who] += (int)(dice >> 5) % 40;
         enum play_state state = (dice >> 9) % 9 == 0 ? PLAY_PAUSED : PLAY_PLAYING;
         if ((dice >> 13) % 17 == 0)

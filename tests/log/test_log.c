@@ -62,6 +62,34 @@ static void records_come_back_in_order_also_after_reopening(void **state)
     log_close(l);
 }
 
+static enum status count(void *ctx, const struct log_record *r, struct error *err)
+{
+    (void)r;
+    (void)err;
+    ++*(int *)ctx;
+    return STATUS_OK;
+}
+
+static void a_read_ends_after_a_megabyte(void **state)
+{
+    struct log *l = open_log();
+    struct error err;
+    auto_buf struct buf text = BUF_INIT(1 << 20);
+    for (int i = 0; i < 400000; i++)
+        buf_putc(&text, '1');
+    struct log_record four[4];
+    for (int i = 0; i < 4; i++)
+        four[i] = (struct log_record){.kind = LOG_VIEWS, .payload = buf_str(&text)};
+    assert_int_equal(log_append(l, four, 4, &err), STATUS_OK);
+    int first = 0, second = 0;
+    assert_int_equal(log_read(l, four[0].seq - 1, 10, count, &first, &err), STATUS_OK);
+    assert_int_equal(first, 3);
+    assert_int_equal(log_read(l, four[2].seq, 10, count, &second, &err), STATUS_OK);
+    assert_int_equal(second, 1);
+    assert_int_equal(log_trim(l, four[3].seq, &err), STATUS_OK);
+    log_close(l);
+}
+
 static void numbers_are_never_given_out_again(void **state)
 {
     struct log *l = open_log();
@@ -99,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back_in_order_also_after_reopening),
+        cmocka_unit_test(a_read_ends_after_a_megabyte),
         cmocka_unit_test(numbers_are_never_given_out_again),
         cmocka_unit_test(a_file_that_is_no_log_is_named),
     };
