@@ -219,6 +219,13 @@ static int64_t server_of(void *ctx, const char *key, const char **ret_name, cons
     return 0;
 }
 
+static bool person_of(void *ctx, const char *server, const char *account_key,
+                      char ret_name[static LIVE_NAME_MAX])
+{
+    const struct app *a = ctx;
+    return ingest_person(a->ingest, server, account_key, ret_name, LIVE_NAME_MAX);
+}
+
 static void frame(void *ctx, struct str text)
 {
     const struct app *a = ctx;
@@ -228,7 +235,9 @@ static void frame(void *ctx, struct str text)
 static enum status start_live(struct app *a, struct error *err)
 {
     struct live_config c = {
-        .lookup = {.ctx = a, .place = place_of, .server = server_of}, .frame = frame, .ctx = a};
+        .lookup = {.ctx = a, .place = place_of, .person = person_of, .server = server_of},
+        .frame = frame,
+        .ctx = a};
     a->live = live_new(&c);
     return STATUS_OK;
 }

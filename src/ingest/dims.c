@@ -74,6 +74,7 @@ struct dims {
     int32_t last_id[TABLES];
     struct known_account *accounts;
     size_t account_count;
+    bool has_news_of_people;
     struct entry **keys_of_title; /* by title id */
     size_t keys_of_title_room;
     bool is_bulk;
@@ -172,6 +173,7 @@ static void know_account(struct dims *d, int32_t id, int32_t server, int32_t per
     d->accounts = xreallocarray(d->accounts, d->account_count + 1, sizeof *d->accounts);
     d->accounts[d->account_count++] =
         (struct known_account){id, server, person, folded(name), folded(email)};
+    d->has_news_of_people = true;
 }
 
 /* Calls `row` for each row of (INTEGER, VARCHAR, VARCHAR, INTEGER, INTEGER), as many as there are. */
@@ -488,6 +490,7 @@ static enum status update_account(struct dims *d, struct store_conn *c, int32_t 
         TRY(store_query(c, "update account set name = coalesce($1, name),"
                            " email = coalesce($2, email) where account_id = $3", v, 3, &of_account,
                         err));
+    d->has_news_of_people = true;
     if (has_name) {
         free(a->name);
         a->name = steal_ptr(&low_name);
@@ -534,6 +537,13 @@ int32_t dims_person(const struct dims *d, int32_t account)
         if (d->accounts[i].id == account)
             return d->accounts[i].person;
     return 0;
+}
+
+bool dims_has_news_of_people(struct dims *d)
+{
+    bool has = d->has_news_of_people;
+    d->has_news_of_people = false;
+    return has;
 }
 
 enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,

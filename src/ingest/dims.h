@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -60,6 +61,8 @@ enum status dims_address(struct dims *d, struct store_conn *c, const char *addre
 /* An account that is there already, or 0; whose it is. */
 int32_t dims_known_account(const struct dims *d, int32_t server, const char *key);
 int32_t dims_person(const struct dims *d, int32_t account);
+/* Whether accounts or what they are called may have changed since it was last asked. */
+bool dims_has_news_of_people(struct dims *d);
 
 /* Many rows at once: between begin and end new rows wait in memory and are written together by
  * dims_bulk_end(), or are lost by dims_bulk_drop(), after which comes a ROLLBACK. */

@@ -9,6 +9,7 @@
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/queue.h"
+#include "ingest/people.h"
 #include "ingest/servers.h"
 #include "ingest/sessions.h"
 #include "ingest/views.h"
@@ -36,6 +37,7 @@ struct ingest {
     struct writer w;
     struct sessions *sessions;
     struct views views;
+    struct people *people;
     int64_t position, checkpointed, checkpointed_us;
     int64_t careful_until; /* a batch failed: up to here records are applied one by one */
 
@@ -138,6 +140,13 @@ static void tell(struct ingest *in)
         in->config.applied(in->config.ctx, store_data_version(in->config.store));
 }
 
+static void load_people(struct ingest *in)
+{
+    struct error err;
+    if (people_load(in->people, in->w.conn, &err) != STATUS_OK)
+        log_warn("ingest", "people go by the names they had", LF_ERROR(&err));
+}
+
 static void announce(struct ingest *in)
 {
     pthread_mutex_lock(&in->lock);
@@ -199,6 +208,8 @@ static enum status step(struct ingest *in, struct error *err)
     enum status s = store_transaction(in->w.conn, apply_batch, in, err);
     if (s == STATUS_OK) {
         sessions_saved(in->sessions);
+        if (dims_has_news_of_people(in->w.dims))
+            load_people(in);
         if (in->w.has_changes)
             tell(in);
         announce(in);
@@ -265,6 +276,7 @@ static void run_job(struct ingest *in, struct job *j)
         if (input_next_id(in->w.conn, &in->w.next_input, &why) != STATUS_OK)
             log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
         in->is_checkpoint_due = true; /* the log does not hold what a job wrote */
+        load_people(in);
         tell(in);
     }
     end_job(in, j, s);
@@ -425,6 +437,7 @@ static void ingest_free(struct ingest *in)
 {
     views_done(&in->views);
     sessions_free(in->sessions);
+    people_free(in->people);
     free(in->w.keys);
     queue_free(in->jobs);
     dims_free(in->w.dims);
@@ -452,6 +465,7 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
     in->w = (struct writer){.dims = dims_new(c->lookup, c->lookup_ctx), .knobs = &in->config.knobs,
                             .lookup = c->lookup, .lookup_ctx = c->lookup_ctx};
     in->sessions = sessions_new(&in->w);
+    in->people = people_new();
     in->jobs = queue_new(JOBS_MAX);
     in->checkpointed_us = clock_monotonic_us();
     enum status s = store_connect(c->store, &in->w.conn, err);
@@ -461,6 +475,8 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
         s = match_position(in, err);
     while (s == STATUS_OK && is_behind(in))
         s = step(in, err);
+    if (s == STATUS_OK)
+        s = people_load(in->people, in->w.conn, err);
     if (s == STATUS_OK && pthread_create(&in->thread, NULL, run, in) != 0)
         s = fail(err, STATUS_INTERNAL, "the writer's thread did not start");
     if (s != STATUS_OK) {
@@ -535,6 +551,12 @@ const char *ingest_position(struct ingest *in, const char *server, struct arena 
     struct error err;
     struct job j = {.run = find_position, .ctx = &k, .is_reading = true, .err = &err};
     return post(in, &j, &err) == STATUS_OK ? k.position : NULL;
+}
+
+bool ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,
+                   size_t size)
+{
+    return people_find(in->people, server, account_key, ret_name, size);
 }
 
 bool ingest_wait(struct ingest *in, int64_t seq, int64_t timeout_us)

@@ -270,6 +270,44 @@ static void where_a_backfill_ended_is_kept(void **state)
     log_close(l);
 }
 
+static enum status rename_ada(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    (void)ctx;
+    (void)d;
+    return store_exec(c, "update person set name = 'Ada L.' where name = 'ada'", err);
+}
+
+/* What the thread of the live sessions asks for. */
+static void an_account_goes_by_its_persons_name(void **state)
+{
+    struct log *l = open_log("names-of.sqlite");
+    struct store *s = open_store("names-of.duckdb");
+    struct ingest *in = start(l, s);
+    struct error err;
+    char name[64] = "nobody", cut[4];
+    assert_false(ingest_person(in, "plex-1", "ada", name, sizeof name));
+    assert_string_equal(name, "nobody");
+    see(l, "1@0", 1000, PLAY_PLAYING, 0, "ada", "Heat");
+    append(l, LOG_ACCOUNTS, STR("{\"server\":\"jellyfin-1\",\"accounts\":[{\"key\":\"j7\","
+                                "\"name\":\"ADA\"}]}"));
+    assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
+    assert_true(ingest_person(in, "jellyfin-1", "j7", name, sizeof name));
+    assert_string_equal(name, "ada");
+    assert_false(ingest_person(in, "emby-1", "j7", name, sizeof name));
+    assert_int_equal(ingest_run(in, rename_ada, NULL, &err), STATUS_OK); /* as an import may */
+    assert_true(ingest_person(in, "jellyfin-1", "j7", name, sizeof name));
+    assert_string_equal(name, "Ada L.");
+    assert_true(ingest_person(in, "jellyfin-1", "j7", cut, sizeof cut));
+    assert_string_equal(cut, "Ada");
+    ingest_stop(in);
+    in = start(l, s);
+    assert_true(ingest_person(in, "plex-1", "ada", name, sizeof name));
+    assert_string_equal(name, "Ada L.");
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
 static void see_after_silence(struct log *l, const char *session, int at_s, enum play_state now,
                               int position_s, int blind_s)
 {
@@ -320,6 +358,7 @@ int main(void)
         /* first: it forks, and DuckDB's threads do not survive that */
         cmocka_unit_test(kill_nine_loses_and_doubles_nothing),
         cmocka_unit_test(where_a_backfill_ended_is_kept),
+        cmocka_unit_test(an_account_goes_by_its_persons_name),
         cmocka_unit_test(a_silence_between_two_names_counts_once),
         cmocka_unit_test(one_play_from_the_log_to_its_row),
         cmocka_unit_test(a_server_is_where_its_public_address_is_or_where_it_is_said_to_be),
