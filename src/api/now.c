@@ -41,7 +41,7 @@ static void write_identity(struct json_writer *w, const struct server_config *se
                            const struct source_status *now)
 {
     jw_kv_text(w, "key", server->key);
-    jw_kv_text(w, "name", server->name);
+    jw_kv_text(w, "name", now->name);
     jw_kv_text(w, "url", server->url);
     jw_kv_text(w, "error", now->error[0] != '\0' ? now->error : NULL);
 }

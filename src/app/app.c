@@ -206,17 +206,14 @@ static void stop_ingest(struct app *a)
     ingest_stop(a->ingest);
 }
 
-static int64_t server_of(void *ctx, const char *key, const char **ret_name, const char **ret_kind)
+static int64_t server_of(void *ctx, const char *key, char ret_name[static LIVE_NAME_MAX],
+                         const char **ret_kind)
 {
     const struct app *a = ctx;
-    for (unsigned i = 0; i < a->config->server_count; i++) {
-        const struct server_config *s = &a->config->servers[i];
-        if (streq(s->key, key)) {
-            *ret_name = s->name;
-            *ret_kind = server_kind_name(s->kind);
-        }
-    }
-    return 0;
+    for (unsigned i = 0; i < a->config->server_count; i++)
+        if (streq(a->config->servers[i].key, key))
+            *ret_kind = server_kind_name(a->config->servers[i].kind);
+    return ingest_server(a->ingest, key, ret_name, LIVE_NAME_MAX);
 }
 
 static bool person_of(void *ctx, const char *server, const char *account_key,

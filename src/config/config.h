@@ -22,7 +22,7 @@ enum { CONFIG_FILES_MAX = 3 };
 struct server_config {
     enum server_kind kind;
     char *key; /* its id, else "plex-1": by kind and order */
-    char *name;
+    char *name; /* NULL: as it calls itself */
     char *url; /* scheme://host[:port][/prefix], no trailing slash */
     char *token;
     bool is_realtime;

@@ -132,8 +132,6 @@ static void add_server(struct loading *l, const char *option, const char *id,
         free(from.name);
         return;
     }
-    if (!from.name)
-        from.name = xstrdup(from.key);
     c->servers = xreallocarray(c->servers, c->server_count + 1, sizeof *c->servers);
     c->servers[c->server_count++] = from;
 }

@@ -9,7 +9,7 @@
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/queue.h"
-#include "ingest/people.h"
+#include "ingest/names.h"
 #include "ingest/servers.h"
 #include "ingest/sessions.h"
 #include "ingest/views.h"
@@ -37,7 +37,7 @@ struct ingest {
     struct writer w;
     struct sessions *sessions;
     struct views views;
-    struct people *people;
+    struct names *names;
     int64_t position, checkpointed, checkpointed_us;
     int64_t careful_until; /* a batch failed: up to here records are applied one by one */
 
@@ -103,7 +103,7 @@ static enum status apply_batch(void *ctx, struct store_conn *c, struct error *er
     TRY(store_query_int(c, "select position from applied", NULL, 0, 0, &from, err));
     in->position = from;
     in->w.key_count = 0;
-    in->w.has_changes = false;
+    in->w.has_changes = in->w.has_new_names = false;
     size_t most = from < in->careful_until ? 1 : in->config.batch_max;
     TRY(log_read(in->config.log, from, most, apply_record, in, err));
     TRY(views_apply(&in->views, &in->w, err));
@@ -140,11 +140,11 @@ static void tell(struct ingest *in)
         in->config.applied(in->config.ctx, store_data_version(in->config.store));
 }
 
-static void load_people(struct ingest *in)
+static void load_names(struct ingest *in)
 {
     struct error err;
-    if (people_load(in->people, in->w.conn, &err) != STATUS_OK)
-        log_warn("ingest", "people go by the names they had", LF_ERROR(&err));
+    if (names_load(in->names, in->w.conn, &err) != STATUS_OK)
+        log_warn("ingest", "people and servers go by the names they had", LF_ERROR(&err));
 }
 
 static void announce(struct ingest *in)
@@ -208,8 +208,8 @@ static enum status step(struct ingest *in, struct error *err)
     enum status s = store_transaction(in->w.conn, apply_batch, in, err);
     if (s == STATUS_OK) {
         sessions_saved(in->sessions);
-        if (dims_has_news_of_people(in->w.dims))
-            load_people(in);
+        if (dims_has_news_of_people(in->w.dims) || in->w.has_new_names)
+            load_names(in);
         if (in->w.has_changes)
             tell(in);
         announce(in);
@@ -276,7 +276,7 @@ static void run_job(struct ingest *in, struct job *j)
         if (input_next_id(in->w.conn, &in->w.next_input, &why) != STATUS_OK)
             log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
         in->is_checkpoint_due = true; /* the log does not hold what a job wrote */
-        load_people(in);
+        load_names(in);
         tell(in);
     }
     end_job(in, j, s);
@@ -437,7 +437,7 @@ static void ingest_free(struct ingest *in)
 {
     views_done(&in->views);
     sessions_free(in->sessions);
-    people_free(in->people);
+    names_free(in->names);
     free(in->w.keys);
     queue_free(in->jobs);
     dims_free(in->w.dims);
@@ -465,7 +465,7 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
     in->w = (struct writer){.dims = dims_new(c->lookup, c->lookup_ctx), .knobs = &in->config.knobs,
                             .lookup = c->lookup, .lookup_ctx = c->lookup_ctx};
     in->sessions = sessions_new(&in->w);
-    in->people = people_new();
+    in->names = names_new();
     in->jobs = queue_new(JOBS_MAX);
     in->checkpointed_us = clock_monotonic_us();
     enum status s = store_connect(c->store, &in->w.conn, err);
@@ -476,7 +476,7 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
     while (s == STATUS_OK && is_behind(in))
         s = step(in, err);
     if (s == STATUS_OK)
-        s = people_load(in->people, in->w.conn, err);
+        s = names_load(in->names, in->w.conn, err);
     if (s == STATUS_OK && pthread_create(&in->thread, NULL, run, in) != 0)
         s = fail(err, STATUS_INTERNAL, "the writer's thread did not start");
     if (s != STATUS_OK) {
@@ -556,7 +556,12 @@ const char *ingest_position(struct ingest *in, const char *server, struct arena 
 bool ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,
                    size_t size)
 {
-    return people_find(in->people, server, account_key, ret_name, size);
+    return names_person(in->names, server, account_key, ret_name, size);
+}
+
+int32_t ingest_server(struct ingest *in, const char *key, char *ret_name, size_t size)
+{
+    return names_server(in->names, key, ret_name, size);
 }
 
 bool ingest_wait(struct ingest *in, int64_t seq, int64_t timeout_us)

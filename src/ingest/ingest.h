@@ -49,6 +49,8 @@ const char *ingest_position(struct ingest *i, const char *server, struct arena *
  * nothing. */
 bool ingest_person(struct ingest *i, const char *server, const char *account_key, char *ret_name,
                    size_t size);
+/* The id of a server by its key, and its name; 0 while it has none. Any thread; waits for nothing. */
+int32_t ingest_server(struct ingest *i, const char *key, char *ret_name, size_t size);
 /* Applies everything up to log position `seq` at once and waits for it; false after timeout_us.
  * Any thread but the writer's. */
 bool ingest_wait(struct ingest *i, int64_t seq, int64_t timeout_us);

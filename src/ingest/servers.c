@@ -110,7 +110,7 @@ enum status apply_server(struct writer *w, const json_t *j, struct error *err)
                               sv_text(jstr(j, "machine_id")), sv_text(jstr(j, "version")),
                               sv_degrees(j, "latitude", 90), sv_degrees(j, "longitude", 180)};
     locate(w, jstr(j, "public_address"), &v[5], &v[6]);
-    w->has_changes = true;
+    w->has_changes = w->has_new_names = true;
     return writer_exec(w, "update server set kind = coalesce($2, kind), name = coalesce($3, name),"
                           " machine_id = coalesce($4, machine_id), version = coalesce($5, version),"
                           " latitude = coalesce($6, latitude),"

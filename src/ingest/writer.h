@@ -29,6 +29,7 @@ struct writer {
     struct derive_key *keys;
     size_t key_count, key_room;
     bool has_changes;
+    bool has_new_names; /* of servers */
 };
 
 /* The plays of this account and title are to be derived again. */

@@ -83,13 +83,14 @@ static void kv_flag(struct json_writer *w, const char *key, int64_t n)
 static int64_t write_server(const struct live *l, struct json_writer *w, const char *server)
 {
     const struct live_lookup *k = &l->config.lookup;
-    const char *name = server, *kind = "";
-    int64_t id = k->server != NULL ? k->server(k->ctx, server, &name, &kind) : 0;
+    char name[LIVE_NAME_MAX] = "";
+    const char *kind = "";
+    int64_t id = k->server != NULL ? k->server(k->ctx, server, name, &kind) : 0;
     if (id > 0)
         jw_kv_int(w, "server_id", id);
     else
         jw_kv_null(w, "server_id");
-    jw_kv_text(w, "server", name);
+    jw_kv_text(w, "server", name[0] != '\0' ? name : server);
     kv_known(w, "server_kind", kind);
     return id;
 }

@@ -21,8 +21,8 @@ struct live_lookup {
     /* The person an account belongs to. */
     bool (*person)(void *ctx, const char *server, const char *account_key,
                    char ret_name[static LIVE_NAME_MAX]);
-    /* Id and name of a configured server; 0 while it has no id yet. */
-    int64_t (*server)(void *ctx, const char *server, const char **ret_name,
+    /* Id, name and kind of a configured server; 0, and no name, while it has no id yet. */
+    int64_t (*server)(void *ctx, const char *server, char ret_name[static LIVE_NAME_MAX],
                       const char **ret_kind);
 };
 

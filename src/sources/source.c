@@ -342,13 +342,15 @@ static void set_identity(struct source *s, const struct source_names *n)
     }
     free(s->machine_id);
     s->machine_id = xstrdup(n->machine_id);
+    if (!s->config->name && *n->name)
+        snprintf(s->status.name, sizeof(s->status.name), "%s", n->name);
     auto_buf struct buf b = {0};
     struct json_writer w;
     jw_begin(&w, &b);
     jw_object(&w);
     jw_kv_text(&w, "server", s->config->key);
     jw_kv_text(&w, "kind", server_kind_name(s->config->kind));
-    jw_kv_text(&w, "name", s->config->name && *s->config->name ? s->config->name : n->name);
+    jw_kv_text(&w, "name", s->status.name);
     jw_kv_text(&w, "machine_id", n->machine_id);
     if (has_configured_place(s)) {
         jw_kv_double(&w, "latitude", s->config->latitude);
@@ -835,6 +837,7 @@ struct source *source_new(const struct source_config *c, struct loop *l,
     s->status = (struct source_status){
         .state = SOURCE_CONNECTING, .percent = -1, .last_event_us = TIME_NONE};
     snprintf(s->status.key, sizeof(s->status.key), "%s", c->key);
+    snprintf(s->status.name, sizeof(s->status.name), "%s", c->name ? c->name : c->key);
     s->base_url = source_base_url(c);
     return s;
 }

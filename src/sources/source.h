@@ -20,7 +20,7 @@
 struct source_config {
     const char *key; /* "plex-1" */
     enum server_kind kind;
-    const char *name;
+    const char *name; /* NULL: as it calls itself */
     const char *url; /* scheme://host[:port][/prefix] */
     const char *token;
     const char *client_id; /* who we are, the same for good */
@@ -48,6 +48,7 @@ const char *source_state_name(enum source_state s);
 
 struct source_status {
     char key[64];
+    char name[128]; /* as configured, else as it calls itself, else the key */
     enum source_state state;
     char error[ERROR_TEXT_MAX]; /* "" when well */
     int percent;                /* of the running backfill; 100: done; -1: none yet */

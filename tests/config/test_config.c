@@ -227,15 +227,18 @@ static void servers_of_a_kind_are_listed_and_keep_their_ids(void **state)
         int64_t interval;
         bool is_realtime, is_polling, is_unverified;
     } rows[] = {
-        {"emby-1", "emby-1", "http://z:8096", "zzzzzzzz", 30 * US_PER_S, true, true, false},
-        {"attic", "attic", "http://a:8096/emby", "token-from-a-file", 30 * US_PER_S, true, true, false},
+        {"emby-1", NULL, "http://z:8096", "zzzzzzzz", 30 * US_PER_S, true, true, false},
+        {"attic", NULL, "http://a:8096/emby", "token-from-a-file", 30 * US_PER_S, true, true, false},
         {"emby-3", "Barn", "https://b", "bbbbbbbb", 30 * US_PER_S, false, false, true},
-        {"emby-4", "emby-4", "http://c:1", "c", 2 * US_PER_MIN, true, true, false},
+        {"emby-4", NULL, "http://c:1", "c", 2 * US_PER_MIN, true, true, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct server_config *s = &c.servers[i];
         assert_string_equal(s->key, rows[i].key);
-        assert_string_equal(s->name, rows[i].name);
+        if (rows[i].name)
+            assert_string_equal(s->name, rows[i].name);
+        else
+            assert_null(s->name);
         assert_string_equal(s->url, rows[i].url);
         assert_string_equal(s->token, rows[i].token);
         assert_int_equal(s->polling_interval_us, rows[i].interval);

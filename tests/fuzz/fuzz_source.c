@@ -133,7 +133,7 @@ static struct loop *loop_once(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct source_config config = {
-        .key = "server-1", .name = "", .url = "http://127.0.0.1", .token = "t", .batch_size = 3};
+        .key = "server-1", .url = "http://127.0.0.1", .token = "t", .batch_size = 3};
     struct run r = {.now_us = US_PER_DAY};
     const struct source_sink sink = {appended, observed, flushed, changed, &r};
     logger_setup(LOG_ERROR, LOG_FORMAT_LOGFMT);

@@ -63,6 +63,11 @@ for (const [kind, media] of [['plex', 'movie'], ['jellyfin', 'episode'], ['emby'
     const [now] = await seen(kind, session.title, 'playing');
     assert.equal(now.media_type, media);
     assert.equal(now.duration_ms, session.duration_ms);
+    // By the name it gives itself, under the id that the history has for it.
+    const { servers } = await (await get('/api/v1/filters')).json();
+    const known = servers.find((s) => s.kind === kind);
+    assert.equal(known.name, { plex: 'Plex 1', jellyfin: 'Jellyfin 1', emby: 'Emby 1' }[kind]);
+    assert.deepEqual([now.server_id, now.server], [known.id, known.name]);
     const start = await until('a frame tells of the start', async () => {
       const value = frames.find((f) => f.type === 'session_start' && f.data.server_kind === kind);
       return { is: value !== undefined, value };

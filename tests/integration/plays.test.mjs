@@ -57,14 +57,17 @@ before(async () => {
     const { servers } = await (await fetch(first.url('/api/v1/sync/status'))).json();
     return { is: servers.length === 3 && servers.every((s) => s.percent === 100), value: servers };
   }, 180000);
-  const session = await sim.play('emby', { person: 2, kind: 'movie' });
-  await until('the session is there', async () => {
-    const { sessions } = await (await fetch(first.url('/api/v1/sessions'), { headers: { cookie: await first.login() } })).json();
-    return { is: sessions.length === 1, value: sessions };
+  const cookie = { cookie: await first.login() };
+  const playing = (n) => until(`${n} sessions are there`, async () => {
+    const { sessions } = await (await fetch(first.url('/api/v1/sessions'), { headers: cookie })).json();
+    return { is: sessions.length === n, value: sessions };
   }, 30000);
+  const session = await sim.play('emby', { person: 2, kind: 'movie' });
+  await playing(1);
   await sim.act(session, 'stop');
+  await playing(0);
   live = session.title;
-  await importTautulli(first.url, { cookie: await first.login() });
+  await importTautulli(first.url, cookie);
   await first.stop(); // what is in its log is in the store then
   program = await startProgram({ SETUP: 'true' }, folder);
   headers = { cookie: await program.login() };

@@ -22,10 +22,10 @@ static void take(void *ctx, struct str text)
     snprintf(f->type[f->count++], sizeof f->type[0], "%s", jstr(f->last, "type"));
 }
 
-static int64_t server_of(void *ctx, const char *server, const char **ret_name,
+static int64_t server_of(void *ctx, const char *server, char ret_name[static LIVE_NAME_MAX],
                          const char **ret_kind)
 {
-    *ret_name = "Den";
+    snprintf(ret_name, LIVE_NAME_MAX, "Den");
     *ret_kind = "plex";
     return 7;
 }

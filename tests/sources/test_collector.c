@@ -177,7 +177,7 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     struct seen seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
     struct source_config source = {.key = "plex-1",
                                    .kind = SERVER_PLEX,
-                                   .name = "",
+                                   .name = NULL,
                                    .url = url,
                                    .token = "secret-token",
                                    .client_id = "client",
