@@ -37,8 +37,8 @@ void request_release(struct request *r, int http_status)
     int64_t took_us = clock_monotonic_us() - r->started_us;
     enum log_level level = http_status >= 500 ? LOG_WARN : LOG_DEBUG;
     log_at(level, "http", "request", LF_TEXT("request_id", http_request_id(r->x)),
-           LF_TEXT("method", http_method(r->x)), LF_TEXT("path", http_path(r->x)),
-           LF_INT("status", http_status), LF_INT("took_us", took_us));
+           LF_TEXT("client", r->asker.address), LF_TEXT("method", http_method(r->x)),
+           LF_TEXT("path", http_path(r->x)), LF_INT("status", http_status), LF_INT("took_us", took_us));
     free(r);
 }
 
@@ -222,12 +222,43 @@ static void refuse_role(struct request *r)
                       "login required: POST /api/v1/auth/login with username and password");
 }
 
+static const char *const forwarded_names[] = {"X-Forwarded-For", "X-Forwarded-Proto",
+                                              "X-Forwarded-Host"};
+struct forwarded {
+    struct buf values[ARRAY_LEN(forwarded_names)];
+};
+
+/* A header that is there twice says both. */
+static bool add_forwarded(void *ctx, const char *name, const char *value)
+{
+    struct forwarded *f = ctx;
+    for (size_t i = 0; i < ARRAY_LEN(forwarded_names); i++)
+        if (str_eq_nocase(str_of(name), str_of(forwarded_names[i])))
+            buf_printf(&f->values[i], "%s%s", f->values[i].len ? "," : "", value);
+    return true;
+}
+
+static void find_asker(struct request *r)
+{
+    struct forwarded f = {0};
+    http_header_each(r->x, add_forwarded, &f);
+    struct request_origin said = {.peer = http_peer(r->x),
+                                  .host = http_header(r->x, "Host"),
+                                  .forwarded_for = f.values[0].data,
+                                  .forwarded_proto = f.values[1].data,
+                                  .forwarded_host = f.values[2].data};
+    asker_find(&r->api->proxies, &said, &r->asker);
+    for (size_t i = 0; i < ARRAY_LEN(f.values); i++)
+        buf_done(&f.values[i]);
+}
+
 static struct request *request_new(struct api *a, struct http_exchange *x)
 {
     struct request *r = xcalloc(1, sizeof *r);
     r->api = a;
     r->x = x;
     r->started_us = clock_monotonic_us();
+    find_asker(r);
     return r;
 }
 
@@ -237,10 +268,13 @@ static void handle_api(struct api *a, struct http_exchange *x)
     if (!find_route(r))
         return;
     identify(r);
-    bool is_page_checked = !http_is_control(x) &&
+    /* Without a login the trigger takes nothing from any page, and says how to log in. */
+    bool is_open_trigger = r->route->handle == handle_sync_trigger && !r->is_logged_in;
+    bool is_page_checked = !http_is_control(x) && !is_open_trigger &&
                            (is_change(http_method(x)) || r->route->handle == handle_ws);
-    if (is_page_checked && !auth_is_same_origin(http_header(x, "Origin"), http_header(x, "Host"),
-                                                http_header(x, "Sec-Fetch-Site"))) {
+    if (is_page_checked &&
+        !auth_is_same_origin(http_header(x, "Origin"), r->asker.scheme, r->asker.host,
+                             http_header(x, "Sec-Fetch-Site"))) {
         request_failf(r, STATUS_DENIED, "Origin", "this request comes from another site");
     } else if (!has_role(r)) {
         refuse_role(r);
@@ -312,11 +346,13 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
 {
     struct api *a = xcalloc(1, sizeof *a);
     a->config = *c;
+    a->proxies = trusted_proxies_parse(c->config->trusted_proxies);
     a->started_us = clock_monotonic_us();
     pthread_mutex_init(&a->mutex, NULL);
     a->analytics = analytics_new(c->store, ANSWERS_MOST);
     a->told_version = store_data_version(c->store);
     struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
+                                .ping_interval_ms = c->config->ws_ping_interval / US_PER_MS,
                                 .resync_message = "{\"type\":\"resync\",\"data\":{}}",
                                 .ctx = a,
                                 .closed = watcher_closed};
@@ -359,5 +395,6 @@ void api_free(struct api *a)
     analytics_free(a->analytics);
     pthread_mutex_destroy(&a->mutex);
     free(a->told_sync);
+    free(a->proxies.ranges);
     free(a);
 }

@@ -1,33 +1,19 @@
 /* Logging in and out. */
 #include "api/request.h"
 
-#include <arpa/inet.h>
-
 #include "base/json_read.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
-static void address_of(const struct http_exchange *x, char dst[static INET6_ADDRSTRLEN])
-{
-    const struct sockaddr *peer = http_peer(x);
-    dst[0] = '\0';
-    if (peer != NULL && peer->sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, dst,
-                  INET6_ADDRSTRLEN);
-    else if (peer != NULL && peer->sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, dst,
-                  INET6_ADDRSTRLEN);
-}
-
-/* Behind TLS the cookie is for TLS only; a proxy says so. */
+/* Behind TLS the cookie is for TLS only; a trusted proxy says so. */
 static void set_cookie(struct request *r, const char *token, int64_t seconds)
 {
-    const char *scheme = http_header(r->x, "X-Forwarded-Proto");
+    bool is_tls = r->asker.scheme != NULL && streq(r->asker.scheme, "https");
     char text[320];
     snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
              AUTH_COOKIE, token, (long long)seconds,
-             scheme != NULL && streq(scheme, "https") ? "; Secure" : "");
+             is_tls ? "; Secure" : "");
     http_add_header(r->x, "Set-Cookie", text);
     secret_wipe(text, sizeof text);
 }
@@ -66,11 +52,9 @@ void handle_login(struct request *r)
         request_failf(r, STATUS_INVALID, name[0] == '\0' ? "username" : "password", "is missing");
         return;
     }
-    char address[INET6_ADDRSTRLEN];
-    address_of(r->x, address);
     int64_t retry_after_s = 0;
     http_keep(r->x);
-    if (auth_login(r->api->config.auth, name, password, address, logged_in, r, &retry_after_s,
+    if (auth_login(r->api->config.auth, name, password, r->asker.address, logged_in, r, &retry_after_s,
                    &err) == STATUS_OK)
         return;
     if (retry_after_s > 0) {

@@ -1,8 +1,8 @@
 /* What happens now: sync, sessions, the WebSocket. */
 #include "api/request.h"
 
-#include <arpa/inet.h>
 #include <stdatomic.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -126,49 +126,53 @@ void sync_tell(struct api *a)
     a->told_sync = xstrdup(buf_text(&frame));
 }
 
-static bool is_loopback(const struct http_exchange *x)
+/* What only a page or a proxy sends. */
+static bool is_no_tell(void *ctx, const char *name, const char *value)
 {
-    const struct sockaddr *peer = http_peer(x);
-    if (peer == NULL)
-        return false;
-    if (peer->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const void *)peer;
-        return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-    }
-    const struct sockaddr_in6 *v6 = (const void *)peer;
-    return peer->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    static const char *const tells[] = {"Origin", "Referer", "Cookie", "Forwarded", "X-Real-IP", "Via"};
+    static const char *const beginnings[] = {"Sec-Fetch-", "X-Forwarded-"};
+    bool *is_bare = ctx;
+    for (size_t i = 0; i < ARRAY_LEN(tells); i++)
+        *is_bare = *is_bare && strcasecmp(name, tells[i]) != 0;
+    for (size_t i = 0; i < ARRAY_LEN(beginnings); i++)
+        *is_bare = *is_bare && strncasecmp(name, beginnings[i], strlen(beginnings[i])) != 0;
+    return *is_bare;
 }
 
-/* Somebody at this very machine, by curl: no page, no proxy. */
-static bool is_local_hand(const struct http_exchange *x)
+/* Host is this very machine with our own port: one that a proxy passes on has the proxy's. */
+static bool is_own_host(const struct api *a, const char *host)
 {
-    static const char *const tells[] = {
-        "Origin",          "Referer",          "Cookie",           "Sec-Fetch-Site",
-        "Sec-Fetch-Mode",  "Sec-Fetch-Dest",   "Sec-Fetch-User",   "Forwarded",
-        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
-        "X-Forwarded-Server", "X-Real-IP",     "Via",
-    };
-    if (!is_loopback(x))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(tells); i++) {
-        if (http_header(x, tells[i]) != NULL)
-            return false;
-    }
-    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
-    const char *host = http_header(x, "Host");
-    for (size_t i = 0; host != NULL && i < ARRAY_LEN(hosts); i++) {
-        size_t n = strlen(hosts[i]);
-        if (strncmp(host, hosts[i], n) == 0 && (host[n] == '\0' || host[n] == ':'))
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    char port[24];
+    snprintf(port, sizeof port, ":%lld", (long long)a->config.config->http_port);
+    for (size_t i = 0; host != NULL && i < ARRAY_LEN(names); i++) {
+        size_t n = strlen(names[i]);
+        if (strncasecmp(host, names[i], n) == 0 &&
+            (streq(host + n, port) || (host[n] == '\0' && streq(port, ":80"))))
             return true;
     }
     return false;
+}
+
+/* Somebody at this very machine, by curl: no page, no proxy. */
+static bool is_local_hand(const struct request *r)
+{
+    static const struct address_range loopback[] = {
+        {{{[10] = 0xff, [11] = 0xff, [12] = 127}}, 104}, {{{[15] = 1}}, 128}};
+    struct address peer;
+    if (!r->api->config.config->trust_loopback || !address_of_socket(http_peer(r->x), &peer) ||
+        !(address_range_has(&loopback[0], &peer) || address_range_has(&loopback[1], &peer)))
+        return false;
+    bool is_bare = true;
+    http_header_each(r->x, is_no_tell, &is_bare);
+    return is_bare && is_own_host(r->api, http_header(r->x, "Host"));
 }
 
 void handle_sync_trigger(struct request *r)
 {
     struct api *a = r->api;
     if (!r->is_logged_in) {
-        if (!is_local_hand(r->x)) {
+        if (!is_local_hand(r)) {
             request_failf(r, STATUS_UNAUTHORIZED, "",
                           "login required: POST /api/v1/auth/login with username and password");
             return;

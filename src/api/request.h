@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "analytics/filter.h"
 #include "auth/auth.h"
+#include "auth/forwarded.h"
 #include "base/error.h"
 #include "base/json_write.h"
 #include "base/str.h"
@@ -20,6 +21,7 @@ struct worker;
 
 struct api {
     struct api_config config;
+    struct trusted_proxies proxies;
     struct pool *pool;
     struct ws_hub *hub;
     struct analytics *analytics;
@@ -61,6 +63,7 @@ struct request {
     struct api *api;
     struct http_exchange *x;
     const struct route *route;
+    struct asker asker;
     bool is_logged_in;
     struct auth_user user;
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];

@@ -37,7 +37,8 @@ static bool split_host(struct str text, struct str *ret_host, struct str *ret_po
     return ret_host->len > 0 && ret_port->len > 0;
 }
 
-bool auth_is_same_origin(const char *origin, const char *host, const char *fetch_site)
+bool auth_is_same_origin(const char *origin, const char *scheme, const char *host,
+                         const char *fetch_site)
 {
     if (fetch_site != NULL && streq(fetch_site, "cross-site"))
         return false;
@@ -56,6 +57,8 @@ bool auth_is_same_origin(const char *origin, const char *host, const char *fetch
     } else {
         return false;
     }
+    if (scheme != NULL && !streq(scheme, str_eq(default_port, STR("443")) ? "https" : "http"))
+        return false;
     struct str origin_host, origin_port, own_host, own_port;
     if (!split_host(rest, &origin_host, &origin_port) ||
         !split_host(str_of(host), &own_host, &own_port))

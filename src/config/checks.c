@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "base/address.h"
 #include "base/logger.h"
 
 #include "base/banned.h"
@@ -67,6 +68,17 @@ static void check_admin_password(struct loading *l)
                         "openssl rand -base64 18");
 }
 
+static void check_trusted_proxies(struct loading *l)
+{
+    struct str rest = str_of(l->out->trusted_proxies), piece;
+    while (*l->out->trusted_proxies && str_next(&rest, ',', &piece)) {
+        struct address_range ignored;
+        struct error err;
+        if (address_range_parse(str_trim(piece), &ignored, &err) != STATUS_OK)
+            config_fault(l, "TRUSTED_PROXIES: %s", err.text);
+    }
+}
+
 void config_check_values(struct loading *l)
 {
     const struct config *c = l->out;
@@ -83,6 +95,7 @@ void config_check_values(struct loading *l)
                         "console) or json", c->log_format);
     if (!streq(c->auth_mode, "jwt"))
         config_fault(l, "AUTH_MODE: '%s' is not known; it must be jwt", c->auth_mode);
+    check_trusted_proxies(l);
     if (isnan(c->server_latitude) != isnan(c->server_longitude))
         config_fault(l, "SERVER_LATITUDE: goes together with SERVER_LONGITUDE; one of them is missing");
     if (c->api_default_page_size > c->api_max_page_size)

@@ -356,7 +356,7 @@ const char *http_query(const struct http_exchange *x, const char *name)
     return value ? value : "";
 }
 
-struct each_query {
+struct each_call {
     bool (*each)(void *ctx, const char *name, const char *value);
     void *ctx;
 };
@@ -364,7 +364,7 @@ struct each_query {
 static enum MHD_Result each_value(void *cls, enum MHD_ValueKind kind, const char *name,
                                   const char *value)
 {
-    struct each_query *q = cls;
+    struct each_call *q = cls;
     (void)kind;
     return q->each(q->ctx, name, value ? value : "") ? MHD_YES : MHD_NO;
 }
@@ -372,7 +372,7 @@ static enum MHD_Result each_value(void *cls, enum MHD_ValueKind kind, const char
 void http_query_each(const struct http_exchange *x,
                      bool (*each)(void *ctx, const char *name, const char *value), void *ctx)
 {
-    struct each_query q = {each, ctx};
+    struct each_call q = {each, ctx};
     if (x->connection)
         MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, each_value, &q);
 }
@@ -380,6 +380,14 @@ void http_query_each(const struct http_exchange *x,
 const char *http_header(const struct http_exchange *x, const char *name)
 {
     return x->connection ? MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name) : NULL;
+}
+
+void http_header_each(const struct http_exchange *x,
+                      bool (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+    struct each_call q = {each, ctx};
+    if (x->connection)
+        MHD_get_connection_values(x->connection, MHD_HEADER_KIND, each_value, &q);
 }
 
 bool http_cookie(const struct http_exchange *x, const char *name, char *dst, size_t size)

@@ -61,6 +61,9 @@ const char *http_query_text(const struct http_exchange *x);
 const char *http_header(const struct http_exchange *x, const char *name); /* NULL when absent */
 /* Value of a cookie copied into dst; false when absent or too long. */
 bool http_cookie(const struct http_exchange *x, const char *name, char *dst, size_t size);
+/* All headers in order, repeated ones too; return false from `each` to stop. */
+void http_header_each(const struct http_exchange *x,
+                      bool (*each)(void *ctx, const char *name, const char *value), void *ctx);
 struct str http_body(const struct http_exchange *x);
 const char *http_body_file(const struct http_exchange *x); /* NULL when it was in memory */
 /* The file's path, now the caller's to free and the file the caller's to remove; NULL as above.

@@ -13,6 +13,7 @@ static void same_origin_by_host_and_port(void **state)
     static const struct {
         const char *origin, *host, *site;
         bool is_same;
+        const char *scheme;
     } rows[] = {
         {NULL, "localhost:3857", NULL, true},
         {"http://localhost:3857", "localhost:3857", "same-origin", true},
@@ -30,9 +31,13 @@ static void same_origin_by_host_and_port(void **state)
         {"http://localhost.evil.example", "localhost", NULL, false},
         {"http://localhost:3857", NULL, NULL, false},
         {NULL, "localhost:3857", "cross-site", false},
+        {"https://map.example.com", "map.example.com", NULL, true, "https"},
+        {"https://map.example.com:8443", "map.example.com:8443", NULL, true, "https"},
+        {"http://map.example.com", "map.example.com", NULL, false, "https"},
+        {"https://map.example.com", "map.example.com", NULL, false, "http"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (auth_is_same_origin(rows[i].origin, rows[i].host, rows[i].site) != rows[i].is_same)
+        if (auth_is_same_origin(rows[i].origin, rows[i].scheme, rows[i].host, rows[i].site) != rows[i].is_same)
             fail_msg("row %zu", i);
     }
 }

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *site = host ? strchr(host, '\n') : NULL;
     if (site)
         *site++ = '\0';
-    bool is_same = auth_is_same_origin(origin, host, site);
+    bool is_same = auth_is_same_origin(origin, NULL, host, site);
     CHECK(!is_same || host);
     CHECK(!is_same || !site || !streq(site, "cross-site"));
     if (host && is_same) {
