@@ -1,6 +1,5 @@
 #include "app/app.h"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,10 +8,10 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/cities.h"
 #include "app/client_id.h"
 #include "app/demo_history.h"
 #include "app/folder.h"
-#include "app/installed.h"
 #include "app/jobs.h"
 #include "app/lock.h"
 #include "app/servers.h"
@@ -22,7 +21,6 @@
 #include "ingest/ingest.h"
 #include "live/live.h"
 #include "log/log.h"
-#include "places/places.h"
 #include "sources/collector.h"
 #include "store/store.h"
 
@@ -88,23 +86,6 @@ static void stop_auth(struct app *a)
     auth_close(a->auth);
 }
 
-/* Only the store knows all zones. */
-static enum status check_time_zone(struct app *a, struct error *err)
-{
-    struct store_conn *conn = NULL;
-    TRY(store_connect(a->store, &conn, err));
-    const char *name = a->config->time_zone;
-    struct store_value zone = {.kind = SV_TEXT, .s = str_of(name)};
-    int64_t is_known = 0;
-    enum status s = store_query_int(conn, "select count(*) from pg_timezone_names() where name = $1",
-                                    &zone, 1, 0, &is_known, err);
-    store_disconnect(conn);
-    if (s == STATUS_OK && !is_known)
-        s = fail_field(err, STATUS_INVALID, "TZ",
-                       "TZ: '%s' is no time zone; it must be one such as Europe/Berlin or UTC", name);
-    return s;
-}
-
 static enum status start_store(struct app *a, struct error *err)
 {
     auto_free char *path = in_data(a, "cartographus.duckdb");
@@ -116,10 +97,7 @@ static enum status start_store(struct app *a, struct error *err)
     TRY(store_open(&c, &a->store, &was_damaged, err));
     if (was_damaged)
         log_warn("app", "the store's WAL was damaged and is set aside");
-    enum status s = check_time_zone(a, err);
-    if (s != STATUS_OK)
-        store_close(steal_ptr(&a->store));
-    return s;
+    return STATUS_OK;
 }
 
 static void stop_store(struct app *a)
@@ -138,39 +116,9 @@ static void stop_log(struct app *a)
     log_close(a->log);
 }
 
-enum { CITY_FILES_MAX = 8 };
-
-/* The city files: the configured one, or every .mmdb of the configured or the bundled folder. */
-static size_t city_files(const char *path, char *ret[CITY_FILES_MAX])
-{
-    size_t n = 0;
-    DIR *folder = opendir(path);
-    if (!folder) {
-        ret[n++] = xstrdup(path);
-        return n;
-    }
-    for (struct dirent *e; n < CITY_FILES_MAX && (e = readdir(folder));) {
-        size_t len = strlen(e->d_name);
-        if (len > 5 && streq(e->d_name + len - 5, ".mmdb"))
-            ret[n++] = xasprintf("%s/%s", path, e->d_name);
-    }
-    closedir(folder);
-    return n;
-}
-
 static enum status start_places(struct app *a, struct error *err)
 {
-    const char *own = a->config->city_database;
-    auto_free char *path = *own ? xstrdup(own) : installed_city_folder();
-    char *files[CITY_FILES_MAX];
-    size_t n = path ? city_files(path, files) : 0;
-    if (!n)
-        log_warn("app", "no city database: addresses are told apart, but have no places",
-                 LF_TEXT("folder", path ? path : "none installed"));
-    enum status s = places_open((const char *const *)files, n, &a->places, err);
-    for (size_t i = 0; i < n; i++)
-        free(files[i]);
-    return s;
+    return cities_open(a->config, &a->places, err);
 }
 
 static void stop_places(struct app *a)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "app/checks.h"
 #include "app/client_id.h"
 #include "app/folder.h"
 #include "app/servers.h"
@@ -111,8 +112,11 @@ int cli_check(struct cli *c, int argc, char **argv)
     struct config config;
     auto_free char *faults = NULL;
     bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
+    auto_buf struct buf more = {0};
+    is_well = config_check_parts(&config, &more) && is_well;
     say("configuration", is_well ? "fine" : "at fault", config.files[0] ? config.files[0] : "");
     fputs(faults, stdout);
+    fputs(buf_text(&more), stdout);
     if (!is_offline) {
         is_well = check_folder(&config) && is_well;
         is_well = check_servers(&config) && is_well;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "app/checks.h"
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -66,9 +67,12 @@ bool control_open(struct cli *c, struct control *ret)
     *ret = (struct control){0};
     logger_setup(LOG_WARN, LOG_FORMAT_LOGFMT);
     auto_free char *faults = NULL;
-    enum status s = config_load(&c->origin, false, &ret->config, &faults);
-    if (s != STATUS_OK) {
+    auto_buf struct buf more = {0};
+    bool is_well = config_load(&c->origin, false, &ret->config, &faults) == STATUS_OK;
+    is_well = config_check_parts(&ret->config, &more) && is_well;
+    if (!is_well) {
         fputs(faults, stderr);
+        fputs(buf_text(&more), stderr);
         config_done(&ret->config);
         return false;
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "app/checks.h"
 #include "app/demo.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -23,8 +24,12 @@ int cli_serve(struct cli *c, int argc, char **argv)
         return status;
     struct config config;
     auto_free char *faults = NULL;
-    if (config_load(&c->origin, true, &config, &faults) != STATUS_OK) {
+    auto_buf struct buf more = {0};
+    bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
+    is_well = config_check_parts(&config, &more) && is_well;
+    if (!is_well) {
         fputs(faults, stderr);
+        fputs(buf_text(&more), stderr);
         config_done(&config);
         return EXIT_FAILED;
     }

@@ -106,11 +106,11 @@ void config_check_values(struct loading *l)
 void config_check_for_serving(struct loading *l)
 {
     const struct config *c = l->out;
-    if (!*c->jwt_secret)
+    if (!*c->jwt_secret && !config_has_fault(l, "JWT_SECRET"))
         check_jwt_secret(l);
-    if (!*c->admin_username)
+    if (!*c->admin_username && !config_has_fault(l, "ADMIN_USERNAME"))
         config_fault(l, "ADMIN_USERNAME: is missing; choose the administrator's name");
-    if (!*c->admin_password)
+    if (!*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
         check_admin_password(l);
     bool is_any_on = false;
 #define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;

@@ -35,6 +35,14 @@ void config_fault(struct loading *l, const char *fmt, ...)
     buf_putc(&l->faults, '\n');
 }
 
+bool config_has_fault(const struct loading *l, const char *env)
+{
+    for (size_t i = 0; i < config_option_count; i++)
+        if (streq(config_options[i].env, env))
+            return l->has_fault[i];
+    return false;
+}
+
 /* --- where values come from ------------------------------------------------------------------ */
 
 static bool is_blank(const char *s)
@@ -289,15 +297,20 @@ enum status config_load(const struct config_origin *origin, bool is_serving, str
 {
     *ret = (struct config){0};
     auto_json json_t *yaml = json_object();
+    bool has_fault[ARRAY_LEN(config_options)] = {0};
     struct loading l = {.origin = origin,
                         .environment = origin->environment ? origin->environment
                                                           : (const char *const *)environ,
                         .yaml = yaml,
-                        .out = ret};
+                        .out = ret,
+                        .has_fault = has_fault};
     load_files(&l);
     config_check_environment(&l);
-    for (size_t i = 0; i < config_option_count; i++)
+    for (size_t i = 0; i < config_option_count; i++) {
+        size_t said = l.faults.len;
         load_option(&l, &config_options[i]);
+        has_fault[i] = l.faults.len > said;
+    }
     config_check_values(&l);
     config_load_servers(&l);
     if (is_serving)

@@ -28,10 +28,13 @@ struct loading {
     json_t *yaml; /* flat: "section.name" -> text; lists of objects as JSON arrays */
     struct config *out;
     struct buf faults;
+    bool *has_fault; /* by option: something was said about its value */
 };
 
 /* One line for people: the option, what was found, what is right. */
 void config_fault(struct loading *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Whether something was said about the value of the option of that name, wherever it came from. */
+bool config_has_fault(const struct loading *l, const char *env);
 /* Value in the command line or the environment; NULL when not set, empty or blank. */
 const char *config_env(const struct loading *l, const char *name);
 /* Contents of the file that `path` names, trimmed; `from` is the option that named it. NULL after

@@ -657,16 +657,38 @@ static void describe_holder(uint16_t port, char *dst, size_t size)
         closedir(proc);
 }
 
-static enum status listen_on(const char *host, uint16_t port, int *ret_fd, struct error *err)
+/* freeaddrinfo() the list. */
+static enum status find_address(const char *host, uint16_t port, struct addrinfo **ret,
+                                struct error *err)
 {
     char service[8];
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    int rc = getaddrinfo(host, service, &hints, ret);
+    if (rc == 0)
+        return STATUS_OK;
+    return fail_field(err, STATUS_INVALID, "HTTP_HOST",
+                      "cannot listen on '%s': %s; it must be an address of this machine, or 0.0.0.0 "
+                      "for all", host, gai_strerror(rc));
+}
+
+enum status http_server_check_host(const char *host, struct error *err)
+{
     struct addrinfo *list = NULL;
-    int rc = getaddrinfo(host, service, &hints, &list);
-    if (rc != 0)
-        return fail_field(err, STATUS_INVALID, "HTTP_HOST", "cannot listen on '%s': %s", host,
-                          gai_strerror(rc));
+    TRY(find_address(host, 0, &list, err));
+    auto_fd int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_ours = fd >= 0 && bind(fd, list->ai_addr, list->ai_addrlen) == 0;
+    int why = errno;
+    freeaddrinfo(list);
+    return is_ours ? STATUS_OK
+                   : fail(err, STATUS_INVALID, "cannot listen on '%s': %s; it must be an address of "
+                          "this machine, or 0.0.0.0 for all", host, strerrordesc_np(why));
+}
+
+static enum status listen_on(const char *host, uint16_t port, int *ret_fd, struct error *err)
+{
+    struct addrinfo *list = NULL;
+    TRY(find_address(host, port, &list, err));
     auto_fd int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1, off = 0;
     if (fd >= 0) {

@@ -44,6 +44,8 @@ struct http_server_config {
  * known, the process that holds it. */
 enum status http_server_start(const struct http_server_config *config, struct http_server **ret,
                               struct error *err);
+/* Whether `host` can be listened on, at some port. */
+enum status http_server_check_host(const char *host, struct error *err);
 uint16_t http_server_port(const struct http_server *s);
 /* Answers open exchanges with 503 where nobody replied, closes everything, frees. NULL is fine. */
 void http_server_stop(struct http_server *s);

@@ -205,6 +205,24 @@ void store_close(struct store *s)
     free(s);
 }
 
+enum status store_knows_time_zone(const char *name, bool *ret, struct error *err)
+{
+    struct store s = {0};
+    struct store_conn *c = NULL;
+    struct store_config bare = {.path = ":memory:", .max_memory = "64MB", .threads = 1};
+    TRY(open_file(&bare, &s.db, err));
+    struct store_value zone = {.kind = SV_TEXT, .s = str_of(name)};
+    int64_t count = 0;
+    enum status status = store_connect(&s, &c, err);
+    if (status == STATUS_OK)
+        status = store_query_int(c, "select count(*) from pg_timezone_names() where name = $1", &zone,
+                                 1, 0, &count, err);
+    store_disconnect(c);
+    duckdb_close(&s.db);
+    *ret = count > 0;
+    return status;
+}
+
 enum status store_connect(struct store *s, struct store_conn **ret, struct error *err)
 {
     duckdb_connection conn = NULL;

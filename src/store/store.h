@@ -26,6 +26,8 @@ struct store_config {
 enum status store_open(const struct store_config *c, struct store **ret, bool *ret_wal_was_damaged,
                        struct error *err);
 void store_close(struct store *s);
+/* Whether a time zone has that name; without any file, in a few milliseconds. */
+enum status store_knows_time_zone(const char *name, bool *ret, struct error *err);
 
 /* A connection belongs to one thread. */
 struct store_conn;

@@ -1,0 +1,51 @@
+#include "app/checks.h"
+
+#include "app/cities.h"
+#include "net/http_server.h"
+#include "store/store.h"
+
+#include "base/banned.h"
+
+static enum status check_time_zone(const struct config *c, struct error *err)
+{
+    bool is_known = streq(c->time_zone, "UTC");
+    if (!is_known)
+        TRY(store_knows_time_zone(c->time_zone, &is_known, err));
+    return is_known ? STATUS_OK
+                    : fail(err, STATUS_INVALID, "'%s' is no time zone; it must be one such as "
+                                                "Europe/Berlin or UTC", c->time_zone);
+}
+
+static enum status check_cities(const struct config *c, struct error *err)
+{
+    struct places *places = NULL;
+    struct error why = {0};
+    if (*c->city_database && cities_open(c, &places, &why) != STATUS_OK)
+        return fail(err, why.status, "%s; it must be a MaxMind or DB-IP City file (.mmdb), or a folder "
+                                     "of them", why.text);
+    places_close(places);
+    return STATUS_OK;
+}
+
+static enum status check_host(const struct config *c, struct error *err)
+{
+    return http_server_check_host(c->http_host, err);
+}
+
+bool config_check_parts(const struct config *c, struct buf *faults)
+{
+    static const struct {
+        const char *option;
+        enum status (*check)(const struct config *c, struct error *err);
+    } checks[] = {
+        {"TZ", check_time_zone}, {"CITY_DATABASE", check_cities}, {"HTTP_HOST", check_host}};
+    bool is_well = true;
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        struct error err = {0};
+        if (checks[i].check(c, &err) == STATUS_OK)
+            continue;
+        buf_printf(faults, "%s: %s\n", checks[i].option, err.text);
+        is_well = false;
+    }
+    return is_well;
+}

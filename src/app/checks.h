@@ -1,0 +1,10 @@
+/* What of the configuration only other parts can judge: before anything is opened or made. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "config/config.h"
+
+/* Adds a line for each fault, as config_load() does; false when there is one. */
+bool config_check_parts(const struct config *c, struct buf *faults);
