@@ -44,6 +44,7 @@ static void write_identity(struct json_writer *w, const struct server_config *se
     jw_kv_text(w, "name", now->name);
     jw_kv_text(w, "url", server->url);
     jw_kv_text(w, "error", now->error[0] != '\0' ? now->error : NULL);
+    jw_kv_text(w, "history_error", now->history_error[0] != '\0' ? now->history_error : NULL);
 }
 
 static void write_servers(const struct request *r, struct json_writer *w,
@@ -77,7 +78,7 @@ static void write_servers(const struct request *r, struct json_writer *w,
 static bool is_running(const struct source_status *all, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (all[i].percent >= 0 && all[i].percent < 100)
+        if (all[i].percent >= 0 && all[i].percent < 100 && all[i].history_error[0] == '\0')
             return true;
     }
     return false;

@@ -2,15 +2,18 @@
 #include "api/request.h"
 
 #include "base/clock.h"
+#include "base/logger.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
 static bool is_store_well(struct request *r)
 {
-    int64_t one = 0;
     struct error err = {0};
-    return store_query_int(r->conn, "select 1", NULL, 0, 0, &one, &err) == STATUS_OK && one == 1;
+    if (store_check(r->conn, &err) == STATUS_OK)
+        return true;
+    log_error("api", "the store is not well", LF_ERROR(&err));
+    return false;
 }
 
 void handle_health(struct request *r)

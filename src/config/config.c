@@ -35,6 +35,12 @@ void config_fault(struct loading *l, const char *fmt, ...)
     buf_putc(&l->faults, '\n');
 }
 
+void config_tell_trimmed(const char *option, struct str trimmed, const char *value)
+{
+    if (trimmed.len != strlen(value))
+        log_info("config", "white space around a value was taken off", LF_TEXT("option", option));
+}
+
 bool config_has_fault(const struct loading *l, const char *env)
 {
     for (size_t i = 0; i < config_option_count; i++)
@@ -168,8 +174,7 @@ static void set_option(struct loading *l, const struct option *o, const char *fr
                        const char *value)
 {
     struct str s = str_trim(str_of(value));
-    if (s.len != strlen(value))
-        log_info("config", "white space around a value was taken off", LF_TEXT("option", from));
+    config_tell_trimmed(from, s, value);
     if (o->type == TYPE_BOOL) {
         bool b;
         if (config_parse_bool(s, &b))

@@ -33,6 +33,8 @@ struct loading {
 
 /* One line for people: the option, what was found, what is right. */
 void config_fault(struct loading *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Says so in the log where `trimmed` is less than `value`. */
+void config_tell_trimmed(const char *option, struct str trimmed, const char *value);
 /* Whether something was said about the value of the option of that name, wherever it came from. */
 bool config_has_fault(const struct loading *l, const char *env);
 /* Value in the command line or the environment; NULL when not set, empty or blank. */

@@ -57,6 +57,7 @@ static char *check_url(struct loading *l, enum server_kind kind, const char *opt
                        const char *value)
 {
     struct str s = str_trim(str_of(value));
+    config_tell_trimmed(option, s, value);
     if (has_foreign_parts(l, option, s) || !check_scheme(l, kind, option, s))
         return NULL;
     bool is_tls = s.ptr[4] == 's';
@@ -118,6 +119,19 @@ static char *key_of(struct loading *l, enum server_kind kind, const char *option
     return steal_ptr(&key);
 }
 
+/* Without either of them nothing would tell what plays. */
+static void check_watching(struct loading *l, const struct server_config *server)
+{
+    static const char *const names[SERVER_KINDS][2] = {
+        {"ENABLE_PLEX_REALTIME", "PLEX_SESSION_POLLING_ENABLED"},
+        {"JELLYFIN_REALTIME_ENABLED", "JELLYFIN_SESSION_POLLING_ENABLED"},
+        {"EMBY_REALTIME_ENABLED", "EMBY_SESSION_POLLING_ENABLED"}};
+    if (!server->is_realtime && !server->is_polling)
+        config_fault(l, "%s: live updates and polling are both off for %s, so nothing would tell what "
+                        "plays; switch one on (%s or %s)", names[server->kind][1], server->key,
+                     names[server->kind][0], names[server->kind][1]);
+}
+
 /* Takes over the texts of `from` (but for the key, which it makes from `id`), or frees them. */
 static void add_server(struct loading *l, const char *option, const char *id,
                        struct server_config from)
@@ -132,6 +146,7 @@ static void add_server(struct loading *l, const char *option, const char *id,
         free(from.name);
         return;
     }
+    check_watching(l, &from);
     c->servers = xreallocarray(c->servers, c->server_count + 1, sizeof *c->servers);
     c->servers[c->server_count++] = from;
 }
@@ -226,8 +241,10 @@ static char *item_token(struct loading *l, const char *from, size_t i, const jso
     snprintf(option, sizeof option, "%s[%zu].token_file", from, i);
     if (*jstr(item, "token_file"))
         return config_secret_file(l, option, jstr(item, "token_file"));
-    struct str token = str_trim(str_of(*jstr(item, "token") ? jstr(item, "token")
-                                                            : jstr(item, "api_key")));
+    const char *given = *jstr(item, "token") ? jstr(item, "token") : jstr(item, "api_key");
+    struct str token = str_trim(str_of(given));
+    snprintf(option, sizeof option, "%s[%zu].token", from, i);
+    config_tell_trimmed(option, token, given);
     if (!token.len) {
         config_fault(l, "%s[%zu].token: is missing", from, i);
         return NULL;

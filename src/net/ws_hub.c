@@ -18,7 +18,7 @@
 
 #include "base/banned.h"
 
-enum { EVENTS_MAX = 64, TICK_MS = 1000, CLOSE_GRACE_MS = 2000 };
+enum { EVENTS_MAX = 64, TICK_MS = 1000, CLOSE_GRACE_MS = 2000, CLOSE_REASON_MAX = 124 };
 
 /* One reader. Owned by the hub's thread. */
 struct client {
@@ -406,14 +406,24 @@ unsigned ws_hub_count(struct ws_hub *h)
     return h->count;
 }
 
+/* 1013 "try again later" (IANA) and why, as a server's unmasked close frame. */
+static void refuse(const struct ws_hub *h, int fd)
+{
+    unsigned char frame[4 + CLOSE_REASON_MAX] = {0x88, 0, 0x03, 0xf5};
+    int n = snprintf((char *)frame + 4, CLOSE_REASON_MAX,
+                     h->is_stopping ? "the server is stopping"
+                                    : "all %u live connections are taken; try again later",
+                     h->config.most_clients);
+    frame[1] = (unsigned char)(2 + n);
+    (void)!send(fd, frame, (size_t)n + 4, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 bool ws_hub_add(struct ws_hub *h, int fd, char *leftover, size_t leftover_len, void *user)
 {
     unsigned count = h->count;
     do {
         if (count >= h->config.most_clients || h->is_stopping) {
-            /* 1013 "try again later" (IANA), as a server's unmasked close frame. */
-            static const unsigned char busy[] = {0x88, 0x02, 0x03, 0xf5};
-            (void)!send(fd, busy, sizeof busy, MSG_NOSIGNAL | MSG_DONTWAIT);
+            refuse(h, fd);
             upgraded_close(fd);
             free(leftover);
             return false;

@@ -29,7 +29,7 @@ struct ws_hub_config {
 enum status ws_hub_start(const struct ws_hub_config *c, struct ws_hub **ret, struct error *err);
 void ws_hub_stop(struct ws_hub *h);
 unsigned ws_hub_count(struct ws_hub *h);                     /* any thread */
-/* Takes over a socket from http_upgrade(). False when full: fd is closed with code 1013. */
+/* Takes over a socket from http_upgrade(). False when full: fd is closed with code 1013 and a reason. */
 bool ws_hub_add(struct ws_hub *h, int fd, char *leftover, size_t leftover_len, void *user);
 void ws_hub_send(struct ws_hub *h, uint64_t client, struct str text); /* any thread */
 /* To every client for which `wants` (hub thread; NULL: all) says yes. Any thread. */

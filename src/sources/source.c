@@ -15,7 +15,6 @@
 /* An answer that took longer may be about anything that happened since the last word before it. */
 #define SLOW_US (2 * US_PER_S)
 #define LATE_US US_PER_S
-#define IDLE_POLL_US (60 * US_PER_S) /* where the socket tells, and polling is off */
 #define BACKOFF_LEAST_US US_PER_S
 #define BACKOFF_MOST_US (60 * US_PER_S)
 #define BACKOFF_OPEN_US (10 * US_PER_S) /* while it is not known what goes on with open sessions */
@@ -461,14 +460,18 @@ static void ask_identity(void *ctx)
 
 /* --- polling ------------------------------------------------------------------------------ */
 
+/* Where polling is off only a connect, a hint and an open session are reasons to ask. */
 static void schedule_poll(struct source *s)
 {
-    int64_t every_us = s->config->polling_interval_us > 0 ? s->config->polling_interval_us
+    bool has_open = tracker_open_count(s->tracker) > 0;
+    bool is_recheck = s->is_recheck_due && (has_open || !s->config->is_polling);
+    int64_t delay_us = s->config->polling_interval_us > 0 ? s->config->polling_interval_us
                                                           : POLLING_DEFAULT_US;
-    int64_t delay_us = s->config->is_polling || !s->is_ws_open ? every_us : IDLE_POLL_US;
-    if (tracker_open_count(s->tracker) && delay_us > OPEN_POLL_US)
+    if (!s->config->is_polling && !has_open && !is_recheck)
+        return;
+    if (has_open && delay_us > OPEN_POLL_US)
         delay_us = OPEN_POLL_US;
-    if (s->is_recheck_due && tracker_open_count(s->tracker)) {
+    if (is_recheck) {
         s->is_recheck_due = false;
         delay_us = RECHECK_US < delay_us ? RECHECK_US : delay_us;
     }
@@ -695,11 +698,11 @@ static void socket_closed(void *ctx, const struct error *why)
         poll_soon(s, 0); /* is the token itself right? */
     }
     s->ws_timer = loop_timer_start(s->loop, backoff_us(s->ws_failures++), reopen_socket, s);
-    if (was_open) {
+    if (was_open)
         update_state(s, why);
-        if (s->poll_failures == 0)
-            poll_soon(s, 0);
-    }
+    /* Where polling is off the next try to connect is the time to ask. */
+    if (s->poll_failures == 0 && was_open == s->config->is_polling)
+        poll_soon(s, 0);
 }
 
 static void start_socket(struct source *s)
@@ -742,9 +745,12 @@ static void try_token_in_address(struct source *s)
 
 /* --- backfill ----------------------------------------------------------------------------- */
 
-static void sync_over(struct source *s, bool is_well)
+/* why: NULL when all was read. */
+static void sync_over(struct source *s, const struct error *why)
 {
+    bool is_well = why == NULL;
     s->is_sync_running = false;
+    snprintf(s->status.history_error, sizeof(s->status.history_error), "%s", why ? why->text : "");
     int64_t every_us =
         s->config->sync_interval_us > 0 ? s->config->sync_interval_us : SYNC_DEFAULT_US;
     if (s->is_sync_lost)
@@ -754,8 +760,11 @@ static void sync_over(struct source *s, bool is_well)
     s->is_sync_lost = false;
     if (is_well) {
         source_set_percent(s, 100);
-    } else if (every_us > SYNC_RETRY_US)
-        every_us = SYNC_RETRY_US;
+    } else {
+        if (every_us > SYNC_RETRY_US)
+            every_us = SYNC_RETRY_US;
+        changed(s);
+    }
     s->sync_timer = loop_timer_start(s->loop, every_us, start_sync, s);
     flush(s);
 }
@@ -776,7 +785,7 @@ static void took_sync(void *ctx, const struct http_answer *a)
     flush(s);
     if (status != STATUS_OK) {
         log_warn("sources", "backfill failed", LF_TEXT("server", s->config->key), LF_ERROR(&err));
-        sync_over(s, false);
+        sync_over(s, &err);
         return;
     }
     next_sync(s);
@@ -787,7 +796,7 @@ static void next_sync(struct source *s)
     auto_buf struct buf path = {0};
     if (!s->ops->sync_next(s, &path)) {
         log_debug("sources", "backfill done", LF_TEXT("server", s->config->key));
-        sync_over(s, true);
+        sync_over(s, NULL);
         return;
     }
     s->sync = fetch(s, buf_text(&path), SYNC_TIMEOUT_MS, SYNC_BYTES_MAX, took_sync);
@@ -873,7 +882,8 @@ void source_alive(const struct source *s, struct alive_entry *ret)
 void source_start(struct source *s)
 {
     changed(s);
-    poll_soon(s, 0);
+    if (s->config->is_polling || !s->config->is_realtime)
+        poll_soon(s, 0);
     if (s->config->is_realtime)
         start_socket(s);
 }

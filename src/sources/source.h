@@ -51,6 +51,7 @@ struct source_status {
     char name[128]; /* as configured, else as it calls itself, else the key */
     enum source_state state;
     char error[ERROR_TEXT_MAX]; /* "" when well */
+    char history_error[ERROR_TEXT_MAX]; /* why the last backfill failed; "": it did not */
     int percent;                /* of the running backfill; 100: done; -1: none yet */
     int64_t last_event_us;      /* last good word from the server; TIME_NONE: none */
     unsigned open_sessions;

@@ -18,6 +18,8 @@
 
 struct store {
     duckdb_database db;
+    char *path;  /* NULL: in memory */
+    struct stat opened; /* the file at path, by its identity */
     atomic_int_least64_t data_version;
 };
 
@@ -178,6 +180,8 @@ enum status store_open(const struct store_config *c, struct store **ret, bool *r
     struct store *store = xcalloc(1, sizeof *store);
     store->db = db;
     store->data_version = clock_now_us();
+    if (stat(c->path, &store->opened) == 0)
+        store->path = xstrdup(c->path);
     struct store_conn *conn = NULL;
     s = store_connect(store, &conn, err);
     if (s == STATUS_OK)
@@ -202,6 +206,7 @@ void store_close(struct store *s)
     if (!s)
         return;
     duckdb_close(&s->db);
+    free(s->path);
     free(s);
 }
 
@@ -241,6 +246,33 @@ void store_disconnect(struct store_conn *c)
         return;
     duckdb_disconnect(&c->conn);
     free(c);
+}
+
+/* Only by its path: DuckDB's lock would be lost with any other handle on the file. */
+static enum status check_file(const struct store *s, int64_t bytes, struct error *err)
+{
+    struct stat now;
+    if (stat(s->path, &now) != 0)
+        return fail_errno(err, errno, "the store's file '%s'", s->path);
+    if (now.st_ino != s->opened.st_ino || now.st_dev != s->opened.st_dev)
+        return fail(err, STATUS_IO, "the store's file '%s' is another than the one in use", s->path);
+    if (now.st_size < bytes)
+        return fail(err, STATUS_IO, "the store's file '%s' is cut short: %lld of %lld bytes", s->path,
+                    (long long)now.st_size, (long long)bytes);
+    return STATUS_OK;
+}
+
+enum status store_check(struct store_conn *c, struct error *err)
+{
+    int64_t rows = 0, bytes = 0;
+    TRY(store_query_int(c, "select count(*) from applied", NULL, 0, 0, &rows, err));
+    if (rows != 1)
+        return fail(err, STATUS_INTERNAL, "the store does not know how far it is");
+    if (!c->store->path)
+        return STATUS_OK;
+    TRY(store_query_int(c, "select block_size * total_blocks from pragma_database_size() "
+                           "where database_name = current_database()", NULL, 0, 0, &bytes, err));
+    return check_file(c->store, bytes, err);
 }
 
 void store_interrupt(struct store_conn *c)

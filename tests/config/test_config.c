@@ -46,6 +46,9 @@ static void every_fault_names_its_option(void **state)
         {"SERVER_LATITUDE=91", "SERVER_LATITUDE: 91 is out of range"},
         {"SERVER_LATITUDE=9", "SERVER_LATITUDE: goes together with"},
         {"PLEX_SERVERS=[{\"url\":\"plex\"}]", "PLEX_SERVERS[0].url: 'plex' has no http://"},
+        {"PLEX_SERVERS=[{\"url\":\"http://p:1\",\"token\":\"abc\",\"realtime_enabled\":false,"
+         "\"session_polling_enabled\":false}]", "PLEX_SESSION_POLLING_ENABLED: live updates and polling "
+                                                "are both off for plex-1"},
         {"PLEX_SERVERS={}", "PLEX_SERVERS: must be a list"},
         {"PLEX_SERVERS=[{\"token\":\"abc\"}]", "PLEX_SERVERS[0].url: is missing"},
         {"PLEX_SERVERS=[{\"url\":\"http://p:1\"}]", "PLEX_SERVERS[0].token: is missing"},
@@ -218,8 +221,9 @@ static void servers_of_a_kind_are_listed_and_keep_their_ids(void **state)
     auto_free char *list = xasprintf(
         "EMBY_SERVERS=[{\"url\":\"http://a:8096/emby\",\"token_file\":\"%s\",\"id\":\"attic\"},"
         "{\"url\":\"https://b\",\"api_key\":\" bbbbbbbb \",\"name\":\"Barn\",\"tls_verify\":false,"
-        "\"realtime_enabled\":false,\"session_polling_enabled\":\"off\"},"
-        "{\"url\":\"http://c:1\",\"token\":\"c\",\"session_polling_interval\":\"2m\"},"
+        "\"realtime_enabled\":false},"
+        "{\"url\":\"http://c:1\",\"token\":\"c\",\"session_polling_interval\":\"2m\","
+        "\"session_polling_enabled\":\"off\"},"
         "{\"enabled\":false}]", token);
     const char *environment[] = {GOOD, "EMBY_ENABLED=true", "EMBY_URL=http://z:8096",
                                  "EMBY_TOKEN=zzzzzzzz", list, NULL};
@@ -235,8 +239,8 @@ static void servers_of_a_kind_are_listed_and_keep_their_ids(void **state)
     } rows[] = {
         {"emby-1", NULL, "http://z:8096", "zzzzzzzz", 30 * US_PER_S, true, true, false},
         {"attic", NULL, "http://a:8096/emby", "token-from-a-file", 30 * US_PER_S, true, true, false},
-        {"emby-3", "Barn", "https://b", "bbbbbbbb", 30 * US_PER_S, false, false, true},
-        {"emby-4", NULL, "http://c:1", "c", 2 * US_PER_MIN, true, true, false},
+        {"emby-3", "Barn", "https://b", "bbbbbbbb", 30 * US_PER_S, false, true, true},
+        {"emby-4", NULL, "http://c:1", "c", 2 * US_PER_MIN, true, false, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct server_config *s = &c.servers[i];

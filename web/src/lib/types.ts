@@ -24,6 +24,7 @@ export interface ServerStatus {
   name?: string;
   url?: string;
   error?: string | null;
+  history_error?: string | null;
   last_event_at?: string | null;
   plays?: number | null;
 }

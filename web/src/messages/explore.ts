@@ -30,7 +30,6 @@ export const explore = {
   'download.svg': 'Drawing (SVG)',
   'download.csv': 'Table (CSV)',
   'download.failed': 'The picture could not be made: {message}',
-  'nothing': 'Nothing was watched in what the filter leaves. Choose a longer time, or take a filter away.',
   'no_amount': 'Of these plays no amount is known: they are counted, but nobody saw how long they went on. The other counts show them.',
   'marks': '{title} {n} values; arrow keys move between them.',
   'marks.pick': '{title} {n} values; arrow keys move between them, Enter filters by one.',

@@ -43,7 +43,6 @@ export const map = {
   'card.close': 'Close',
   'card.about': 'A city at best: an address tells no street, and a provider’s address may stand for its whole region.',
   'about': 'Places are those of addresses: right to the city at best.',
-  'none': 'No play with an address in what the filter leaves. Choose a longer time, or take a filter away.',
   'attribution': 'IP Geolocation by DB-IP',
   'base': 'Base map: Natural Earth',
 } as const;

@@ -37,5 +37,7 @@ export const shell = {
   'server.unauthorized': 'refuses the token',
   'server.unreachable': 'not reachable',
   'server.syncing': 'reading history, {percent}',
+  'server.no_plays': 'No plays on this server yet.',
+  'server.unreadable': 'Its history cannot be read: {why}',
   'server.plays': { one: '{n} play', other: '{n} plays' },
 } as const;
