@@ -118,10 +118,10 @@ void config_check_for_serving(struct loading *l)
 #undef SERVER_KIND
     if (c->server_count || c->is_demo || c->is_setup || is_any_on)
         return;
-    auto_buf struct buf switches = {0};
+    auto_buf struct buf ways = {0};
     for (size_t k = 0; k < SERVER_KINDS; k++)
-        buf_printf(&switches, "%s%s", k ? ", " : "", server_kinds[k].switch_env);
-    config_fault(l, "no media server is configured; either switch one on (%s) and give its address "
-                    "and token, or set SETUP=true to add one on the page, or DEMO=true to look "
-                    "around with invented data", buf_text(&switches));
+        buf_printf(&ways, "%s%s=true with %s and %s", k ? ", or " : "", server_kinds[k].switch_env,
+                   server_kinds[k].url_env, server_kinds[k].token_env);
+    config_fault(l, "no media server is configured; set %s; or SETUP=true to add one on the page, or "
+                    "DEMO=true to look around with invented data", buf_text(&ways));
 }

@@ -10,7 +10,8 @@ enum { TEXT_MAX = 2000, RECORD_MAX = 256 * 1024 };
 const struct server_kind_row server_kinds[SERVER_KINDS] = {
 #define SERVER_KIND(NAME, word, article, label, port, switch_env, realtime_env, token_env,  \
                     token_yaml, token)                                                      \
-    {#word, article, label, port, token, switch_env, #NAME "_SERVERS", #word "_servers"},
+    {#word,     article,   label,            port, token, switch_env, #NAME "_URL",                 \
+     token_env, #NAME "_SERVERS", #word "_servers"},
 #include "model/server_kinds.def"
 #undef SERVER_KIND
 };

@@ -26,7 +26,7 @@ enum server_kind {
 struct server_kind_row {
     const char *name, *article, *label; /* "plex", "a", "Plex" */
     const char *port, *token;           /* the usual one; which token it needs, in words */
-    const char *switch_env, *list_env, *list_yaml; /* names of options */
+    const char *switch_env, *url_env, *token_env, *list_env, *list_yaml; /* names of options */
 };
 extern const struct server_kind_row server_kinds[SERVER_KINDS];
 const char *server_kind_name(enum server_kind k); /* "plex" */

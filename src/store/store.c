@@ -215,7 +215,8 @@ enum status store_knows_time_zone(const char *name, bool *ret, struct error *err
     struct store s = {0};
     struct store_conn *c = NULL;
     struct store_config bare = {.path = ":memory:", .max_memory = "64MB", .threads = 1};
-    TRY(open_file(&bare, &s.db, err));
+    bool is_wal_damaged;
+    TRY(open_file(&bare, &s.db, &is_wal_damaged, err));
     struct store_value zone = {.kind = SV_TEXT, .s = str_of(name)};
     int64_t count = 0;
     enum status status = store_connect(&s, &c, err);
