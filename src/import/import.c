@@ -497,6 +497,7 @@ static enum status run(struct run *r, const char *path, struct error *err)
         return fail(err, STATUS_CONFLICT, "import %" PRId64 " has ended", r->state.import_id);
     TRY(prepare(r, path, c, err));
     TRY(read_all(r, err));
+    readers_stop(steal_ptr(&r->readers)); /* their chunks are not needed to derive */
     r->report->ended_us = clock_now_us();
     if (!r->job->is_dry_run)
         TRY(ingest_run(r->job->ingest, finish, r, err));

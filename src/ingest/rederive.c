@@ -20,6 +20,7 @@ struct segment {
     const char *media_type, *location;
     int64_t duration_ms, credits_ms, secure, relayed, bandwidth, bitrate, stream_bitrate;
     bool is_live, is_open, is_double;
+    bool is_kept; /* for the next stretch: what it belongs to may go on there */
     int64_t low_us, high_us, watch_us, paused_us;
     struct segment_sum sum; /* of an import: times and positions only */
 };
@@ -29,12 +30,15 @@ struct view {
     struct derive_key key;
     int64_t library, at_us, ended_us;
     const char *media_type;
-    bool is_plex;
+    bool is_plex, is_kept;
 };
 
+/* A row of play: of segments, or of a view. */
 struct play {
     int64_t id;
     const struct segment *first;
+    const struct view *view; /* NULL: of segments */
+    const char *view_hidden_by;
     struct derive_key key;
     const char *origin;
     int64_t library, started_us, ended_us, watch_us, low_us, high_us, paused_us;
@@ -42,18 +46,29 @@ struct play {
     bool is_open, is_deleted, is_double;
 };
 
-/* Everything of the keys that are derived at once. */
+/* Of a title that is seen from the library and on the air, too: what the first segment was. */
+struct mixed_key {
+    struct derive_key key;
+    bool is_live;
+};
+
+/* What is derived at once: everything of some keys, or a stretch of time of them. */
 struct slice {
-    struct arena arena;
+    struct arena arena; /* texts of segments and views */
     const struct knobs *knobs;
+    int64_t until_us; /* everything that starts before is there */
     struct segment *segments;
     size_t segment_count, segment_room;
     struct view *views;
     size_t view_count, view_room;
     struct state_row *rows; /* of the segment that is being read */
     size_t row_count, row_room;
+    struct play *plays;
+    size_t play_count, play_room;
     int64_t *deleted; /* ids of inputs whose play was deleted, ascending */
     size_t deleted_count, deleted_room;
+    struct mixed_key *mixed; /* by key; of stretches, which do not hold a key's first segment */
+    size_t mixed_count, mixed_room;
     struct segment **sorted; /* the segments by key and start */
     size_t sorted_room;
     duckdb_appender segment_out; /* of segments of our own */
@@ -63,23 +78,25 @@ struct slice {
     atomic_int *percent; /* done, of derive_all(); NULL: nobody asks */
 };
 
-static void slice_clear(struct slice *s)
+static void slice_free_rows(struct slice *s)
 {
     for (size_t i = 0; i < s->segment_count; i++)
         free(s->segments[i].sum.spans);
-    s->segment_count = s->view_count = s->row_count = 0;
-    arena_reset(&s->arena);
+    s->segment_count = s->segment_room = s->view_count = s->view_room = s->row_count = s->row_room =
+        s->play_count = s->play_room = s->sorted_room = 0;
+    free(steal_ptr(&s->segments));
+    free(steal_ptr(&s->views));
+    free(steal_ptr(&s->rows));
+    free(steal_ptr(&s->plays));
+    free(steal_ptr(&s->sorted));
+    arena_done(&s->arena);
 }
 
 static void slice_done(struct slice *s)
 {
-    slice_clear(s);
-    arena_done(&s->arena);
-    free(s->segments);
-    free(s->views);
-    free(s->rows);
+    slice_free_rows(s);
     free(s->deleted);
-    free(s->sorted);
+    free(s->mixed);
     duckdb_appender_destroy(&s->segment_out);
     bulk_done(&s->joined_out);
     bulk_done(&s->play_out);
@@ -88,14 +105,43 @@ static void slice_done(struct slice *s)
 /* --- reading --------------------------------------------------------------------------------- */
 
 /* The few words that repeat on every row are kept once. */
-static const char *word(struct slice *s, struct str text)
+static const char *word(struct arena *a, struct str text)
 {
     static const char *const known[] = {"",     "movie", "episode", "track", "live", "clip",
                                         "extra", "photo", "lan",     "wan",   "cellular"};
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (str_eq(text, str_of(known[i])))
             return known[i];
-    return arena_strndup(&s->arena, text.ptr, text.len);
+    return arena_strndup(a, text.ptr, text.len);
+}
+
+/* What a stretch is kept open for comes first in the next one. */
+static void keep_open(struct slice *s)
+{
+    struct arena kept = {0};
+    size_t segments = 0, views = 0;
+    for (size_t i = 0; i < s->segment_count; i++) {
+        struct segment *g = &s->segments[i];
+        if (!g->is_kept) {
+            free(g->sum.spans);
+            continue;
+        }
+        g->media_type = word(&kept, str_of(g->media_type));
+        g->location = word(&kept, str_of(g->location));
+        s->segments[segments++] = *g;
+    }
+    for (size_t i = 0; i < s->view_count; i++) {
+        struct view *v = &s->views[i];
+        if (!v->is_kept)
+            continue;
+        v->media_type = word(&kept, str_of(v->media_type));
+        s->views[views++] = *v;
+    }
+    s->segment_count = segments;
+    s->view_count = views;
+    s->play_count = 0;
+    arena_done(&s->arena);
+    s->arena = kept;
 }
 
 /* The first columns of our own segments. */
@@ -116,14 +162,14 @@ static void read_facts(struct slice *s, const struct cursor *r, struct segment *
     g->address = cursor_int(r, 6, 0);
     g->duration_ms = cursor_int(r, 7, -1);
     g->credits_ms = cursor_int(r, 8, -1);
-    g->location = word(s, cursor_text(r, 9));
+    g->location = word(&s->arena, cursor_text(r, 9));
     g->secure = cursor_int(r, 10, -1);
     g->relayed = cursor_int(r, 11, -1);
     g->bandwidth = cursor_int(r, 12, -1);
     g->bitrate = cursor_int(r, 13, -1);
     g->stream_bitrate = cursor_int(r, 14, -1);
     g->is_live = cursor_int(r, 15, 0) == 1;
-    g->media_type = word(s, cursor_text(r, 16));
+    g->media_type = word(&s->arena, cursor_text(r, 16));
 }
 
 static void end_live(struct slice *s, struct segment *g)
@@ -191,7 +237,7 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
         " coalesce(s.title_id, 0)::integer, s.library_id, s.device_id, s.duration_ms, s.credits_ms,"
         " s.is_live, t.media_type, s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
         " s.paused_ms, s.position_ms from segment_in s left join title t using (title_id)"
-        " where %s and " IS_COUNTED " order by s.segment_in_id", condition);
+        " where %s and " IS_COUNTED, condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
     while (cursor_next(&r)) {
@@ -206,7 +252,8 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
                               .duration_ms = cursor_int(&r, 5, -1),
                               .credits_ms = cursor_int(&r, 6, -1),
                               .is_live = cursor_int(&r, 7, 0) == 1,
-                              .media_type = word(s, cursor_text(&r, 8)),
+                              .media_type = word(&s->arena, cursor_text(&r, 8)),
+                              .location = "",
                               /* Of one server: the same file again, longer by then, goes on with
                                * the same numbers. */
                               .group = cursor_int(&r, 10, 0),
@@ -230,8 +277,7 @@ static enum status read_views(struct slice *s, struct store_conn *c, const char 
         "select coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"
         " coalesce(s.title_id, 0)::integer, s.view_in_id, s.library_id, s.viewed_at, s.ended,"
         " t.media_type, v.kind = 'plex' from view_in s left join title t using (title_id)"
-        " left join server v on v.server_id = s.server_id where %s order by s.view_in_id",
-        condition);
+        " left join server v on v.server_id = s.server_id where %s", condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
     while (cursor_next(&r)) {
@@ -243,7 +289,7 @@ static enum status read_views(struct slice *s, struct store_conn *c, const char 
                            .library = cursor_int(&r, 4, 0),
                            .at_us = at_us,
                            .ended_us = cursor_int(&r, 6, TIME_NONE),
-                           .media_type = word(s, cursor_text(&r, 7)),
+                           .media_type = word(&s->arena, cursor_text(&r, 7)),
                            .is_plex = cursor_int(&r, 8, 0) == 1};
     }
     return STATUS_OK;
@@ -258,6 +304,30 @@ static enum status read_deleted(struct slice *s, struct store_conn *c, struct er
                     NULL, 0, &r, err));
     while (cursor_next(&r))
         *GROW(s->deleted, s->deleted_count, s->deleted_room) = cursor_int(&r, 0, 0);
+    return STATUS_OK;
+}
+
+static enum status read_mixed(struct slice *s, struct store_conn *c, const char *condition,
+                              struct error *err)
+{
+    auto_free char *sql = xasprintf(
+        "with every as not materialized (select (coalesce(s.server_id, 0)::integer,"
+        " coalesce(s.account_id, 0)::integer, coalesce(s.title_id, 0)::integer) k,"
+        " coalesce(s.is_live, false) is_live, s.started, s.segment_in_id id from segment_in s"
+        " where %s and " IS_COUNTED " union all select (coalesce(s.server_id, 0)::integer,"
+        " coalesce(s.account_id, 0)::integer, coalesce(s.title_id, 0)::integer),"
+        " coalesce(s.is_live, false), l.started, s.segment_id from temp.live_start l"
+        " join session_in s using (segment_id))"
+        " select k[1], k[2], k[3], first(is_live order by started, id) from every"
+        " where k in (select k from every where is_live) group by k having not bool_and(is_live)"
+        " order by k", condition);
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, sql, NULL, 0, &r, err));
+    while (cursor_next(&r))
+        *GROW(s->mixed, s->mixed_count, s->mixed_room) = (struct mixed_key){
+            .key = {(int32_t)cursor_int(&r, 0, 0), (int32_t)cursor_int(&r, 1, 0),
+                    (int32_t)cursor_int(&r, 2, 0)},
+            .is_live = cursor_int(&r, 3, 0) == 1};
     return STATUS_OK;
 }
 
@@ -349,10 +419,10 @@ static enum status write_play(struct slice *s, const struct play *p, struct erro
     return bulk_row(a, err);
 }
 
-static enum status write_view(struct slice *s, const struct view *v, const char *hidden_by,
-                              struct error *err)
+static enum status write_view(struct slice *s, const struct play *p, struct error *err)
 {
     struct bulk *a = &s->play_out;
+    const struct view *v = p->view;
     bulk_int(a, v->id);
     bulk_text(a, is_extra(v->media_type) ? "extra" : "view");
     bulk_text(a, "view");
@@ -374,8 +444,8 @@ static enum status write_view(struct slice *s, const struct view *v, const char 
     bulk_bool(a, false);
     bulk_bool(a, false);
     bulk_int32(a, 0);
-    bulk_bool(a, *hidden_by);
-    bulk_text(a, hidden_by);
+    bulk_bool(a, *p->view_hidden_by);
+    bulk_text(a, p->view_hidden_by);
     return bulk_row(a, err);
 }
 
@@ -403,8 +473,6 @@ static enum status write_imports(struct slice *s, struct store_conn *c, const ch
     if (!s->has_imports)
         return STATUS_OK;
     bool are_joined = s->joined_out.appender != NULL;
-    if (are_joined)
-        TRY(bulk_close(&s->joined_out, err));
     auto_free char *sql = xasprintf(
         "insert into %s select s.segment_in_id, %s, 'import', s.server_id, s.account_id, s.title_id,"
         " s.library_id, s.device_id, s.quality_id, s.address_id, s.started,"
@@ -444,7 +512,34 @@ static int compare_views(const void *left, const void *right)
 {
     const struct view *a = left, *b = right;
     int by_key = compare_keys(&a->key, &b->key);
-    return by_key ? by_key : a->id < b->id ? -1 : a->id > b->id;
+    if (by_key)
+        return by_key;
+    if (a->at_us != b->at_us)
+        return a->at_us < b->at_us ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int compare_plays(const void *left, const void *right)
+{
+    const struct play *a = left, *b = right;
+    if (a->started_us != b->started_us)
+        return a->started_us < b->started_us ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static int compare_mixed(const void *left, const void *right)
+{
+    const struct mixed_key *a = left, *b = right;
+    return compare_keys(&a->key, &b->key);
+}
+
+/* Whether the first segment of the key, of which these are the first here, is live television. */
+static bool is_first_live(const struct slice *s, struct segment *const *g)
+{
+    const struct mixed_key want = {.key = g[0]->key}, *found = NULL;
+    if (s->mixed_count)
+        found = bsearch(&want, s->mixed, s->mixed_count, sizeof want, compare_mixed);
+    return found ? found->is_live : g[0]->is_live;
 }
 
 static void add_to_play(struct slice *s, struct play *p, const struct segment *g)
@@ -476,20 +571,29 @@ static void add_to_play(struct slice *s, struct play *p, const struct segment *g
     p->is_double = g->is_double;
 }
 
+/* A server tells a view from so long before the play's start ... */
+#define VIEW_EARLY_US (10 * US_PER_MIN)
+
+/* ... to so long after its end. */
+static int64_t view_late_us(int64_t duration_ms)
+{
+    int64_t most_ms = INT64_MAX / 4 / US_PER_MS; /* a file's own word on it may be anything */
+    int64_t us = (duration_ms < most_ms ? duration_ms : most_ms) * US_PER_MS;
+    return us > 10 * US_PER_MIN ? us : 10 * US_PER_MIN;
+}
+
 static bool holds(const struct play *p, int64_t at_us)
 {
-    int64_t after_us = 10 * US_PER_MIN;
-    if (p->duration_ms > 0 && p->duration_ms * US_PER_MS > after_us)
-        after_us = p->duration_ms * US_PER_MS;
-    return at_us >= p->started_us - 10 * US_PER_MIN && at_us < p->ended_us + after_us;
+    return at_us >= p->started_us - VIEW_EARLY_US &&
+           at_us < p->ended_us + view_late_us(p->duration_ms);
 }
 
 /* Which segments make one play; hidden ones make plays of their own, hidden ones. */
-static void join_segments(const struct slice *s, struct segment **g, size_t count)
+static void join_segments(const struct slice *s, struct segment **g, size_t count, bool is_live)
 {
     auto_free struct play_part *parts = xcalloc(count ? count : 1, sizeof *parts);
     auto_free struct play_part *some = xcalloc(count ? count : 1, sizeof *some);
-    bool is_track_or_live = g[0]->is_live || streq(g[0]->media_type, "track") ||
+    bool is_track_or_live = is_live || streq(g[0]->media_type, "track") ||
                             streq(g[0]->media_type, "live");
     size_t imported = 0;
     for (size_t i = 0; i < count; i++) {
@@ -523,36 +627,82 @@ static void join_segments(const struct slice *s, struct segment **g, size_t coun
     }
 }
 
-/* One account and title on one server: its segments by start, its views. */
-static enum status derive_group(struct slice *s, struct store_conn *c, struct segment **g,
-                                size_t count, const struct view *views, size_t view_count,
-                                struct error *err)
+/* Of one account and title on one server: segments by start and views that may have to do with each
+ * other. */
+static enum status derive_piece(struct slice *s, struct store_conn *c, struct segment **g,
+                                size_t count, bool is_live, const struct view *views,
+                                size_t view_count, struct error *err)
 {
-    auto_free struct play *plays = xcalloc(count ? count : 1, sizeof *plays);
-    size_t play_count = 0;
+    size_t from = s->play_count;
     if (count)
-        join_segments(s, g, count);
+        join_segments(s, g, count, is_live);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = i; j-- > 0 && g[i]->sum.head_blind_us;)
             if (g[j]->play_id == g[i]->play_id) {
                 g[i]->high_us -= blind_overlap(&g[j]->sum, &g[i]->sum);
                 break;
             }
-        size_t p = play_count;
-        while (p > 0 && plays[p - 1].id != g[i]->play_id)
+        size_t p = s->play_count;
+        while (p > from && s->plays[p - 1].id != g[i]->play_id)
             p--;
-        add_to_play(s, p ? &plays[p - 1] : &plays[play_count++], g[i]);
+        if (p == from) {
+            *GROW(s->plays, s->play_count, s->play_room) = (struct play){0};
+            p = s->play_count;
+        }
+        add_to_play(s, &s->plays[p - 1], g[i]);
         TRY(g[i]->is_import ? write_joined(s, c, g[i], err)
                             : write_segment(s->segment_out, g[i], err));
     }
-    for (size_t i = 0; i < play_count; i++)
-        TRY(write_play(s, &plays[i], err));
+    size_t to = s->play_count;
     for (size_t i = 0; i < view_count; i++) {
-        const char *hidden_by = is_deleted(s, views[i].id) ? "deleted" : "";
-        for (size_t p = 0; p < play_count && !*hidden_by; p++)
-            if (holds(&plays[p], views[i].at_us))
+        const struct view *v = &views[i];
+        const char *hidden_by = is_deleted(s, v->id) ? "deleted" : "";
+        for (size_t p = from; p < to && !*hidden_by; p++)
+            if (holds(&s->plays[p], v->at_us))
                 hidden_by = "superseded";
-        TRY(write_view(s, &views[i], hidden_by, err));
+        *GROW(s->plays, s->play_count, s->play_room) = (struct play){
+            .id = v->id, .view = v, .view_hidden_by = hidden_by, .started_us = v->at_us};
+    }
+    return STATUS_OK;
+}
+
+/* Until when something else of the same key may have to do with it. */
+static int64_t segment_reach(const struct segment *g, const struct knobs *k)
+{
+    int64_t end = g->sum.ended_us > g->sum.started_us ? g->sum.ended_us : g->sum.started_us;
+    int64_t after = view_late_us(g->duration_ms);
+    if (k->resume_gap_us > after)
+        after = k->resume_gap_us;
+    if (k->same_session_us > after)
+        after = k->same_session_us;
+    return end + after;
+}
+
+/* One account and title on one server, in pieces that lie too far apart to have to do with each
+ * other; one to which a later stretch may still add is kept for it. */
+static enum status derive_key(struct slice *s, struct store_conn *c, struct segment **g,
+                              size_t count, struct view *v, size_t view_count, struct error *err)
+{
+    bool is_live = count && is_first_live(s, g);
+    for (size_t i = 0, k = 0; i < count || k < view_count;) {
+        size_t i_end = i, k_end = k;
+        int64_t reach = INT64_MIN;
+        while (i_end < count || k_end < view_count) {
+            bool is_view = i_end == count || (k_end < view_count &&
+                                              v[k_end].at_us < g[i_end]->sum.started_us);
+            int64_t start = is_view ? v[k_end].at_us : g[i_end]->sum.started_us;
+            if (reach != INT64_MIN && start > reach)
+                break;
+            int64_t end = is_view ? start + VIEW_EARLY_US : segment_reach(g[i_end], s->knobs);
+            reach = end > reach ? end : reach;
+            is_view ? k_end++ : i_end++;
+        }
+        if (reach < s->until_us)
+            TRY(derive_piece(s, c, g + i, i_end - i, is_live, v + k, k_end - k, err));
+        for (; i < i_end; i++)
+            g[i]->is_kept = reach >= s->until_us;
+        for (; k < k_end; k++)
+            v[k].is_kept = reach >= s->until_us;
     }
     return STATUS_OK;
 }
@@ -571,15 +721,21 @@ static void sort_slice(struct slice *s)
         qsort(s->views, s->view_count, sizeof *s->views, compare_views);
 }
 
-/* Reads what meets the condition, derives it and appends the rows; imported segments are left to
- * write_imports(). */
-static enum status derive_slice(struct slice *s, struct store_conn *c, const char *condition,
-                                struct error *err)
+/* In the order of time, by which most queries ask for them. */
+static enum status write_plays(struct slice *s, struct error *err)
 {
-    slice_clear(s);
-    TRY(read_live(s, c, condition, err));
-    TRY(read_imports(s, c, condition, err));
-    TRY(read_views(s, c, condition, err));
+    if (s->play_count)
+        qsort(s->plays, s->play_count, sizeof *s->plays, compare_plays);
+    for (size_t i = 0; i < s->play_count; i++)
+        TRY(s->plays[i].view ? write_view(s, &s->plays[i], err)
+                             : write_play(s, &s->plays[i], err));
+    return STATUS_OK;
+}
+
+/* Derives what is read and appends the rows; imported segments are left to write_imports(). To what
+ * stays here a later stretch may add: its plays come a little later than others of their time. */
+static enum status derive_slice(struct slice *s, struct store_conn *c, struct error *err)
+{
     sort_slice(s);
     for (size_t i = 0, v = 0; i < s->segment_count || v < s->view_count;) {
         const struct derive_key *key =
@@ -592,11 +748,12 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, const cha
             i_end++;
         while (v_end < s->view_count && compare_keys(&s->views[v_end].key, key) == 0)
             v_end++;
-        TRY(derive_group(s, c, i_end > i ? &s->sorted[i] : NULL, i_end - i,
-                         v_end > v ? &s->views[v] : NULL, v_end - v, err));
+        TRY(derive_key(s, c, s->sorted + i, i_end - i, s->views + v, v_end - v, err));
         i = i_end;
         v = v_end;
     }
+    TRY(write_plays(s, err));
+    keep_open(s);
     return STATUS_OK;
 }
 
@@ -607,7 +764,7 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, const cha
     " and k.account_id = coalesce(s.account_id, 0) and k.title_id = coalesce(s.title_id, 0))"
 
 /* Keys up to here are derived at once, without counting what they have. */
-enum { FEW_KEYS = 1000, SLICE_ROWS = 100000 };
+enum { FEW_KEYS = 1000, ROW_GROUP = 122880, SLICE_ROWS = ROW_GROUP / 2 };
 
 static enum status write_touched(struct store_conn *c, const struct derive_key *keys, size_t count,
                                  struct error *err)
@@ -625,74 +782,123 @@ static enum status write_touched(struct store_conn *c, const struct derive_key *
     return append_close(a, err);
 }
 
-static enum status derive_accounts(struct slice *s, struct store_conn *c, int64_t from, int64_t to,
-                                   const char *condition, struct error *err)
+/* Ids go up with time nearly, so that few rows are looked at between the first and the last. */
+static enum status read_live_of(struct slice *s, struct store_conn *c, const char *condition,
+                                const char *within, struct error *err)
 {
-    auto_free char *both = xasprintf("coalesce(s.account_id, 0) between %" PRId64 " and %" PRId64
-                                     " and %s", from, to, condition);
-    return derive_slice(s, c, both, err);
-}
-
-/* Everything that meets the condition, some accounts at a time, so that memory stays bounded. */
-static enum status derive_slices(struct slice *s, struct store_conn *c, const char *condition,
-                                 struct error *err)
-{
-    auto_free char *sql = xasprintf(
-        "select account, sum(n)::bigint, (sum(sum(n)) over ())::bigint from"
-        " (select coalesce(account_id, 0)::integer account, count(*) n from session_in s"
-        " where %s group by 1 union all"
-        " select coalesce(account_id, 0)::integer, count(*) from segment_in s where %s group by 1"
-        " union all select coalesce(account_id, 0)::integer, count(*) from view_in s where %s"
-        " group by 1) group by account order by account", condition, condition, condition);
+    auto_free char *sql = xasprintf("select min(segment_id), max(segment_id) from temp.live_start"
+                                    " where started %s", within);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
-    int64_t from = 0, rows = 0, account = 0, done = 0;
+    if (!cursor_next(&r) || !cursor_int(&r, 1, 0))
+        return STATUS_OK;
+    auto_free char *live = xasprintf(
+        "s.segment_id between %" PRId64 " and %" PRId64 " and s.segment_id in"
+        " (select segment_id from temp.live_start where started %s) and %s", cursor_int(&r, 0, 0),
+        cursor_int(&r, 1, 0), within, condition);
+    return read_live(s, c, live, err);
+}
+
+static enum status derive_stretch(struct slice *s, struct store_conn *c, const char *condition,
+                                  int64_t from_us, int64_t until_us, struct error *err)
+{
+    auto_free char *within = xasprintf("between make_timestamp(%" PRId64 ") and make_timestamp(%"
+                                       PRId64 ")", from_us, until_us - 1);
+    auto_free char *imported = xasprintf("s.started %s and %s", within, condition);
+    auto_free char *viewed = xasprintf("s.viewed_at %s and %s", within, condition);
+    TRY(read_live_of(s, c, condition, within, err));
+    TRY(read_imports(s, c, imported, err));
+    TRY(read_views(s, c, viewed, err));
+    TRY(derive_slice(s, c, err));
+    TRY(append_flush(s->segment_out, err));
+    TRY(bulk_flush(&s->play_out, err));
+    return store_trim(c, err);
+}
+
+/* Everything that meets the condition, a stretch of time after the other, so that memory stays
+ * bounded. */
+static enum status derive_stretches(struct slice *s, struct store_conn *c, const char *condition,
+                                    struct error *err)
+{
+    auto_free char *starts = xasprintf(
+        "create or replace temp table live_start as select s.segment_id,"
+        " arg_min(o.first_at, o.observation_id) started from session_in s"
+        " join observation o using (segment_id) where %s group by s.segment_id", condition);
+    TRY(store_exec(c, starts, err));
+    TRY(read_mixed(s, c, condition, err));
+    auto_free char *sql = xasprintf(
+        "select time_bucket(interval 1 hour, started), count(*), sum(count(*)) over ()::bigint from"
+        " (select started from temp.live_start"
+        " union all select started from segment_in s where %s"
+        " union all select viewed_at from view_in s where %s) group by 1 order by 1",
+        condition, condition);
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, sql, NULL, 0, &r, err));
+    int64_t from = 0, rows = 0, done = 0, hour = 0;
     while (cursor_next(&r)) {
-        int64_t next = cursor_int(&r, 0, 0), n = cursor_int(&r, 1, 0);
-        if (s->percent)
-            *s->percent = (int)(100 * done / cursor_int(&r, 2, 1));
-        done += n;
+        int64_t n = cursor_int(&r, 1, 0);
+        hour = cursor_int(&r, 0, 0);
         if (rows && rows + n > SLICE_ROWS) {
-            TRY(derive_accounts(s, c, from, account, condition, err));
-            from = next;
+            if (s->percent)
+                *s->percent = (int)(100 * done / cursor_int(&r, 2, 1));
+            s->until_us = hour;
+            TRY(derive_stretch(s, c, condition, from, hour, err));
             rows = 0;
         }
-        account = next;
+        if (!rows)
+            from = hour;
         rows += n;
+        done += n;
     }
-    return rows ? derive_accounts(s, c, from, account, condition, err) : STATUS_OK;
+    s->until_us = INT64_MAX;
+    if (rows)
+        TRY(derive_stretch(s, c, condition, from, hour + US_PER_HOUR, err));
+    return store_exec(c, "drop table temp.live_start", err);
 }
 
 static enum status open_output(struct slice *s, struct store_conn *c, const char *segment_table,
-                               const char *play_catalog, const char *play_table, struct error *err)
+                               const char *play_table, struct error *err)
 {
     TRY(read_deleted(s, c, err));
     TRY(append_open(c, NULL, segment_table, &s->segment_out, err));
-    return bulk_open(c, play_catalog, play_table, &s->play_out, err);
+    return bulk_open(c, NULL, play_table, &s->play_out, err);
 }
 
 static enum status close_output(struct slice *s, struct error *err)
 {
     TRY(append_close(s->segment_out, err));
+    if (s->joined_out.appender)
+        TRY(bulk_close(&s->joined_out, err));
     return bulk_close(&s->play_out, err);
 }
 
-/* Derives what meets the condition into these tables, the plays in the order of time, by which most
- * queries ask for them. */
+/* A row group at a time: DuckDB holds one in memory for each thread that it gives some of. */
+static enum status write_imports_by_parts(struct slice *s, struct store_conn *c, const char *table,
+                                          const char *condition, struct error *err)
+{
+    int64_t from, last;
+    TRY(store_query_int(c, "select min(segment_in_id) from segment_in", NULL, 0, 0, &from, err));
+    TRY(store_query_int(c, "select max(segment_in_id) from segment_in", NULL, 0, -1, &last, err));
+    for (; from <= last; from += ROW_GROUP) {
+        auto_free char *part = xasprintf("s.segment_in_id between %" PRId64 " and %" PRId64
+                                         " and %s", from, from + ROW_GROUP - 1, condition);
+        TRY(write_imports(s, c, table, part, err));
+        TRY(store_trim(c, err));
+    }
+    return STATUS_OK;
+}
+
+/* Derives what meets the condition into these tables. */
 static enum status derive_many(struct store_conn *c, const char *segment_table,
                                const char *play_table, const char *condition,
                                const struct knobs *k, atomic_int *percent, struct error *err)
 {
     auto_cleanup(slice_done) struct slice s = {.knobs = k, .percent = percent};
-    TRY(store_exec(c, "create or replace temp table play_stage as from play limit 0", err));
-    TRY(open_output(&s, c, segment_table, "temp", "play_stage", err));
-    TRY(derive_slices(&s, c, condition, err));
+    TRY(open_output(&s, c, segment_table, play_table, err));
+    TRY(derive_stretches(&s, c, condition, err));
     TRY(close_output(&s, err));
-    slice_clear(&s);
-    TRY(write_imports(&s, c, segment_table, condition, err));
-    auto_free char *sql = xasprintf("insert into %s from temp.play_stage order by started, play_id;"
-                                    "drop table temp.play_stage", play_table);
-    return store_exec(c, sql, err);
+    slice_free_rows(&s);
+    return write_imports_by_parts(&s, c, segment_table, condition, err);
 }
 
 /* Replaces the rows of what temp.touched names. */
@@ -703,9 +909,12 @@ static enum status derive_touched(struct store_conn *c, bool are_few, const stru
                       "; delete from play s where " IS_TOUCHED, err));
     if (!are_few)
         return derive_many(c, "segment", "play", IS_TOUCHED, k, NULL, err);
-    auto_cleanup(slice_done) struct slice s = {.knobs = k};
-    TRY(open_output(&s, c, "segment", NULL, "play", err));
-    TRY(derive_slice(&s, c, IS_TOUCHED, err));
+    auto_cleanup(slice_done) struct slice s = {.knobs = k, .until_us = INT64_MAX};
+    TRY(open_output(&s, c, "segment", "play", err));
+    TRY(read_live(&s, c, IS_TOUCHED, err));
+    TRY(read_imports(&s, c, IS_TOUCHED, err));
+    TRY(read_views(&s, c, IS_TOUCHED, err));
+    TRY(derive_slice(&s, c, err));
     TRY(close_output(&s, err));
     return write_imports(&s, c, "segment", IS_TOUCHED, err);
 }

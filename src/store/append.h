@@ -13,7 +13,7 @@ enum status append_open(struct store_conn *c, const char *catalog, const char *t
                         duckdb_appender *ret, struct error *err);
 /* Ends the row. */
 enum status append_row(duckdb_appender a, struct error *err);
-/* Writes what is there, for statements that follow. */
+/* Hands what there is to the table, which DuckDB does by itself only every 204,800 rows. */
 enum status append_flush(duckdb_appender a, struct error *err);
 /* Writes what is left; nothing is appended after it. */
 enum status append_close(duckdb_appender a, struct error *err);

@@ -52,7 +52,7 @@ enum status bulk_open(struct store_conn *c, const char *catalog, const char *tab
     return STATUS_OK;
 }
 
-enum status bulk_flush(struct bulk *b, struct error *err)
+enum status bulk_chunk(struct bulk *b, struct error *err)
 {
     if (!b->rows)
         return STATUS_OK;
@@ -65,9 +65,15 @@ enum status bulk_flush(struct bulk *b, struct error *err)
     return STATUS_OK;
 }
 
+enum status bulk_flush(struct bulk *b, struct error *err)
+{
+    TRY(bulk_chunk(b, err));
+    return append_flush(b->appender, err);
+}
+
 enum status bulk_close(struct bulk *b, struct error *err)
 {
-    TRY(bulk_flush(b, err));
+    TRY(bulk_chunk(b, err));
     return append_close(b->appender, err);
 }
 

@@ -27,18 +27,22 @@ struct bulk {
 /* catalog: NULL, or "temp". The caller owns *ret (bulk_done, or auto_bulk). */
 enum status bulk_open(struct store_conn *c, const char *catalog, const char *table,
                       struct bulk *ret, struct error *err);
+/* As append_flush(). */
 enum status bulk_flush(struct bulk *b, struct error *err);
 /* Writes what is left; nothing is appended after it. */
 enum status bulk_close(struct bulk *b, struct error *err);
 void bulk_done(struct bulk *b);
 #define auto_bulk __attribute__((cleanup(bulk_done)))
 
+/* Hands the rows of the vectors to the appender. */
+enum status bulk_chunk(struct bulk *b, struct error *err);
+
 /* Ends the row. */
 static inline enum status bulk_row(struct bulk *b, struct error *err)
 {
     assert(b->column == b->columns);
     b->column = 0;
-    return ++b->rows == b->room ? bulk_flush(b, err) : STATUS_OK;
+    return ++b->rows == b->room ? bulk_chunk(b, err) : STATUS_OK;
 }
 
 /* Where the next value of the row goes. */

@@ -20,6 +20,7 @@ struct store {
     duckdb_database db;
     char *path;  /* NULL: in memory */
     struct stat opened; /* the file at path, by its identity */
+    char *trim; /* the statement */
     atomic_int_least64_t data_version;
 };
 
@@ -91,6 +92,8 @@ static enum status open_file(const struct store_config *c, duckdb_database *ret,
         /* Of a new file. Every column that was appended to since the last checkpoint holds a block
          * in memory, and there are about 200: 46 MB at the usual 256 KB. */
         {"default_block_size", "65536"},
+        /* Row groups that are appended are written as they fill, not five at once. */
+        {"write_buffer_row_group_count", "1"},
         /* DuckDB's allocator keeps what it has freed unless it is told to give it back. */
         {"allocator_background_threads", "true"},
         {"allocator_flush_threshold", "1MB"},
@@ -179,6 +182,7 @@ enum status store_open(const struct store_config *c, struct store **ret, bool *r
         return s;
     struct store *store = xcalloc(1, sizeof *store);
     store->db = db;
+    store->trim = xasprintf("set memory_limit = '%s'", c->max_memory);
     store->data_version = clock_now_us();
     if (stat(c->path, &store->opened) == 0)
         store->path = xstrdup(c->path);
@@ -207,6 +211,7 @@ void store_close(struct store *s)
         return;
     duckdb_close(&s->db);
     free(s->path);
+    free(s->trim);
     free(s);
 }
 
@@ -403,6 +408,12 @@ enum status store_checkpoint(struct store_conn *c, int64_t *ret_position, struct
         return fail(err, STATUS_UNAVAILABLE, "checkpoint later: %s", why.text);
     *ret_position = before;
     return STATUS_OK;
+}
+
+/* DuckDB flushes its allocator when a limit is set, be it the same one. */
+enum status store_trim(struct store_conn *c, struct error *err)
+{
+    return store_exec(c, c->store->trim, err);
 }
 
 int64_t store_data_version(struct store *s)

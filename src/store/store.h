@@ -76,6 +76,9 @@ enum status store_transaction(struct store_conn *c,
 /* CHECKPOINT; UNAVAILABLE means later. Afterwards *ret_position is the applied log position that
  * is safe in the main file. */
 enum status store_checkpoint(struct store_conn *c, int64_t *ret_position, struct error *err);
+/* Gives back to the system what DuckDB has freed, which it keeps for seconds: after bulk work that
+ * is as much as it holds. In a transaction, too. */
+enum status store_trim(struct store_conn *c, struct error *err);
 /* Grows by one with every committed change of data; ETags and caches hang on it. Any thread. */
 int64_t store_data_version(struct store *s);
 void store_bump_data_version(struct store *s); /* writer, after its COMMIT */

@@ -214,6 +214,78 @@ static enum status import_of_view(void *ctx, struct store_conn *c, struct dims *
     return derive_keys(c, &(struct derive_key){ids.server, ids.account, ids.title}, 1, &k, err);
 }
 
+/* 150,000 inputs of 900 keys over 200 days, more than are derived at once: seen and imported segments
+ * that lie over each other, go on after hours and are now and then live television, and views. */
+static const char many_sql[] =
+    "insert into import (import_id, state) values (1, 'done'), (2, 'undone');"
+    "insert into server (server_id, key, kind) values (1, 'plex-1', 'plex'), (2, 'emby-1', 'emby');"
+    "insert into title (title_id, media_type, title, duration_ms) select n, case when n % 9 = 0 then"
+    " 'track' when n % 11 = 0 then 'clip' else 'movie' end, 'T' || n, 7200000 from range(1, 29) t(n);"
+    "create temp table many as select 1000 + n id, (1 + hash(n, 1) % 2)::integer as server,"
+    " nullif(hash(n, 2) % 16, 0)::integer as account, nullif(hash(n, 3) % 29, 0)::integer as title,"
+    " 1700000000 + (hash(n, 4) % 17280000)::bigint as at_s, (hash(n, 5) % 9000)::bigint as long,"
+    " (hash(n, 6) % 100)::bigint as dice from range(150000) r(n);"
+    "insert into segment_in select id, 1 + (dice % 20 = 0)::integer, id, id // 30000, server, account,"
+    " title, 1, 1, 1, 1, make_timestamp(at_s * 1000000), make_timestamp((at_s + long) * 1000000),"
+    " long * 900, long * 100, if(dice < 10, null, long * 800), case when dice < 20 then null when dice = 21 then 900000000 else"
+    " 7200000 end, null,"
+    " 'lan', null, null, 1, 1, 1, dice > 94 from many where id % 3 = 0;"
+    "insert into session_in select id, 's', server, account, title, 1, 1, 1, 1, 7200000, null,"
+    " if(dice < 2, 'elsewhere', 'wan'), null, null, 1, 1, 1, dice > 94, true from many"
+    " where id % 3 = 1;"
+    "insert into observation select id * 2 + k, id, if(k = 0, 'playing', 'stopped'), f, f, f, f,"
+    " long * 300, long * 300 + k * long * 500, if(dice < 30, dice * 9000, 0), k = 1 and dice < 5, null"
+    " from (select *, make_timestamp((at_s + k * long // 2) * 1000000) f from many, range(2) t(k))"
+    " where id % 3 = 1;"
+    "insert into view_in select id, server, 'v', account, title, 1, make_timestamp(at_s * 1000000), null"
+    " from many where id % 3 = 2; drop table many";
+
+static enum status derive_at_once(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    (void)ctx;
+    (void)d;
+    TRY(store_exec(c, many_sql, err));
+    struct derive_key keys[2 * 16 * 29];
+    size_t count = 0;
+    for (int32_t server = 1; server <= 2; server++)
+        for (int32_t account = 0; account < 16; account++)
+            for (int32_t title = 0; title < 29; title++)
+                keys[count++] = (struct derive_key){server, account, title};
+    struct knobs k = knobs_default();
+    return derive_keys(c, keys, count, &k, err);
+}
+
+static void stretches_of_time_give_the_rows_of_whole_keys(void **state)
+{
+    (void)state;
+    struct log *l = open_log("many");
+    struct store *s = open_store("many.duckdb");
+    struct ingest *in = start(l, s);
+    must(in, derive_at_once, NULL);
+    assert_true(ask(s, "select count(*) from play where segments > 1 and origin = 'live'") > 100);
+    assert_true(ask(s, "select count(*) from play where segments > 1 and origin = 'import'") > 100);
+    assert_true(ask(s, "select count(*) from play where is_hidden and kind = 'view'") > 100);
+    assert_int_equal(
+        ask(s, "select count(*) from play v where origin = 'view' and is_hidden <> exists (select 1"
+               " from play p where p.origin <> 'view' and p.server_id = v.server_id"
+               " and p.account_id is not distinct from v.account_id"
+               " and p.title_id is not distinct from v.title_id"
+               " and v.started >= p.started - interval 10 minutes and v.started < p.ended"
+               " + greatest(interval 10 minutes, to_milliseconds(coalesce(p.duration_ms, 0))))"), 0);
+    assert_true(ask(s, "select count(*) from play where hidden_by = 'superseded' and kind = 'play'")
+                > 100);
+    struct rederive_report r;
+    struct error err;
+    if (ingest_rederive(in, &r, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(r.plays_before, r.plays_after);
+    assert_int_equal(r.segments_before, r.segments_after);
+    assert_false(r.is_changed);
+    ingest_stop(in);
+    store_close(s);
+    log_close(l);
+}
+
 static void view_and_import_in_either_order_give_the_same(void **state)
 {
     (void)state;
@@ -428,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_damaged_wal_is_made_good_from_the_log),
         cmocka_unit_test(batches_and_rederiving_give_the_same_rows),
         cmocka_unit_test(imported_segments_become_plays_and_decisions_last),
+        cmocka_unit_test(stretches_of_time_give_the_rows_of_whole_keys),
         cmocka_unit_test(view_and_import_in_either_order_give_the_same),
         cmocka_unit_test(a_record_that_cannot_be_applied_holds_nothing_up),
         cmocka_unit_test(what_comes_late_for_an_ended_session_changes_nothing),
