@@ -698,7 +698,8 @@ static enum status derive_key(struct slice *s, struct store_conn *c, struct segm
             is_view ? k_end++ : i_end++;
         }
         if (reach < s->until_us)
-            TRY(derive_piece(s, c, g + i, i_end - i, is_live, v + k, k_end - k, err));
+            TRY(derive_piece(s, c, count ? g + i : NULL, i_end - i, is_live,
+                             view_count ? v + k : NULL, k_end - k, err));
         for (; i < i_end; i++)
             g[i]->is_kept = reach >= s->until_us;
         for (; k < k_end; k++)
@@ -748,7 +749,8 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, struct er
             i_end++;
         while (v_end < s->view_count && compare_keys(&s->views[v_end].key, key) == 0)
             v_end++;
-        TRY(derive_key(s, c, s->sorted + i, i_end - i, s->views + v, v_end - v, err));
+        TRY(derive_key(s, c, i_end > i ? &s->sorted[i] : NULL, i_end - i,
+                       v_end > v ? &s->views[v] : NULL, v_end - v, err));
         i = i_end;
         v = v_end;
     }
@@ -764,7 +766,8 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, struct er
     " and k.account_id = coalesce(s.account_id, 0) and k.title_id = coalesce(s.title_id, 0))"
 
 /* Keys up to here are derived at once, without counting what they have. */
-enum { FEW_KEYS = 1000, ROW_GROUP = 122880, SLICE_ROWS = ROW_GROUP / 2 };
+enum { FEW_KEYS = 1000, ROW_GROUP = 122880, SLICE_ROWS = ROW_GROUP / 2,
+       PART_ROWS = ROW_GROUP * 2 };
 
 static enum status write_touched(struct store_conn *c, const struct derive_key *keys, size_t count,
                                  struct error *err)
@@ -879,9 +882,9 @@ static enum status write_imports_by_parts(struct slice *s, struct store_conn *c,
     int64_t from, last;
     TRY(store_query_int(c, "select min(segment_in_id) from segment_in", NULL, 0, 0, &from, err));
     TRY(store_query_int(c, "select max(segment_in_id) from segment_in", NULL, 0, -1, &last, err));
-    for (; from <= last; from += ROW_GROUP) {
+    for (; from <= last; from += PART_ROWS) {
         auto_free char *part = xasprintf("s.segment_in_id between %" PRId64 " and %" PRId64
-                                         " and %s", from, from + ROW_GROUP - 1, condition);
+                                         " and %s", from, from + PART_ROWS - 1, condition);
         TRY(write_imports(s, c, table, part, err));
         TRY(store_trim(c, err));
     }

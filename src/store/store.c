@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -16,11 +17,15 @@
 
 #include "base/banned.h"
 
+/* Of what is read, so much may be held by an open transaction. */
+enum { TRIM_SLACK = 8 * 1024 * 1024 };
+
 struct store {
     duckdb_database db;
     char *path;  /* NULL: in memory */
     struct stat opened; /* the file at path, by its identity */
-    char *trim; /* the statement */
+    char *max_memory;
+    pthread_rwlock_t running; /* read: a statement runs; write: none */
     atomic_int_least64_t data_version;
 };
 
@@ -182,7 +187,8 @@ enum status store_open(const struct store_config *c, struct store **ret, bool *r
         return s;
     struct store *store = xcalloc(1, sizeof *store);
     store->db = db;
-    store->trim = xasprintf("set memory_limit = '%s'", c->max_memory);
+    store->max_memory = c->max_memory ? xstrdup(c->max_memory) : NULL;
+    pthread_rwlock_init(&store->running, NULL);
     store->data_version = clock_now_us();
     if (stat(c->path, &store->opened) == 0)
         store->path = xstrdup(c->path);
@@ -210,8 +216,9 @@ void store_close(struct store *s)
     if (!s)
         return;
     duckdb_close(&s->db);
+    pthread_rwlock_destroy(&s->running);
     free(s->path);
-    free(s->trim);
+    free(s->max_memory);
     free(s);
 }
 
@@ -291,12 +298,30 @@ duckdb_connection store_duckdb(struct store_conn *c)
     return c->conn;
 }
 
-enum status store_exec(struct store_conn *c, const char *sql, struct error *err)
+static struct store *begin_statement(struct store_conn *c)
+{
+    pthread_rwlock_rdlock(&c->store->running);
+    return c->store;
+}
+
+static void end_statement(struct store **s)
+{
+    pthread_rwlock_unlock(&(*s)->running);
+}
+#define auto_statement [[maybe_unused]] auto_cleanup(end_statement)
+
+static enum status exec(struct store_conn *c, const char *sql, struct error *err)
 {
     auto_result duckdb_result r = {0};
     if (duckdb_query(c->conn, sql, &r) == DuckDBSuccess)
         return STATUS_OK;
     return store_fail(duckdb_result_error(&r), "the store", err);
+}
+
+enum status store_exec(struct store_conn *c, const char *sql, struct error *err)
+{
+    auto_statement struct store *running = begin_statement(c);
+    return exec(c, sql, err);
 }
 
 static duckdb_state bind(duckdb_prepared_statement p, idx_t at, const struct store_value *v)
@@ -321,6 +346,7 @@ static duckdb_state bind(duckdb_prepared_statement p, idx_t at, const struct sto
 enum status store_query(struct store_conn *c, const char *sql, const struct store_value *values,
                         size_t count, duckdb_result *ret, struct error *err)
 {
+    auto_statement struct store *running = begin_statement(c);
     *ret = (duckdb_result){0};
     auto_cleanup(duckdb_destroy_prepare) duckdb_prepared_statement p = NULL;
     if (duckdb_prepare(c->conn, sql, &p) != DuckDBSuccess)
@@ -337,6 +363,7 @@ enum status store_query_named(struct store_conn *c, const char *sql,
                               const struct store_named *values, size_t count, duckdb_result *ret,
                               struct error *err)
 {
+    auto_statement struct store *running = begin_statement(c);
     *ret = (duckdb_result){0};
     auto_cleanup(duckdb_destroy_prepare) duckdb_prepared_statement p = NULL;
     if (duckdb_prepare(c->conn, sql, &p) != DuckDBSuccess)
@@ -410,10 +437,41 @@ enum status store_checkpoint(struct store_conn *c, int64_t *ret_position, struct
     return STATUS_OK;
 }
 
-/* DuckDB flushes its allocator when a limit is set, be it the same one. */
+static enum status limit_memory(struct store_conn *c, const char *most, struct error *err)
+{
+    auto_free char *sql = xasprintf("set memory_limit = '%s'", most);
+    return exec(c, sql, err);
+}
+
+/* On a connection of its own: a limit that is refused, because more is in use, would end c's
+ * transaction. */
+static enum status trim(struct store_conn *own, struct error *err)
+{
+    struct store *s = own->store;
+    int64_t needed;
+    TRY(store_query_int(own, "select sum(memory_usage_bytes)::bigint from duckdb_memory()"
+                             " where tag <> 'BASE_TABLE'", NULL, 0, 0, &needed, err));
+    bool is_alone = pthread_rwlock_trywrlock(&s->running) == 0;
+    auto_free char *low = xasprintf("%" PRId64 "B", needed + TRIM_SLACK);
+    if (is_alone)
+        (void)limit_memory(own, low, NULL);
+    enum status status = limit_memory(own, s->max_memory, err);
+    if (is_alone)
+        pthread_rwlock_unlock(&s->running);
+    return status;
+}
+
+/* DuckDB evicts what is above a limit when that is set, and flushes its allocator, be it the same
+ * one. A low one is set only while no statement runs that could fail by it. */
 enum status store_trim(struct store_conn *c, struct error *err)
 {
-    return store_exec(c, c->store->trim, err);
+    struct store_conn *own = NULL;
+    if (!c->store->max_memory)
+        return STATUS_OK;
+    TRY(store_connect(c->store, &own, err));
+    enum status s = trim(own, err);
+    store_disconnect(own);
+    return s;
 }
 
 int64_t store_data_version(struct store *s)

@@ -16,7 +16,7 @@ struct store;
 struct store_config {
     const char *path;      /* DATA/cartographus.duckdb, or ":memory:" in tests */
     const char *temp_path; /* spill folder, NULL: beside it */
-    const char *max_memory;/* "2GB" */
+    const char *max_memory;/* "2GB"; NULL: DuckDB's own choice, and nothing is trimmed */
     unsigned threads;      /* 0: CPUs */
 };
 
@@ -76,8 +76,9 @@ enum status store_transaction(struct store_conn *c,
 /* CHECKPOINT; UNAVAILABLE means later. Afterwards *ret_position is the applied log position that
  * is safe in the main file. */
 enum status store_checkpoint(struct store_conn *c, int64_t *ret_position, struct error *err);
-/* Gives back to the system what DuckDB has freed, which it keeps for seconds: after bulk work that
- * is as much as it holds. In a transaction, too. */
+/* Gives back to the system what DuckDB has freed, which it keeps for seconds and after bulk work is
+ * as much as it holds, and what it has read, unless a statement runs. In a transaction, too. Not
+ * while another thread appends. */
 enum status store_trim(struct store_conn *c, struct error *err);
 /* Grows by one with every committed change of data; ETags and caches hang on it. Any thread. */
 int64_t store_data_version(struct store *s);

@@ -357,6 +357,31 @@ static void a_store_of_a_newer_version_is_refused(void **state)
     assert_non_null(strstr(err.text, "newer version"));
 }
 
+static const char read_bytes[] =
+    "select memory_usage_bytes from duckdb_memory() where tag = 'BASE_TABLE'";
+
+static void trimming_gives_back_what_was_read_and_leaves_the_limit(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store(NULL);
+    struct store_conn *c;
+    assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+    assert_int_equal(store_exec(c, "create table many as select hash(n) a, hash(n, 1) b"
+                                   " from range(2000000) r(n); checkpoint", &err), STATUS_OK);
+    assert_true(ask(c, "select count(*) from many where a > b") > 0);
+    assert_true(ask(c, read_bytes) > 20 * 1000 * 1000);
+    int64_t limit = ask(c, "select (hash(current_setting('memory_limit')) // 2)::bigint");
+    assert_int_equal(store_exec(c, "begin; insert into many values (1, 2)", &err), STATUS_OK);
+    assert_int_equal(store_trim(c, &err), STATUS_OK);
+    assert_true(ask(c, read_bytes) < 10 * 1000 * 1000);
+    assert_int_equal(ask(c, "select (hash(current_setting('memory_limit')) // 2)::bigint"), limit);
+    assert_int_equal(store_exec(c, "commit", &err), STATUS_OK);
+    assert_int_equal(ask(c, "select count(*) from many"), 2000001);
+    store_disconnect(c);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +398,8 @@ int main(void)
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_store_is_refused, set_up, remove_files),
         cmocka_unit_test_setup_teardown(a_store_of_a_newer_version_is_refused, set_up, remove_files),
+        cmocka_unit_test_setup_teardown(trimming_gives_back_what_was_read_and_leaves_the_limit, set_up,
+                                        remove_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
