@@ -214,33 +214,35 @@ static enum status import_of_view(void *ctx, struct store_conn *c, struct dims *
     return derive_keys(c, &(struct derive_key){ids.server, ids.account, ids.title}, 1, &k, err);
 }
 
-/* 150,000 inputs of 900 keys over 200 days, more than are derived at once: seen and imported segments
- * that lie over each other, go on after hours and are now and then live television, and views. */
+/* 150,000 inputs of 900 keys over 200 days, more than are derived at once: seen and imported
+ * segments that lie over each other, go on after hours and are now and then live television, and views. */
 static const char many_sql[] =
     "insert into import (import_id, state) values (1, 'done'), (2, 'undone');"
     "insert into server (server_id, key, kind) values (1, 'plex-1', 'plex'), (2, 'emby-1', 'emby');"
-    "insert into title (title_id, media_type, title, duration_ms) select n, case when n % 9 = 0 then"
-    " 'track' when n % 11 = 0 then 'clip' else 'movie' end, 'T' || n, 7200000 from range(1, 29) t(n);"
+    "insert into title (title_id, media_type, title, duration_ms) select n,"
+    " case when n % 9 = 0 then 'track' when n % 11 = 0 then 'clip' else 'movie' end, 'T' || n, 7200000"
+    " from range(1, 29) t(n);"
     "create temp table many as select 1000 + n id, (1 + hash(n, 1) % 2)::integer as server,"
     " nullif(hash(n, 2) % 16, 0)::integer as account, nullif(hash(n, 3) % 29, 0)::integer as title,"
     " 1700000000 + (hash(n, 4) % 17280000)::bigint as at_s, (hash(n, 5) % 9000)::bigint as long,"
     " (hash(n, 6) % 100)::bigint as dice from range(150000) r(n);"
-    "insert into segment_in select id, 1 + (dice % 20 = 0)::integer, id, id // 30000, server, account,"
-    " title, 1, 1, 1, 1, make_timestamp(at_s * 1000000), make_timestamp((at_s + long) * 1000000),"
-    " long * 900, long * 100, if(dice < 10, null, long * 800), case when dice < 20 then null when dice = 21 then 900000000 else"
-    " 7200000 end, null,"
+    "insert into segment_in select id, 1 + (dice % 20 = 0)::integer, id, id // 30000, server,"
+    " account, title, 1, 1, 1, 1, make_timestamp(at_s * 1000000), make_timestamp((at_s + long) * 1000000),"
+    " long * 900, long * 100, if(dice < 10, null, long * 800), "
+    " case when dice < 20 then null when dice = 21 then 900000000 else 7200000 end, null,"
     " 'lan', null, null, 1, 1, 1, dice > 94 from many where id % 3 = 0;"
     "insert into session_in select id, 's', server, account, title, 1, 1, 1, 1, 7200000, null,"
     " if(dice < 2, 'elsewhere', 'wan'), null, null, 1, 1, 1, dice > 94, true from many"
     " where id % 3 = 1;"
     "insert into observation select id * 2 + k, id, if(k = 0, 'playing', 'stopped'), f, f, f, f,"
-    " long * 300, long * 300 + k * long * 500, if(dice < 30, dice * 9000, 0), k = 1 and dice < 5, null"
-    " from (select *, make_timestamp((at_s + k * long // 2) * 1000000) f from many, range(2) t(k))"
+    " long * 300, long * 300 + k * long * 500, if(dice < 30, dice * 9000, 0), k = 1 and dice < 5,"
+    " null from (select *, make_timestamp((at_s + k * long // 2) * 1000000) f from many, range(2) t(k))"
     " where id % 3 = 1;"
-    "insert into view_in select id, server, 'v', account, title, 1, make_timestamp(at_s * 1000000), null"
-    " from many where id % 3 = 2; drop table many";
+    "insert into view_in select id, server, 'v', account, title, 1, make_timestamp(at_s * 1000000),"
+    " null from many where id % 3 = 2; drop table many";
 
-static enum status derive_at_once(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+static enum status derive_at_once(void *ctx, struct store_conn *c, struct dims *d,
+                                  struct error *err)
 {
     (void)ctx;
     (void)d;
@@ -271,7 +273,8 @@ static void stretches_of_time_give_the_rows_of_whole_keys(void **state)
                " and p.account_id is not distinct from v.account_id"
                " and p.title_id is not distinct from v.title_id"
                " and v.started >= p.started - interval 10 minutes and v.started < p.ended"
-               " + greatest(interval 10 minutes, to_milliseconds(coalesce(p.duration_ms, 0))))"), 0);
+               " + greatest(interval 10 minutes,"
+               " to_milliseconds(coalesce(p.duration_ms, 0))))"), 0);
     assert_true(ask(s, "select count(*) from play where hidden_by = 'superseded' and kind = 'play'")
                 > 100);
     struct rederive_report r;

@@ -398,8 +398,8 @@ int main(void)
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_store_is_refused, set_up, remove_files),
         cmocka_unit_test_setup_teardown(a_store_of_a_newer_version_is_refused, set_up, remove_files),
-        cmocka_unit_test_setup_teardown(trimming_gives_back_what_was_read_and_leaves_the_limit, set_up,
-                                        remove_files),
+        cmocka_unit_test_setup_teardown(trimming_gives_back_what_was_read_and_leaves_the_limit,
+                                        set_up, remove_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
