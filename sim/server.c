@@ -147,7 +147,7 @@ static void hub_message(void *ctx, uint64_t client, void *user, struct str text)
         int64_t number = 0, interval = 1500;
         for (unsigned i = 0; str_next(&rest, ',', &piece); i++)
             if (i == 1 && str_to_i64(str_trim(piece), &number))
-                interval = number < 1500 ? 1500 : number;
+                interval = number; /* the servers know no shortest one */
         pthread_mutex_lock(&s->ws_lock);
         u->is_subscribed = streq(type, "SessionsStart");
         u->interval_ms = interval;

@@ -19,6 +19,7 @@ struct reading {
     struct plays_query q;
     const char *cursor, *format;
     bool has_limit;
+    char limit_words[64]; /* what is right for it */
     enum status status;
     struct error err;
 };
@@ -32,9 +33,11 @@ static const char *read_own(struct reading *g, const char *name, const char *val
     *ret_is_known = true;
     if (streq(name, "limit")) {
         g->has_limit = true;
+        snprintf(g->limit_words, sizeof g->limit_words,
+                 "a whole number from 1 to %lld (API_MAX_PAGE_SIZE)", (long long)most);
         return str_to_i64(str_of(value), &q->limit) && q->limit >= 1 && q->limit <= most
                    ? NULL
-                   : "a whole number from 1 to API_MAX_PAGE_SIZE";
+                   : g->limit_words;
     }
     if (streq(name, "cursor")) {
         g->cursor = value; /* read once the sort is known */

@@ -304,9 +304,10 @@ const struct mediabrowser_kind *mediabrowser_kind_of(const struct source *s)
     return s->ops->data;
 }
 
+/* At most two lists a second, so that a change is here within one. */
 void mediabrowser_socket_opened(struct source *s)
 {
-    (void)ws_send(s->ws, STR("{\"MessageType\":\"SessionsStart\",\"Data\":\"0,1500\"}"), NULL);
+    (void)ws_send(s->ws, STR("{\"MessageType\":\"SessionsStart\",\"Data\":\"0,500\"}"), NULL);
 }
 
 enum source_hint mediabrowser_message(struct source *s, const json_t *root)

@@ -527,7 +527,7 @@ static void apply_snapshot(struct source *s)
     s->is_ws_steady = s->is_ws_open && s->has_ws_told;
     try_token_in_address(s);
     update_state(s, NULL);
-    if (was_blind && !s->identity)
+    if ((was_blind || !s->machine_id) && !s->identity && !s->identity_timer)
         ask_identity(s);
     poll_over(s);
 }

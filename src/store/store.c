@@ -283,7 +283,7 @@ enum status store_check(struct store_conn *c, struct error *err)
         return fail(err, STATUS_INTERNAL, "the store does not know how far it is");
     if (!c->store->path)
         return STATUS_OK;
-    TRY(store_query_int(c, "select block_size * total_blocks from pragma_database_size() "
+    TRY(store_query_int(c, "select 3 * 4096 + block_size * total_blocks from pragma_database_size() "
                            "where database_name = current_database()", NULL, 0, 0, &bytes, err));
     return check_file(c->store, bytes, err);
 }

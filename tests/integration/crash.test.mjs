@@ -13,7 +13,7 @@ import { storeRows } from './store.mjs';
 
 const kills = Number(process.env.CRASHES ?? 50);
 const seed = Number(process.env.SEED ?? Date.now() % 1000000);
-const pushMs = 1500;
+const pushMs = 500;
 const people = [1, 2, 3, 4, 5];
 const tables = ['server', 'person', 'account', 'library', 'title', 'title_key', 'device', 'quality',
   'place', 'address', 'setting', 'observation', 'session_in', 'view_in', 'coverage', 'segment', 'play'];

@@ -31,7 +31,7 @@ const faults = [
   { name: 'nothing but garbage', is: 'blind', kind: 'garbage' },
 ];
 // A server tells of a change at most this late; between two looks a little more passes.
-const pushMs = 1500;
+const pushMs = 500;
 
 const children = new Children();
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
