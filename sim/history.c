@@ -97,7 +97,7 @@ size_t world_history(const struct world *w, unsigned servers, int64_t now_s, uns
     struct rng r = {mix(w->seed, 3)};
     unsigned group = 0;
     int64_t today = now_s / 86400 * 86400;
-    for (int64_t day = (int64_t)days; day >= 0 && (rows == 0 || l.n < rows); day--) {
+    for (int64_t day = (int64_t)days; days > 0 && day >= 0 && (rows == 0 || l.n < rows); day--) {
         int64_t midnight = today - day * 86400;
         bool is_weekend = (midnight / 86400 + 4) % 7 % 6 == 0;
         for (unsigned n = 0; n < w->n_people; n++) {

@@ -52,8 +52,8 @@ static const char usage[] =
     "       cartographus-sim tautulli --out FILE [--seed S] [--days D] [--until T] [--rows N]\n"
     "                              [--servers N]\n"
     "Without a number of servers: one of each kind. The past are the D days before T (seconds since\n"
-    "1970; else now). A database made with the same seed, days, T and number of servers is the past\n"
-    "of the first server.\n";
+    "1970; else now); with 0 there is none. A database made with the same seed, days, T and number of\n"
+    "servers is the past of the first server.\n";
 
 static bool read_settings(int argc, char **argv, struct settings *t)
 {

@@ -7,3 +7,4 @@ import './explore.test.mjs';
 import './map.test.mjs';
 import './access.test.mjs';
 import './import.test.mjs';
+import '../guide/page.mjs';

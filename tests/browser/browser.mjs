@@ -9,7 +9,7 @@ import { until } from '../integration/simulator.mjs';
 export { password, until };
 export const wide = { width: 1440, height: 900 };
 export const phone = { width: 390, height: 844 };
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 // The program with simulated servers in a folder of its own, and somebody logged in.
 export async function startDemo(more = {}) {

@@ -411,6 +411,7 @@ test('row 49: a server without plays is told apart from one whose history cannot
   const its = await one.login();
   await isRead(one);
   const servers = async () => (await json(one, '/sync/status', { headers: { cookie: its } })).servers;
+  await wait(1500); // any view would be counted by now
   for (const server of await servers()) assert.deepEqual([server.plays, server.history_error], [0, null], server.kind);
   for (const kind of kinds) await other.fault(kind, 'forbidden', 60000);
   await fetch(one.url('/api/v1/sync/trigger'), { method: 'POST', headers: { cookie: its } });

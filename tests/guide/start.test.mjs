@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
 import { Children, startSimulator, until } from '../integration/simulator.mjs';
-import { binary, needed, run, type } from './commands.mjs';
+import { binary, kinds, needed, run, type } from './commands.mjs';
 
 const children = new Children();
 let folder;
@@ -187,6 +187,39 @@ test('row 13: an address needs its protocol and its port, and is refused with th
   front.close();
   assert.match(asked[0], /^GET \/media\/identity /);
   assert.match(text, /plex-2 .*(127\.0\.0\.1:443|port 443)/);
+});
+
+test('row 15: check tries the token and tells unknown or expired, without rights and unreachable apart', async () => {
+  const sim = await startSimulator(children, 1, 1);
+  for (const kind of kinds) {
+    const { url, token } = sim.server(kind);
+    const check = async (one) => {
+      const { code, out } = await run(['check'], { cwd: folder, env: { ...needed, [`${kind.toUpperCase()}_SERVERS`]: JSON.stringify([one]) } });
+      return `${code} ${out.split('\n').find((line) => line.startsWith(`${kind}-1 `)) ?? out}`;
+    };
+    assert.match(await check({ url, token }), /^0 .* fine: /);
+    // A server answers 401 to both, so that they cannot be told apart; the remedy is the same.
+    assert.match(await check({ url, token: 'another-token-of-a-test' }), /^1 .*unauthorized: .*does not know the token \(HTTP 401\): expired, revoked, or not copied whole; make a new one/);
+    await sim.fault(kind, 'forbidden', 60000);
+    assert.match(await check({ url, token }), /^1 .*forbidden: .*valid but may not see what others watch \(HTTP 403\); give (the token of the server's owner|an API key)/);
+    await sim.fault(kind, 'none', 1);
+    assert.match(await check({ url: `http://127.0.0.1:${await freePort()}`, token }), /^1 .*unreachable: .*Connection refused; does it run/);
+  }
+});
+
+test('row 15: white space around keys, tokens and addresses is taken off, and the log says so', async () => {
+  const sim = await startSimulator(children, 1, 1);
+  const [plex, jellyfin, emby] = kinds.map(sim.server);
+  const env = { ENABLE_PLEX_SYNC: 'true', PLEX_URL: ` ${plex.url}`, PLEX_TOKEN: `${plex.token}\n`, JELLYFIN_ENABLED: 'true', JELLYFIN_URL: `${jellyfin.url} \t`, JELLYFIN_API_KEY: `  ${jellyfin.token}`,
+    EMBY_SERVERS: JSON.stringify([{ url: ` ${emby.url} `, token: ` ${emby.token} ` }]) };
+  const one = await startProgram(env);
+  await until('all are watched', async () => {
+    const value = (await (await fetch(one.url('/api/v1/sync/status'))).json()).servers;
+    return { is: value.length === 3 && value.every((s) => s.state === 'connected'), value };
+  });
+  for (const option of ['PLEX_URL', 'PLEX_TOKEN', 'JELLYFIN_URL', 'JELLYFIN_API_KEY', 'EMBY_SERVERS\\[0\\].url', 'EMBY_SERVERS\\[0\\].token'])
+    assert.match(one.child.text, new RegExp(`msg="white space around a value was taken off" option=${option}\\n`));
+  await one.stop();
 });
 
 test('row 25: ls -lh data/cartographus.duckdb', async () => {
