@@ -33,7 +33,7 @@ enum status store_knows_time_zone(const char *name, bool *ret, struct error *err
 struct store_conn;
 enum status store_connect(struct store *s, struct store_conn **ret, struct error *err);
 void store_disconnect(struct store_conn *c);
-/* Whether the store can be read and its file is there, whole and still the one in use. */
+/* Whether the store can be read and its file is there, not emptied, and still the one in use. */
 enum status store_check(struct store_conn *c, struct error *err);
 void store_interrupt(struct store_conn *c); /* any thread: stops the running statement */
 duckdb_connection store_duckdb(struct store_conn *c);

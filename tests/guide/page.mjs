@@ -1,9 +1,9 @@
-// What the guide says of the page: rows 30, 48, 49 by their numbers, in a real browser. Part of
+// What the guide says of the page: rows 30, 33, 48, 49 by their numbers, in a real browser. Part of
 // tests/browser/all.mjs, whose demo it shares.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { executablePath, openDemo, openPage, startBrowser, until } from '../browser/browser.mjs';
+import { executablePath, openDemo, openPage, password, startBrowser, until } from '../browser/browser.mjs';
 import { startProgram } from '../integration/program.mjs';
 import { Children, startSimulator } from '../integration/simulator.mjs';
 import { kinds } from './commands.mjs';
@@ -29,6 +29,31 @@ test('row 30: a browser without WebGL says so and what helps, and has a table of
   assert.deepEqual(names, wanted);
   await close();
 });
+
+test('row 33: clearing the cookies of the site logs out whole, and a stale cookie blocks no login', on({}, async (page, { context, expect }) => {
+  const login = async () => {
+    await page.getByLabel('User name').fill('admin');
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.getByRole('heading', { level: 1, name: 'History' }).waitFor();
+  };
+  await page.goto('/history');
+  await page.getByRole('heading', { level: 1, name: 'History' }).waitFor();
+  await context.clearCookies();
+  await page.reload();
+  await page.getByLabel('Password').waitFor();
+  assert.equal(await page.evaluate(() => fetch('/api/v1/plays').then((answer) => answer.status)), 401);
+  expect(/401/);
+  await login();
+  // What an older login left: revoked, forged, of another program, more than one.
+  const own = demo.cookie.name;
+  for (const stale of [{ name: own, value: '0'.repeat(64) }, { name: own, value: 'x' }, { name: own, value: 'y'.repeat(3000) }, { name: 'session', value: 'z' }]) {
+    await context.clearCookies();
+    await context.addCookies([{ ...stale, url: demo.origin }]);
+    await page.goto('/history');
+    await login();
+  }
+}));
 
 test('row 48: where a range of dates is empty the page names it and offers all time', on({}, async (page) => {
   for (const place of ['/history', '/explore', '/map']) {

@@ -37,8 +37,10 @@ async function startNginx() {
   const at = (port) => nginxSample.replace('3857', String(port));
   const patience = (text) => text.replace('86400', '4s');
   const server = (port, location) => `server { listen 127.0.0.1:${port}; ${location} }\n`;
+  // As README.md has it, but for a TLS that is not there.
   const tells = `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_set_header X-Forwarded-Proto https;`;
+    proxy_set_header X-Forwarded-Proto https;
+    proxy_set_header X-Forwarded-Host $http_host;`;
   const home = path.join(folder, 'nginx');
   await mkdir(home);
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']

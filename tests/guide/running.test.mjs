@@ -136,8 +136,8 @@ test('row 1: a store that is broken is not connected, and the status not healthy
   await ill('another file is in its place');
   await rename(`${file}.away`, file);
   await well();
-  execFileSync('truncate', ['-s', '8192', file]);
-  await ill('its file is cut short');
+  execFileSync('truncate', ['-s', '0', file]);
+  await ill('its file is emptied');
   await one.kill();
 });
 
