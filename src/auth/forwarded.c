@@ -47,7 +47,7 @@ static struct address farthest(const struct trusted_proxies *t, struct address p
     struct str rest = str_of(forwarded_for), piece;
     struct address said;
     while (is_trusted(t, &peer) && last_piece(&rest, &piece) &&
-           address_parse_with_port(piece, &said))
+           address_parse(piece, &said))
         peer = said;
     return peer;
 }

@@ -14,7 +14,7 @@ static bool is_v4(const struct address *a)
     return memcmp(a->bytes, mapped, sizeof mapped) == 0;
 }
 
-bool address_parse(struct str s, struct address *ret)
+static bool parse_plain(struct str s, struct address *ret)
 {
     char text[ADDRESS_TEXT_MAX];
     if (!s.len || s.len >= sizeof text || memchr(s.ptr, '\0', s.len))
@@ -31,9 +31,9 @@ bool address_parse(struct str s, struct address *ret)
     return true;
 }
 
-bool address_parse_with_port(struct str s, struct address *ret)
+bool address_parse(struct str s, struct address *ret)
 {
-    if (address_parse(s, ret))
+    if (parse_plain(s, ret))
         return true;
     if (!s.len)
         return false;
@@ -41,7 +41,7 @@ bool address_parse_with_port(struct str s, struct address *ret)
     if (!end)
         return false;
     size_t from = s.ptr[0] == '[';
-    return address_parse((struct str){s.ptr + from, (size_t)(end - s.ptr) - from}, ret);
+    return parse_plain((struct str){s.ptr + from, (size_t)(end - s.ptr) - from}, ret);
 }
 
 bool address_of_socket(const struct sockaddr *sa, struct address *ret)
@@ -81,7 +81,7 @@ enum status address_range_parse(struct str s, struct address_range *ret, struct 
     const char *slash = s.len ? memchr(s.ptr, '/', s.len) : NULL;
     struct str text = {s.ptr, slash ? (size_t)(slash - s.ptr) : s.len};
     struct address a;
-    if (!address_parse(text, &a))
+    if (!parse_plain(text, &a))
         return fail(err, STATUS_INVALID,
                     "'%.*s' is no address; it must be one such as 172.17.0.1 or fd00::1, or a network "
                     "such as 10.0.0.0/8 (a name is not looked up)", (int)s.len, s.ptr);

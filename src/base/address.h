@@ -23,10 +23,9 @@ struct address_range {
     unsigned bits;
 };
 
-/* "10.0.0.1", "fd00::1"; false on anything else. */
+/* "10.0.0.1", "fd00::1", and as a proxy may write them: "10.0.0.1:80", "[fd00::1]:80". False on
+ * anything else. */
 bool address_parse(struct str s, struct address *ret);
-/* As a proxy writes it: also "10.0.0.1:80" and "[fd00::1]:80". */
-bool address_parse_with_port(struct str s, struct address *ret);
 /* Of a peer; false for a socket that has none. `sa` may be NULL. */
 bool address_of_socket(const struct sockaddr *sa, struct address *ret);
 void address_format(const struct address *a, char dst[static ADDRESS_TEXT_MAX]);
