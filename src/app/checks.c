@@ -32,17 +32,19 @@ static enum status check_host(const struct config *c, struct error *err)
     return http_server_check_host(c->http_host, err);
 }
 
-bool config_check_parts(const struct config *c, struct buf *faults)
+bool config_check_parts(const struct config *c, bool is_serving, struct buf *faults)
 {
     static const struct {
         const char *option;
         enum status (*check)(const struct config *c, struct error *err);
-    } checks[] = {
-        {"TZ", check_time_zone}, {"CITY_DATABASE", check_cities}, {"HTTP_HOST", check_host}};
+        bool is_for_serving;
+    } checks[] = {{"TZ", check_time_zone, false},
+                  {"CITY_DATABASE", check_cities, false},
+                  {"HTTP_HOST", check_host, true}};
     bool is_well = true;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct error err = {0};
-        if (checks[i].check(c, &err) == STATUS_OK)
+        if ((checks[i].is_for_serving && !is_serving) || checks[i].check(c, &err) == STATUS_OK)
             continue;
         buf_printf(faults, "%s: %s\n", checks[i].option, err.text);
         is_well = false;

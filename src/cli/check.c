@@ -113,7 +113,7 @@ int cli_check(struct cli *c, int argc, char **argv)
     auto_free char *faults = NULL;
     bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
     auto_buf struct buf more = {0};
-    is_well = config_check_parts(&config, &more) && is_well;
+    is_well = config_check_parts(&config, true, &more) && is_well;
     say("configuration", is_well ? "fine" : "at fault", config.files[0] ? config.files[0] : "");
     fputs(faults, stdout);
     fputs(buf_text(&more), stdout);

@@ -69,7 +69,7 @@ bool control_open(struct cli *c, struct control *ret)
     auto_free char *faults = NULL;
     auto_buf struct buf more = {0};
     bool is_well = config_load(&c->origin, false, &ret->config, &faults) == STATUS_OK;
-    is_well = config_check_parts(&ret->config, &more) && is_well;
+    is_well = config_check_parts(&ret->config, false, &more) && is_well;
     if (!is_well) {
         fputs(faults, stderr);
         fputs(buf_text(&more), stderr);

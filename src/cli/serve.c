@@ -26,7 +26,7 @@ int cli_serve(struct cli *c, int argc, char **argv)
     auto_free char *faults = NULL;
     auto_buf struct buf more = {0};
     bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
-    is_well = config_check_parts(&config, &more) && is_well;
+    is_well = config_check_parts(&config, true, &more) && is_well;
     if (!is_well) {
         fputs(faults, stderr);
         fputs(buf_text(&more), stderr);
