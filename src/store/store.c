@@ -59,7 +59,8 @@ enum status store_fail(const char *message, const char *doing, struct error *err
         s = STATUS_NOMEM;
     else if (says(text, disk, ARRAY_LEN(disk)))
         s = STATUS_IO;
-    return fail(err, s, "%s: %.*s", doing, (int)strcspn(text, "\n"), text);
+    return fail(err, s, "%s: %.*s%s", doing, (int)strcspn(text, "\n"), text,
+                s == STATUS_NOMEM ? "; a larger DUCKDB_MAX_MEMORY may help" : "");
 }
 
 static void auto_config_fn(duckdb_config *c)

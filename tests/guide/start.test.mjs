@@ -201,7 +201,7 @@ test('row 15: check tries the token and tells unknown or expired, without rights
     // A server answers 401 to both, so that they cannot be told apart; the remedy is the same.
     assert.match(await check({ url, token: 'another-token-of-a-test' }), /^1 .*unauthorized: .*does not know the token \(HTTP 401\): expired, revoked, or not copied whole; make a new one/);
     await sim.fault(kind, 'forbidden', 60000);
-    assert.match(await check({ url, token }), /^1 .*forbidden: .*valid but may not see what others watch \(HTTP 403\); give (the token of the server's owner|an API key)/);
+    assert.match(await check({ url, token }), /^1 .*forbidden: .*valid but may not see what others watch \(HTTP 403\); give (the X-Plex-Token of its owner|an API key)/);
     await sim.fault(kind, 'none', 1);
     assert.match(await check({ url: `http://127.0.0.1:${await freePort()}`, token }), /^1 .*unreachable: .*Connection refused; does it run/);
   }
