@@ -390,7 +390,7 @@ test('row 31: every kind\'s plays get a place; what has none is counted with the
     const away = all.filter((s) => s.address_class === 'public'), home = all.filter((s) => s.address_class === 'lan');
     assert.ok(away.length > 0 && home.length > 0, `${kind}: ${all.map((s) => s.address_class)}`);
     const unknown = away.filter((s) => s.place === null); // a public address that no database has
-    for (const one of away) if (one.place !== null) assert.match(one.place, /\S/, kind);
+    assert.ok(unknown.length < away.length, `${kind}: ${away.map((s) => s.place)}`);
     for (const one of home) assert.equal(one.place, null, kind);
     await Promise.all(sessions.map((session) => sim.act(session, 'stop')));
     await until(`${kind} is done with them`, async () => { const value = await on(); return { is: value.length === 0, value }; });
