@@ -9,7 +9,7 @@ LAYERS = {
     0: {"base"},
     1: {"config", "model", "net"},
     2: {"log", "store", "auth", "places"},
-    3: {"sources", "ingest", "import", "live", "analytics"},
+    3: {"sources", "ingest", "import", "backup", "live", "analytics"},
     4: {"api"},
     5: {"app", "cli"},
 }
@@ -23,7 +23,7 @@ HOMES = {
     "wslay/wslay.h": {"net"},
     "maxminddb.h": {"places"},
     "yaml.h": {"config"},
-    "archive.h": {"import"},
+    "archive.h": {"import", "backup"},
 }
 level = {folder: n for n, folders in LAYERS.items() for folder in folders}
 faults = []

@@ -128,8 +128,9 @@ def operation(key, spec):
     for status, answer in spec.items():
         if not status.isdigit():
             continue
+        kind = "application/gzip" if answer == "file" else "application/json"
         found["responses"][status] = {"description": REASONS[status]} | (
-            {"content": {"application/json": {"schema": schema(answer, key)}}} if answer else {})
+            {"content": {kind: {"schema": schema(answer, key)}}} if answer else {})
     if "format" in given:
         found["responses"]["200"]["content"] |= {
             kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}

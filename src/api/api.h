@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "net/http_server.h"
 
+struct api_backups;
 struct api_imports;
 struct auth;
 struct collector;
@@ -28,6 +29,7 @@ struct api_config {
     struct ingest *ingest;
     const struct api_imports *imports; /* api/imports.h */
     const char *import_folder;         /* where files to import arrive */
+    const struct api_backups *backups; /* api/backups.h */
 };
 
 struct api;

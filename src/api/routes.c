@@ -31,6 +31,11 @@ const struct route api_routes[] = {
     ROUTE("GET", "/import/{id}", ADMIN, QUERY, import, "How an import stands"),
     ROUTE("POST", "/import/{id}/cancel", ADMIN, QUERY, import_cancel, "Stop an import that runs"),
     ROUTE("DELETE", "/import/{id}", ADMIN, QUERY, import_undo, "Undo: take an import's rows out again"),
+    ROUTE("GET", "/backups", ADMIN, QUERY, backups, "Backups, newest first, and the one that is made"),
+    ROUTE("POST", "/backups", ADMIN, QUERY, backup_begin, "Make a backup now"),
+    ROUTE("DELETE", "/backups", ADMIN, QUERY, backup_prune, "Remove the backups that are not to be kept"),
+    ROUTE("GET", "/backups/{backup}", ADMIN, QUERY, backup, "A backup's file"),
+    ROUTE("DELETE", "/backups/{backup}", ADMIN, QUERY, backup_delete, "Remove a backup"),
     ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
     ROUTE("GET", "/ws", VIEWER, AT_ONCE, ws, "Live updates (WebSocket)"),
 };

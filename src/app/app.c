@@ -8,14 +8,17 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/backups.h"
 #include "app/cities.h"
 #include "app/client_id.h"
+#include "app/demo.h"
 #include "app/demo_history.h"
 #include "app/folder.h"
 #include "app/jobs.h"
 #include "app/lock.h"
 #include "app/servers.h"
 #include "auth/auth.h"
+#include "backup/restore.h"
 #include "base/logger.h"
 #include "base/mem.h"
 #include "ingest/ingest.h"
@@ -42,6 +45,8 @@ struct app {
     struct live *live;
     char *import_folder;
     struct jobs *jobs;
+    char *backup_folder;
+    struct backups *backups;
     struct api *api;
     struct http_server *http;
     struct source_config *sources;
@@ -60,7 +65,8 @@ static char *in_data(const struct app *a, const char *name)
 static enum status start_lock(struct app *a, struct error *err)
 {
     TRY(data_folder_prepare(a->config->data_dir, err));
-    return data_lock(a->config->data_dir, &a->lock_fd, err);
+    TRY(data_lock(a->config->data_dir, &a->lock_fd, err));
+    return restore_finish(a->config->data_dir, err);
 }
 
 static void stop_lock(struct app *a)
@@ -226,6 +232,39 @@ static void stop_job_list(struct app *a)
     free(a->import_folder);
 }
 
+/* A demo's backups stay out of the folder where real ones are. */
+char *app_backup_folder(const struct config *c)
+{
+    return *c->backup_dir && !demo_is_folder(c->data_dir) ? xstrdup(c->backup_dir)
+                                                          : xasprintf("%s/backups", c->data_dir);
+}
+
+static enum status start_backups(struct app *a, struct error *err)
+{
+    const struct config *o = a->config;
+    bool is_demo = demo_is_folder(o->data_dir);
+    a->backup_folder = app_backup_folder(o);
+    struct backups_config c = {.store = a->store,
+                               .log = a->log,
+                               .auth = a->auth,
+                               .data_dir = o->data_dir,
+                               .folder = a->backup_folder,
+                               .version = a->version,
+                               .is_demo = is_demo,
+                               .every_us = is_demo || a->mode != APP_SERVE ? 0 : o->backup_schedule,
+                               .retention = {.newest = o->backup_keep_newest,
+                                             .daily = o->backup_keep_daily,
+                                             .weekly = o->backup_keep_weekly,
+                                             .monthly = o->backup_keep_monthly}};
+    return backups_start(&c, &a->backups, err);
+}
+
+static void stop_backups(struct app *a)
+{
+    backups_stop(a->backups);
+    free(a->backup_folder);
+}
+
 static enum status start_jobs(struct app *a, struct error *err)
 {
     return jobs_start(a->jobs, err);
@@ -245,7 +284,8 @@ static enum status start_api(struct app *a, struct error *err)
                            .live = a->live,
                            .ingest = a->ingest,
                            .imports = jobs_imports(a->jobs),
-                           .import_folder = a->import_folder};
+                           .import_folder = a->import_folder,
+                           .backups = backups_api(a->backups)};
     return api_new(&c, &a->api, err);
 }
 
@@ -346,6 +386,7 @@ static const struct {
     {"ingest", start_ingest, stop_ingest, false},
     {"live", start_live, stop_live, false},
     {"job list", start_job_list, stop_job_list, false},
+    {"backups", start_backups, stop_backups, false},
     {"api", start_api, stop_api, false},
     {"jobs", start_jobs, stop_jobs, false},
     {"http", start_http, stop_http, false},

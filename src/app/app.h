@@ -19,5 +19,8 @@ enum status app_start(const struct config *c, const char *version, enum app_mode
                       struct app **ret, struct error *err);
 void app_stop(struct app *a); /* NULL is fine */
 
+/* Where backups go; the caller frees. */
+char *app_backup_folder(const struct config *c);
+
 /* Serves until SIGINT or SIGTERM. Main thread; logs its own progress. */
 enum status app_serve(const struct config *c, const char *version, struct error *err);

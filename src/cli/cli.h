@@ -22,6 +22,8 @@ int cli_init(struct cli *c, int argc, char **argv);
 int cli_check(struct cli *c, int argc, char **argv);
 int cli_config(struct cli *c, int argc, char **argv);
 int cli_import(struct cli *c, int argc, char **argv);
+int cli_backup(struct cli *c, int argc, char **argv);
+int cli_restore(struct cli *c, int argc, char **argv);
 int cli_query(struct cli *c, int argc, char **argv);
 int cli_rederive(struct cli *c, int argc, char **argv);
 int cli_version(struct cli *c, int argc, char **argv);

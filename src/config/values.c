@@ -65,7 +65,8 @@ bool config_parse_duration(struct str s, int64_t *ret_us)
 {
     static const struct unit units[] = {{"ms", US_PER_MS}, {"s", US_PER_S},   {"m", US_PER_MIN},
                                         {"h", US_PER_HOUR}, {"d", US_PER_DAY}};
-    return parse_units(s, units, ARRAY_LEN(units), ret_us);
+    *ret_us = 0;
+    return str_eq(s, STR("0")) || parse_units(s, units, ARRAY_LEN(units), ret_us);
 }
 
 bool config_parse_size(struct str s, int64_t *ret_bytes)

@@ -139,6 +139,41 @@ static void sessions_outlive_a_restart_but_not_a_new_password(void **state)
     rmdir(folder);
 }
 
+static bool holds(const char *path, const char *text)
+{
+    auto_file FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    static char bytes[256 * 1024];
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    return memmem(bytes, n, text, strlen(text)) != NULL;
+}
+
+static void a_backup_has_the_accounts_but_no_password_and_no_session(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/cartographus-auth-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    auto_free char *path = xasprintf("%s/a.sqlite", folder), *copy = xasprintf("%s/b.sqlite", folder);
+    struct auth *a = open_with(path, "correct horse battery", SECRET);
+    struct auth_login_result r = login(a, "admin", "correct horse battery");
+    assert_int_equal(r.status, STATUS_OK);
+    struct error err = {0};
+    assert_int_equal(auth_backup(a, copy, &err), STATUS_OK);
+    auth_close(a);
+    assert_true(holds(path, "$argon2id$"));
+    assert_true(holds(copy, "admin"));
+    assert_false(holds(copy, "$argon2id$"));
+
+    a = open_with(copy, "correct horse battery", SECRET);
+    struct auth_user user;
+    assert_false(auth_session(a, r.token, &user));
+    assert_int_equal(login(a, "admin", "correct horse battery").status, STATUS_OK);
+    auth_close(a);
+    unlink(path);
+    unlink(copy);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +181,7 @@ int main(void)
         cmocka_unit_test(wrong_logins_are_refused_alike),
         cmocka_unit_test(repeated_failures_are_slowed_down),
         cmocka_unit_test(sessions_outlive_a_restart_but_not_a_new_password),
+        cmocka_unit_test(a_backup_has_the_accounts_but_no_password_and_no_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,11 @@ const ended = ({ id }) => until('the import ends', async () => {
   return { is: !['counting', 'running'].includes(value.state), value };
 }, 30000);
 
+const backedUp = () => until('there is a backup', async () => {
+  const { backups } = await (await ask('GET', '/api/v1/backups')).json();
+  return { is: backups.length > 0, value: { backup: backups[0]?.name } };
+}, 30000);
+
 // What an operation needs beyond a plain GET: path parameters' values, bodies, what is undone after.
 const needs = {
   'POST /auth/login': { body: () => JSON.stringify({ username: 'admin', password }) },
@@ -109,6 +114,10 @@ const needs = {
   'DELETE /plays/{id}': { path: () => firstOf('/api/v1/plays?sort=watch_ms&dir=asc', 'rows') },
   'POST /plays/{id}/restore': { path: () => firstOf('/api/v1/plays?deleted=only', 'rows') },
   'POST /rederive': {},
+  'POST /backups': {},
+  'DELETE /backups': {},
+  'GET /backups/{backup}': { path: () => backedUp() },
+  'DELETE /backups/{backup}': { path: () => backedUp() },
   'GET /ws': { separately: true },
 };
 const isPlain = (o) => o.method === 'GET' && parameters(o.operation, 'path').length === 0;

@@ -123,12 +123,47 @@ static void a_file_that_is_no_log_is_named(void **state)
     unlink(other);
 }
 
+static void a_backup_has_what_comes_after_the_stores_position(void **state)
+{
+    static const struct {
+        int64_t applied;
+        const char *records;
+        int64_t next;
+    } rows[] = {
+        {0, "1:2:{} 2:2:{} 3:2:{} ", 4}, {2, "3:2:{} ", 4}, {3, "", 4},
+        {9, "", 10}, /* the store went on after the copy of the log */
+    };
+    tear_down(state);
+    struct log *l = open_log();
+    struct error err;
+    struct log_record one = {.kind = LOG_COVERAGE, .payload = STR("{}")};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(log_append(l, &one, 1, &err), STATUS_OK);
+    auto_free char *to = xasprintf("%s-copy", path);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct log *copy = NULL;
+        auto_buf struct buf seen = {0};
+        assert_int_equal(log_backup(l, to, &err), STATUS_OK);
+        assert_int_equal(log_backup_end(to, rows[i].applied, &err), STATUS_OK);
+        assert_int_equal(log_open(to, &copy, &err), STATUS_OK);
+        assert_int_equal(log_read(copy, 0, 10, collect, &seen, &err), STATUS_OK);
+        assert_string_equal(buf_text(&seen), rows[i].records);
+        assert_int_equal(log_append(copy, &one, 1, &err), STATUS_OK);
+        assert_int_equal(one.seq, rows[i].next);
+        log_close(copy);
+        unlink(to);
+    }
+    assert_int_equal(log_last(l), 3);
+    log_close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back_in_order_also_after_reopening),
         cmocka_unit_test(a_read_ends_after_a_megabyte),
         cmocka_unit_test(numbers_are_never_given_out_again),
+        cmocka_unit_test(a_backup_has_what_comes_after_the_stores_position),
         cmocka_unit_test(a_file_that_is_no_log_is_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,0 +1,31 @@
+/*
+ * The backups thread: makes one when asked to or when it is due, one at a time, with a reading
+ * connection of its own.
+ */
+#pragma once
+
+#include "api/backups.h"
+
+struct auth;
+struct log;
+struct store;
+struct backups;
+
+/* Everything is borrowed until backups_stop(). */
+struct backups_config {
+    struct store *store;
+    struct log *log;
+    struct auth *auth;
+    const char *data_dir;
+    const char *folder;
+    const char *version;
+    bool is_demo;
+    int64_t every_us; /* 0: only when asked to */
+    struct retention retention; /* applied after those that were due */
+};
+
+enum status backups_start(const struct backups_config *c, struct backups **ret, struct error *err);
+/* What runs is cut short; it leaves nothing. NULL is fine. */
+void backups_stop(struct backups *b);
+/* For the API; lives as long as b. */
+const struct api_backups *backups_api(struct backups *b);

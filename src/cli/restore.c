@@ -1,0 +1,113 @@
+#include "backup/restore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "app/app.h"
+#include "app/demo.h"
+#include "app/folder.h"
+#include "app/lock.h"
+#include "backup/backup.h"
+#include "base/clock.h"
+#include "base/logger.h"
+#include "base/mem.h"
+#include "cli/args.h"
+#include "cli/control.h"
+
+#include "base/banned.h"
+
+static bool is_undo;
+
+static void tell(const struct config *c, const char *file, const struct manifest *m,
+                 const struct restored *r)
+{
+    char made[TIME_TEXT_MAX];
+    printf("%s is restored to %s: %lld plays, as of %s (version %s)\n", file, c->data_dir,
+           (long long)manifest_rows(m, "play"), time_format(m->made_us, made), m->version);
+    if (r->aside)
+        printf("what was there is in %s; back to it: cartographus restore --undo\n", r->aside);
+    puts("not in a backup, so see that they are set:");
+    for (size_t i = 0; i < backup_left_out_count; i++)
+        printf("  %s\n", backup_left_out[i]);
+}
+
+static enum status restore(const struct config *c, const char *given, struct error *err)
+{
+    auto_free char *folder = app_backup_folder(c), *file = backup_find(folder, given);
+    auto_manifest struct manifest m = {0};
+    struct restored r = {0};
+    TRY(restore_file(file, c->data_dir, demo_is_folder(c->data_dir), &m, &r, err));
+    tell(c, file, &m, &r);
+    restored_done(&r);
+    return STATUS_OK;
+}
+
+static enum status undo(const struct config *c, struct error *err)
+{
+    struct restored r = {0};
+    TRY(restore_undo(c->data_dir, &r, err));
+    printf("%s is as it was before the last restore\n", c->data_dir);
+    if (r.aside)
+        printf("what the restore had brought is in %s\n", r.aside);
+    restored_done(&r);
+    return STATUS_OK;
+}
+
+/* A new folder in which nothing was restored goes again. */
+static enum status run(const struct config *c, const char *file, struct error *err)
+{
+    struct stat st;
+    bool is_new = stat(c->data_dir, &st) != 0 && errno == ENOENT;
+    umask(077);
+    TRY(data_folder_prepare(c->data_dir, err));
+    auto_fd int lock = -1;
+    enum status s = data_lock(c->data_dir, &lock, err);
+    if (s == STATUS_CONFLICT)
+        return fail_prefix(err, "stop the server first, a restore takes its place");
+    if (s == STATUS_OK)
+        s = is_undo ? undo(c, err) : restore(c, file, err);
+    if (s != STATUS_OK && is_new) {
+        auto_free char *path = xasprintf("%s/lock", c->data_dir);
+        unlink(path);
+        rmdir(c->data_dir);
+    }
+    return s;
+}
+
+static const struct arg_option options[] = {
+    {"--undo", NULL, "back to what was there before the last restore", NULL, &is_undo},
+};
+static const struct args args = {
+    .usage = "restore FILE | restore --undo",
+    .about = "Puts a backup in the place of the data. The server must be stopped. The backup is verified\n"
+             "first; what was there is put aside in the data folder and can be taken back. FILE is a\n"
+             "path, or the name of a backup in BACKUP_DIR (cartographus backup list).",
+    .options = options,
+    .option_count = ARRAY_LEN(options),
+    .most = 1,
+};
+
+int cli_restore(struct cli *c, int argc, char **argv)
+{
+    int status = args_read(c, &args, &argc, argv);
+    if (status != ARGS_GO_ON)
+        return status;
+    if ((argc == 1) == is_undo) {
+        fprintf(stderr, "cartographus: either a file or --undo\nusage: cartographus %s\n", args.usage);
+        return EXIT_USAGE;
+    }
+    struct config config;
+    auto_free char *faults = NULL;
+    logger_setup(LOG_WARN, LOG_FORMAT_LOGFMT);
+    struct error err = {0};
+    if (config_load(&c->origin, false, &config, &faults) != STATUS_OK) {
+        fputs(faults, stderr);
+        status = EXIT_FAILED;
+    } else {
+        logger_setup(LOG_INFO, LOG_FORMAT_LOGFMT); /* each step, as the server logs it */
+        status = run(&config, argv[0], &err) == STATUS_OK ? EXIT_OK : control_failed(&err);
+    }
+    config_done(&config);
+    return status;
+}
