@@ -65,7 +65,9 @@ static void auto_write_fn(struct archive **a)
 
 static enum status cannot_write(struct archive *a, const char *to, struct error *err)
 {
-    const char *why = archive_error_string(a);
+    const char *why = a ? archive_error_string(a) : NULL;
+    if (a && archive_errno(a) > 0)
+        return fail_errno(err, archive_errno(a), "write '%s'", to);
     return fail(err, STATUS_IO, "write '%s': %.200s", to, why ? why : "out of memory");
 }
 

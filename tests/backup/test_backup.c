@@ -178,6 +178,51 @@ static void a_disk_that_fills_up_is_an_error_and_the_store_goes_on(void **state)
     world_close(&w);
 }
 
+static bool fill_at_packing(void *ctx, const char *step)
+{
+    const char *disk = ctx;
+    if (!streq(step, "packing"))
+        return true;
+    auto_free char *path = xasprintf("%s/filler", disk);
+    FILE *f = fopen(path, "we");
+    static const char piece[4096];
+    setvbuf(f, NULL, _IONBF, 0);
+    while (fwrite(piece, 1, sizeof piece, f) == sizeof piece) {}
+    fclose(f);
+    return true;
+}
+
+static void a_disk_that_fills_up_while_packing_keeps_what_was_there(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "packed", 100000);
+    auto_free char *disk = xasprintf("%s/disk", root);
+    if (!mount_disk(disk, 16 * 1024)) {
+        world_close(&w);
+        skip();
+    }
+    struct backup_config c = config_of(&w);
+    c.folder = disk;
+    char name[BACKUP_NAME_MAX];
+    struct manifest m;
+    OK(backup_make(&c, name, &m, &err));
+    manifest_done(&m);
+    auto_free char *first = xasprintf("%s/%s", disk, name);
+    c.go_on = fill_at_packing;
+    c.ctx = disk;
+    enum status s = backup_make(&c, name, &m, &err);
+    size_t left = entries(disk);
+    bool is_first_whole = access(first, R_OK) == 0;
+    umount(disk);
+    assert_int_equal(s, STATUS_IO);
+    assert_non_null(strstr(err.text, "No space left"));
+    assert_non_null(strstr(err.text, disk));
+    assert_int_equal(left, 2); /* the first, the filler */
+    assert_true(is_first_whole);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +231,7 @@ int main(void)
         cmocka_unit_test(what_is_in_the_way_is_named_before_anything_is_written),
         cmocka_unit_test(two_within_a_second_have_two_names),
         cmocka_unit_test(names_are_read_strictly),
+        cmocka_unit_test(a_disk_that_fills_up_while_packing_keeps_what_was_there),
         cmocka_unit_test(a_disk_that_fills_up_is_an_error_and_the_store_goes_on),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
