@@ -214,6 +214,15 @@ static int64_t first_due(const struct backups_config *c)
     return due > soon ? due : soon;
 }
 
+/* Told at the start, not by a failure in the night. */
+static void check(struct backups *b)
+{
+    struct backup_config c = config_of(b);
+    struct error err;
+    if (b->config.every_us && backup_check(&c, &err) != STATUS_OK)
+        log_warn("backup", "as things are, no backup can be made", LF_ERROR(&err));
+}
+
 enum status backups_start(const struct backups_config *c, struct backups **ret, struct error *err)
 {
     struct backups *b = xcalloc(1, sizeof *b);
@@ -223,6 +232,7 @@ enum status backups_start(const struct backups_config *c, struct backups **ret, 
     b->due_us = first_due(c);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->moved, NULL);
+    check(b);
     backup_sweep(c->folder);
     enum status s = store_connect(c->store, &b->conn, err);
     if (s == STATUS_OK) {

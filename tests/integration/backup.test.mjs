@@ -278,6 +278,13 @@ test('a folder without rights, a full disk: named, and nothing is written', asyn
     assert.match(stderr, /BACKUP_DIR: '.*' cannot be written to \(owner 0, mode 0755, no rights\); user 65534/);
     await rm(other, { recursive: true });
   }
+  const warned = await startProgram({ SETUP: 'true', BACKUP_DIR: closed }, path.join(root, 'warned'));
+  assert.match(warned.child.text, /module=backup msg="as things are, no backup can be made" error="BACKUP_DIR: .*not a folder"/);
+  const refused = await ask('POST', '/backups', warned, { cookie: await warned.login() });
+  assert.equal(refused.status, 500);
+  assert.equal((await refused.json()).error.field, 'BACKUP_DIR');
+  assert.match(warned.child.text, /path=\/api\/v1\/backups error="BACKUP_DIR/);
+  await warned.stop();
   const disk = path.join(root, 'disk');
   await mkdir(disk);
   try {
