@@ -97,13 +97,11 @@ enum status backup_check(const struct backup_config *c, struct error *err)
     TRY(files_need_folder(c->folder, "BACKUP_DIR", err));
     int64_t bytes = room_needed(c->data_dir);
     bool is_one = are_on_one_disk(c->data_dir, c->folder);
-    struct error why;
-    enum status s = files_need_room(c->folder, is_one ? 2 * bytes : bytes, &why);
-    if (s != STATUS_OK)
-        return fail_field(err, s, "BACKUP_DIR", "BACKUP_DIR: %s", why.text);
-    s = files_need_room(c->data_dir, bytes, &why);
-    return s == STATUS_OK ? s : fail_field(err, s, "DATA_DIR", "DATA_DIR, for the copy of a backup: %s",
-                                           why.text);
+    if (files_need_room(c->folder, is_one ? 2 * bytes : bytes, err) != STATUS_OK)
+        return fail_prefix(err, "BACKUP_DIR");
+    if (files_need_room(c->data_dir, bytes, err) != STATUS_OK)
+        return fail_prefix(err, "DATA_DIR, for the copy of a backup");
+    return STATUS_OK;
 }
 
 void backup_sweep(const char *folder)

@@ -77,19 +77,15 @@ enum status files_need_room(const char *folder, int64_t bytes, struct error *err
 enum status files_need_folder(const char *folder, const char *option, struct error *err)
 {
     struct stat st;
-    if (mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST) {
-        struct error why;
-        (void)fail_errno(&why, errno, "make the folder '%s'", folder);
-        return fail_field(err, STATUS_IO, option, "%s: %s", option, why.text);
-    }
+    if (mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST)
+        return fail_errno(err, errno, "%s: make the folder '%s'", option, folder);
     if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
-        return fail_field(err, STATUS_IO, option, "%s: '%s' is not a folder", option, folder);
+        return fail(err, STATUS_IO, "%s: '%s' is not a folder", option, folder);
     if (faccessat(AT_FDCWD, folder, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
-        return fail_field(err, STATUS_IO, option, "%s: '%s' cannot be written to (owner %u, mode"
-                          " %04o, %s); user %u, who runs this, needs to", option, folder,
-                          (unsigned)st.st_uid, (unsigned)(st.st_mode & 07777),
-                          errno == EROFS ? "read-only file system" : "no rights",
-                          (unsigned)geteuid());
+        return fail(err, STATUS_IO, "%s: '%s' cannot be written to (owner %u, mode %04o, %s); user %u,"
+                    " who runs this, needs to", option, folder, (unsigned)st.st_uid,
+                    (unsigned)(st.st_mode & 07777),
+                    errno == EROFS ? "read-only file system" : "no rights", (unsigned)geteuid());
     return STATUS_OK;
 }
 

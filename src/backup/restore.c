@@ -67,6 +67,10 @@ static char *last_named(const char *data_dir, const char *prefix)
 
 /* --- moving ------------------------------------------------------------------------------------ */
 
+/* A folder: private copies for imports that are not done, which by their numbers would be taken for
+ * those of another store. */
+#define IMPORTS "imports"
+
 /* What belongs to a store: with write-ahead logs and the like beside. */
 static bool is_data_file(const char *name)
 {
@@ -74,7 +78,7 @@ static bool is_data_file(const char *name)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_has_prefix(str_of(name), str_of(kinds[i])))
             return true;
-    return streq(name, BACKUP_CLIENT_ID) || streq(name, BACKUP_ALIVE);
+    return streq(name, BACKUP_CLIENT_ID) || streq(name, BACKUP_ALIVE) || streq(name, IMPORTS);
 }
 
 static bool is_any(const char *name)
@@ -82,7 +86,7 @@ static bool is_any(const char *name)
     return !streq(name, ".") && !streq(name, "..");
 }
 
-/* Moves the plain files that are meant; the folder `to` is made with the first one. */
+/* Moves the files that are meant; the folder `to` is made with the first one. */
 static enum status move_files(const char *from, const char *to, bool (*is_meant)(const char *name),
                               struct error *err)
 {
@@ -92,7 +96,8 @@ static enum status move_files(const char *from, const char *to, bool (*is_meant)
     enum status s = STATUS_OK;
     for (struct dirent *e; s == STATUS_OK && (e = readdir(d));) {
         struct stat st;
-        if (!is_meant(e->d_name) || fstatat(dirfd(d), e->d_name, &st, 0) != 0 || !S_ISREG(st.st_mode))
+        if (!is_meant(e->d_name) || fstatat(dirfd(d), e->d_name, &st, 0) != 0 ||
+            !(S_ISREG(st.st_mode) || streq(e->d_name, IMPORTS)))
             continue;
         auto_free char *a = xasprintf("%s/%s", from, e->d_name);
         auto_free char *b = xasprintf("%s/%s", to, e->d_name);

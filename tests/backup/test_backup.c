@@ -79,7 +79,6 @@ static void what_is_in_the_way_is_named_before_anything_is_written(void **state)
     c.folder = deep;
     assert_int_equal(backup_check(&c, &err), STATUS_IO);
     assert_non_null(strstr(err.text, deep));
-    assert_string_equal(err.field, "BACKUP_DIR");
     c.folder = w.backups;
     auto_free char *huge = xasprintf("%s/cartographus.duckdb.wal", w.data);
     rename(huge, file);

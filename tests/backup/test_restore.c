@@ -34,6 +34,8 @@ static char *old_data(const char *name)
         auto_free char *path = xasprintf("%s/%s", w.data, beside[i]);
         write_text(path, "old");
     }
+    auto_free char *imports = xasprintf("%s/imports", w.data);
+    mkdir(imports, 0700);
     return xstrdup(w.data);
 }
 
@@ -57,11 +59,13 @@ static void what_was_there_is_put_aside_and_comes_back(void **state)
     assert_false(is_there(data, "log.sqlite-wal") || is_there(data, "client-id"));
     assert_int_equal(plays_in(aside), 7);
     assert_true(is_there(aside, "log.sqlite-wal") && is_there(aside, "cartographus.sqlite-shm"));
+    assert_true(is_there(aside, "imports") && !is_there(data, "imports"));
 
     struct restored r = {0};
     OK(restore_undo(data, &r, &err));
     assert_int_equal(plays_in(data), 7);
     assert_true(is_there(data, "log.sqlite-wal") && is_there(data, "client-id"));
+    assert_true(is_there(data, "imports"));
     assert_int_equal(plays_in(r.aside), 500);
     restored_done(&r);
 }
