@@ -246,7 +246,6 @@ static enum status start_backups(struct app *a, struct error *err)
     a->backup_folder = app_backup_folder(o);
     struct backups_config c = {.store = a->store,
                                .log = a->log,
-                               .auth = a->auth,
                                .data_dir = o->data_dir,
                                .folder = a->backup_folder,
                                .version = a->version,

@@ -61,7 +61,6 @@ static struct backup_config config_of(struct backups *b)
                                   .folder = b->config.folder,
                                   .conn = b->conn,
                                   .log = b->config.log,
-                                  .auth = b->config.auth,
                                   .version = b->config.version,
                                   .is_demo = b->config.is_demo,
                                   .go_on = go_on,

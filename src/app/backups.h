@@ -6,7 +6,6 @@
 
 #include "api/backups.h"
 
-struct auth;
 struct log;
 struct store;
 struct backups;
@@ -15,7 +14,6 @@ struct backups;
 struct backups_config {
     struct store *store;
     struct log *log;
-    struct auth *auth;
     const char *data_dir;
     const char *folder;
     const char *version;

@@ -97,14 +97,13 @@ static enum status run(struct auth *a, sqlite3_stmt *s, struct error *err)
     return STATUS_OK;
 }
 
-#define TABLES                                                                                    \
-    "create table if not exists user (user_id integer primary key, name text not null unique,"    \
-    "  role text not null, password text not null, is_configured integer not null,"               \
-    "  created_us integer not null) strict;"                                                      \
-    "create table if not exists session (hash blob primary key, user_id integer not null,"        \
-    "  created_us integer not null, expires_us integer not null) strict, without rowid;"
 static const char SCHEMA[] =
-    "pragma journal_mode=wal; pragma synchronous=full; pragma busy_timeout=5000;" TABLES;
+    "pragma journal_mode=wal; pragma synchronous=full; pragma busy_timeout=5000;"
+    "create table if not exists user (user_id integer primary key, name text not null unique,"
+    "  role text not null, password text not null, is_configured integer not null,"
+    "  created_us integer not null) strict;"
+    "create table if not exists session (hash blob primary key, user_id integer not null,"
+    "  created_us integer not null, expires_us integer not null) strict, without rowid;";
 
 static enum status hash_password(const char *password, char dst[static crypto_pwhash_STRBYTES],
                                  struct error *err)
@@ -509,30 +508,4 @@ void auth_close(struct auth *a)
     queue_close(a->queue);
     pthread_join(a->worker, NULL);
     auth_free(a);
-}
-
-/* --- backups --------------------------------------------------------------------------------- */
-
-static void auto_db_fn(sqlite3 **db)
-{
-    sqlite3_close(*db);
-}
-
-/* By a connection of its own: the live one is the worker's. What is not named here stays out. */
-enum status auth_backup(struct auth *a, const char *to, struct error *err)
-{
-    auto_cleanup(auto_db_fn) sqlite3 *db = NULL;
-    auto_stmt sqlite3_stmt *attach = NULL;
-    if (sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) == SQLITE_OK &&
-        sqlite3_busy_timeout(db, 5000) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "attach ?1 as live", -1, &attach, NULL) == SQLITE_OK &&
-        sqlite3_bind_text(attach, 1, sqlite3_db_filename(a->db, "main"), -1, SQLITE_STATIC) ==
-            SQLITE_OK &&
-        sqlite3_step(attach) == SQLITE_DONE &&
-        sqlite3_exec(db, "begin;" TABLES "insert into user select user_id, name, role, '',"
-                         " is_configured, created_us from live.user; commit",
-                     NULL, NULL, NULL) == SQLITE_OK)
-        return STATUS_OK;
-    return fail(err, STATUS_IO, "copy the accounts to '%s': %s", to,
-                db ? sqlite3_errmsg(db) : "out of memory");
 }

@@ -66,5 +66,3 @@ enum status auth_logout(struct auth *a, const char *token, void (*done)(void *ct
 bool auth_session(struct auth *a, const char *token, struct auth_user *ret);
 /* Seconds a new cookie may live. */
 int64_t auth_session_seconds(const struct auth *a);
-/* The accounts, without their passwords and sessions, in the new file `to`. Any thread. */
-enum status auth_backup(struct auth *a, const char *to, struct error *err);

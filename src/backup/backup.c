@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "auth/auth.h"
+#include "auth/backup.h"
 #include "backup/files.h"
 #include "backup/pack.h"
 #include "base/clock.h"
@@ -139,13 +140,16 @@ static enum status snapshot(const struct backup_config *c, const char *folder, s
     auto_free char *store = xasprintf("%s/%s", folder, BACKUP_STORE);
     auto_free char *log = xasprintf("%s/%s", folder, BACKUP_LOG);
     auto_free char *accounts = xasprintf("%s/%s", folder, BACKUP_ACCOUNTS);
+    auto_free char *live_accounts = xasprintf("%s/%s", c->data_dir, BACKUP_ACCOUNTS);
+    int64_t applied;
     m->files[m->file_count++].name = BACKUP_STORE;
     m->files[m->file_count++].name = BACKUP_LOG;
     m->files[m->file_count++].name = BACKUP_ACCOUNTS;
     TRY(copy_if_there(c->data_dir, folder, BACKUP_ALIVE, m, err));
     TRY(copy_if_there(c->data_dir, folder, BACKUP_CLIENT_ID, m, err));
-    TRY(auth_backup(c->auth, accounts, err));
-    TRY(log_backup(c->log, log, err));
+    TRY(auth_backup(live_accounts, accounts, err));
+    TRY(store_query_int(c->conn, "select position from applied", NULL, 0, 0, &applied, err));
+    TRY(log_backup(c->log, applied, log, err));
     TRY(step(c, "copying the store", err));
     TRY(store_snapshot(c->conn, store, &m->store, err));
     TRY(log_backup_end(log, m->store.position, err));

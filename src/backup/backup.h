@@ -13,7 +13,6 @@
 #include "backup/manifest.h"
 #include "base/error.h"
 
-struct auth;
 struct log;
 struct store_conn;
 
@@ -25,7 +24,6 @@ struct backup_config {
     const char *folder; /* BACKUP_DIR */
     struct store_conn *conn; /* the caller's own */
     struct log *log;
-    struct auth *auth;
     const char *version;
     bool is_demo;
     /* Asked before each step, which is told; false stops. */

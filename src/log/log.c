@@ -10,9 +10,6 @@
 #include "base/banned.h"
 
 enum { BUSY_TIMEOUT_MS = 5000 };
-#define TABLE                                                                                    \
-    "create table if not exists record (seq integer primary key autoincrement,"                  \
-    " kind integer not null, appended_us integer not null, payload text not null) strict;"
 
 /* A read ends with the record that reaches this. */
 enum { READ_BYTES = 1 << 20 };
@@ -69,7 +66,8 @@ enum status log_open(const char *path, struct log **ret, struct error *err)
     pthread_condattr_destroy(&attr);
     static const char set_up[] =
         "pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off;"
-        TABLE;
+        "create table if not exists record (seq integer primary key autoincrement,"
+        " kind integer not null, appended_us integer not null, payload text not null) strict;";
     if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
             SQLITE_OK ||
         sqlite3_busy_timeout(l->db, BUSY_TIMEOUT_MS) != SQLITE_OK ||
@@ -227,56 +225,4 @@ enum status log_trim(struct log *l, int64_t seq, struct error *err)
     enum status s = run(l->trim) ? STATUS_OK : fail_sqlite(l, "trim", err);
     pthread_mutex_unlock(&l->lock);
     return s;
-}
-
-/* --- backups --------------------------------------------------------------------------------- */
-
-static void auto_db_fn(sqlite3 **db)
-{
-    sqlite3_close(*db);
-}
-#define auto_db __attribute__((cleanup(auto_db_fn)))
-
-static enum status fail_copy(sqlite3 *db, const char *path, struct error *err)
-{
-    return fail(err, STATUS_IO, "copy the log to '%s': %s", path,
-                db ? sqlite3_errmsg(db) : "out of memory");
-}
-
-static bool run_with(sqlite3 *db, const char *sql, const char *text, int64_t number)
-{
-    sqlite3_stmt *s = NULL;
-    bool is_done = sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK;
-    if (is_done && text)
-        sqlite3_bind_text(s, 1, text, -1, SQLITE_STATIC);
-    else if (is_done)
-        sqlite3_bind_int64(s, 1, number);
-    is_done = is_done && sqlite3_step(s) == SQLITE_DONE;
-    sqlite3_finalize(s);
-    return is_done;
-}
-
-/* By a connection of its own: appending goes on. */
-enum status log_backup(struct log *l, const char *to, struct error *err)
-{
-    auto_db sqlite3 *db = NULL;
-    if (sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK ||
-        sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS) != SQLITE_OK ||
-        !run_with(db, "attach ?1 as live", sqlite3_db_filename(l->db, "main"), 0) ||
-        sqlite3_exec(db, "begin;" TABLE "insert into record select * from live.record; commit",
-                     NULL, NULL, NULL) != SQLITE_OK)
-        return fail_copy(db, to, err);
-    return STATUS_OK;
-}
-
-enum status log_backup_end(const char *to, int64_t applied, struct error *err)
-{
-    auto_db sqlite3 *db = NULL;
-    if (sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
-        !run_with(db, "delete from record where seq <= ?1", NULL, applied) ||
-        sqlite3_exec(db, "delete from sqlite_sequence", NULL, NULL, NULL) != SQLITE_OK ||
-        !run_with(db, "insert into sqlite_sequence select 'record', max(?1, ifnull(max(seq), 0))"
-                      " from record", NULL, applied))
-        return fail_copy(db, to, err);
-    return STATUS_OK;
 }

@@ -51,8 +51,9 @@ int64_t log_last(struct log *l); /* highest seq ever given out, 0 when none */
 /* Forgets records up to and including seq (numbers are never given out again). */
 enum status log_trim(struct log *l, int64_t seq, struct error *err);
 
-/* A copy of all that is in the log, in the new file `to`, while it goes on. For a whole that lacks
- * nothing: first this, then the store's snapshot, then log_backup_end() with the position that was
- * applied in it, which leaves only what comes after. Any thread. */
-enum status log_backup(struct log *l, const char *to, struct error *err);
+/* A copy of what comes after `after`, in the new SQLite file `to`, whatever home the log has. For a
+ * whole that lacks nothing: first this with a position that has been applied, then the store's
+ * snapshot, then log_backup_end() with the position that was applied in it, which leaves only what
+ * comes after. Any thread. */
+enum status log_backup(struct log *l, int64_t after, const char *to, struct error *err);
 enum status log_backup_end(const char *to, int64_t applied, struct error *err);

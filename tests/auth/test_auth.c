@@ -3,6 +3,7 @@
 #include <semaphore.h>
 
 #include "auth/auth.h"
+#include "auth/backup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -158,7 +159,7 @@ static void a_backup_has_the_accounts_but_no_password_and_no_session(void **stat
     struct auth_login_result r = login(a, "admin", "correct horse battery");
     assert_int_equal(r.status, STATUS_OK);
     struct error err = {0};
-    assert_int_equal(auth_backup(a, copy, &err), STATUS_OK);
+    assert_int_equal(auth_backup(path, copy, &err), STATUS_OK);
     auth_close(a);
     assert_true(holds(path, "$argon2id$"));
     assert_true(holds(copy, "admin"));

@@ -112,7 +112,7 @@ struct world {
 [[maybe_unused]] static struct backup_config config_of(struct world *w)
 {
     return (struct backup_config){.data_dir = w->data, .folder = w->backups, .conn = w->conn,
-                                  .log = w->log, .auth = w->auth, .version = "1.2.3"};
+                                  .log = w->log, .version = "1.2.3"};
 }
 
 /* Its path. */

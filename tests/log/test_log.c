@@ -143,7 +143,7 @@ static void a_backup_has_what_comes_after_the_stores_position(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct log *copy = NULL;
         auto_buf struct buf seen = {0};
-        assert_int_equal(log_backup(l, to, &err), STATUS_OK);
+        assert_int_equal(log_backup(l, 0, to, &err), STATUS_OK);
         assert_int_equal(log_backup_end(to, rows[i].applied, &err), STATUS_OK);
         assert_int_equal(log_open(to, &copy, &err), STATUS_OK);
         assert_int_equal(log_read(copy, 0, 10, collect, &seen, &err), STATUS_OK);

@@ -1,0 +1,8 @@
+/* The accounts for a backup. */
+#pragma once
+
+#include "base/error.h"
+
+/* Copies the accounts of the live file `from` to the new file `to`, without passwords; sessions and
+ * whatever else is in the file stay out. By a connection of its own. Any thread. */
+enum status auth_backup(const char *from, const char *to, struct error *err);
