@@ -65,8 +65,11 @@ static char *in_data(const struct app *a, const char *name)
 static enum status start_lock(struct app *a, struct error *err)
 {
     TRY(data_folder_prepare(a->config->data_dir, err));
-    TRY(data_lock(a->config->data_dir, &a->lock_fd, err));
-    return restore_finish(a->config->data_dir, err);
+    auto_fd int fd = -1;
+    TRY(data_lock(a->config->data_dir, &fd, err));
+    TRY(restore_finish(a->config->data_dir, err));
+    a->lock_fd = steal_fd(&fd);
+    return STATUS_OK;
 }
 
 static void stop_lock(struct app *a)
@@ -255,7 +258,10 @@ static enum status start_backups(struct app *a, struct error *err)
                                              .daily = o->backup_keep_daily,
                                              .weekly = o->backup_keep_weekly,
                                              .monthly = o->backup_keep_monthly}};
-    return backups_start(&c, &a->backups, err);
+    enum status s = backups_start(&c, &a->backups, err);
+    if (s != STATUS_OK)
+        free(steal_ptr(&a->backup_folder));
+    return s;
 }
 
 static void stop_backups(struct app *a)
