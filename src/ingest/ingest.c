@@ -64,6 +64,8 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
     struct ingest *in = ctx;
     struct writer *w = &in->w;
     in->position = r->seq;
+    if (r->kind == LOG_NOTHING)
+        return STATUS_OK;
     if (r->kind != LOG_VIEWS)
         TRY(views_apply(&in->views, w, err));
     if (r->kind == LOG_OBSERVATION)
@@ -89,6 +91,7 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
         return apply_server(w, j, err);
     case LOG_POSITION:
         return apply_position(w, r, j, err);
+    case LOG_NOTHING:
     case LOG_OBSERVATION:
         break;
     }

@@ -1,7 +1,7 @@
 /*
  * The log: durable, ordered hand-over from the sources to ingest. A record that log_append()
- * accepted survives kill -9 and power loss. One interface, two homes: a SQLite file (here) and
- * NATS JetStream (a later issue).
+ * accepted survives kill -9 and power loss. It lives in a SQLite file; what lies behind these
+ * functions is a table of operations (home.h).
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 enum log_kind {
+    LOG_NOTHING = 0,     /* a number without a record; only read, never appended */
     LOG_OBSERVATION = 1, /* model/observation.h's wire form */
     LOG_COVERAGE = 2,    /* {"server","at_us","state":"connected|polling|blind","why"} */
     LOG_ACCOUNTS = 3,    /* {"server","accounts":[{"key","name","email","is_owner"}]} */
@@ -25,7 +26,7 @@ enum log_kind {
 };
 
 struct log_record {
-    int64_t seq; /* 1, 2, 3, ...; set by log_append */
+    int64_t seq; /* grows; set by log_append */
     enum log_kind kind;
     int64_t appended_us;
     struct str payload; /* JSON */
@@ -34,11 +35,16 @@ struct log_record {
 struct log;
 /* Opens or makes DATA/log.sqlite. */
 enum status log_open(const char *path, struct log **ret, struct error *err);
+
 void log_close(struct log *l);
-/* Appends all or nothing; sets seq of each. Any thread. */
+/* Which log the numbers are of: "sqlite". */
+const char *log_home(const struct log *l);
+/* Appends all or nothing; sets seq of each. One thread at a time. After a failure the next append
+ * begins with the same records: some may be there already, and are not doubled. */
 enum status log_append(struct log *l, struct log_record *records, size_t count, struct error *err);
 /* Calls `each` for records with seq > after, in order, at most `most` and no more after a megabyte of
- * payload; stops when it does not return STATUS_OK and hands that on. Any thread. */
+ * payload; stops when it does not return STATUS_OK and hands that on. Where numbers follow that have
+ * no record, the last of them comes as LOG_NOTHING. Any thread. */
 enum status log_read(struct log *l, int64_t after, size_t most,
                      enum status (*each)(void *ctx, const struct log_record *r, struct error *err),
                      void *ctx, struct error *err);
