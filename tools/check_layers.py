@@ -24,6 +24,7 @@ HOMES = {
     "maxminddb.h": {"places"},
     "yaml.h": {"config"},
     "archive.h": {"import", "backup"},
+    "nats/nats.h": {"log"},
 }
 level = {folder: n for n, folders in LAYERS.items() for folder in folders}
 faults = []

@@ -54,13 +54,15 @@ static enum status open_copy(const char *to, struct copy *k, struct error *err)
 static enum status copy_record(void *ctx, const struct log_record *r, struct error *err)
 {
     struct copy *k = ctx;
+    k->last = r->seq;
+    if (r->kind == LOG_NOTHING)
+        return STATUS_OK;
     sqlite3_bind_int64(k->insert, 1, r->seq);
     sqlite3_bind_int(k->insert, 2, (int)r->kind);
     sqlite3_bind_int64(k->insert, 3, r->appended_us);
     sqlite3_bind_text64(k->insert, 4, r->payload.ptr, r->payload.len, SQLITE_STATIC, SQLITE_UTF8);
     int rc = sqlite3_step(k->insert);
     sqlite3_reset(k->insert);
-    k->last = r->seq;
     return rc == SQLITE_DONE ? STATUS_OK : fail_copy(k->db, err);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The log: durable, ordered hand-over from the sources to ingest. A record that log_append()
- * accepted survives kill -9 and power loss. It lives in a SQLite file; what lies behind these
- * functions is a table of operations (home.h).
+ * accepted survives kill -9. One interface, two homes: a SQLite file (the default; it survives power
+ * loss too) and a stream of NATS JetStream.
  */
 #pragma once
 
@@ -36,8 +36,22 @@ struct log;
 /* Opens or makes DATA/log.sqlite. */
 enum status log_open(const char *path, struct log **ret, struct error *err);
 
+struct log_nats {
+    const char *url;    /* nats:// or tls://, [user:password@ or token@]host[:port] */
+    const char *user, *password, *token; /* "" or NULL: none, or in the URL */
+    const char *ca_file; /* "" or NULL: the system's */
+    const char *stream;
+    int64_t max_bytes;  /* of the stream; 0: the server's own limits, and those of an administrator */
+    int64_t patience_us; /* how long to wait for a server that does not answer yet */
+};
+/* Opens or makes a stream. What `c` points to is read only now; its secrets are registered with the
+ * logger. */
+enum status log_open_nats(const struct log_nats *c, struct log **ret, struct error *err);
+/* Whether `url` has the right form; else says what is wrong. */
+enum status log_check_nats_url(const char *url, struct error *err);
+
 void log_close(struct log *l);
-/* Which log the numbers are of: "sqlite". */
+/* Which log the numbers are of: "sqlite", or the stream's name and when it was made. */
 const char *log_home(const struct log *l);
 /* Appends all or nothing; sets seq of each. One thread at a time. After a failure the next append
  * begins with the same records: some may be there already, and are not doubled. */

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "helpers.h"
 #include "log/log.h"
+#include "log/nats_server.h"
 
 static char path[64];
 
@@ -27,6 +30,32 @@ static enum status open_file(struct log **ret, struct error *err)
     return log_open(path, ret, err);
 }
 
+static char folder[64];
+static struct nats_server *server;
+
+static void begin_server(void)
+{
+    struct error err;
+    snprintf(folder, sizeof folder, "/tmp/cartographus-nats-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    struct nats_server_config c = {.folder = folder, .max_memory = 64 << 20, .max_store = 256 << 20};
+    if (nats_server_start(&c, &server, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+}
+
+static enum status open_stream(struct log **ret, struct error *err)
+{
+    struct log_nats c = {.url = nats_server_url(server), .stream = "TEST", .max_bytes = 256 << 20,
+                         .patience_us = 20 * US_PER_S};
+    return log_open_nats(&c, ret, err);
+}
+
+static void end_server(void)
+{
+    nats_server_stop(server);
+    remove_folder(folder);
+}
+
 static const struct home {
     const char *name;
     void (*begin)(void);
@@ -34,6 +63,7 @@ static const struct home {
     void (*end)(void);
 } homes[] = {
     {"sqlite", begin_file, open_file, forget_file},
+    {"nats", begin_server, open_stream, end_server},
 };
 static const struct home *home;
 
