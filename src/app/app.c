@@ -24,12 +24,16 @@
 #include "ingest/ingest.h"
 #include "live/live.h"
 #include "log/log.h"
+#include "log/nats_server.h"
 #include "sources/collector.h"
 #include "store/store.h"
 
 #include "base/banned.h"
 
 enum { TRIM_EVERY_MS = 30000, MALLOC_ARENAS = 2 };
+/* How long a start waits for NATS: one that starts with us, and our own that reads its store first. */
+#define NATS_PATIENCE_US (10 * US_PER_S)
+#define NATS_OWN_PATIENCE_US (60 * US_PER_S)
 
 struct app {
     const struct config *config;
@@ -39,6 +43,7 @@ struct app {
     int lock_fd;
     struct auth *auth;
     struct store *store;
+    struct nats_server *nats;
     struct log *log;
     struct places *places;
     struct ingest *ingest;
@@ -56,6 +61,8 @@ struct app {
     struct collector *collector;
     struct demo_history *demo_history;
 };
+
+static const char LOG_FILE[] = "log.sqlite";
 
 static char *in_data(const struct app *a, const char *name)
 {
@@ -114,10 +121,43 @@ static void stop_store(struct app *a)
     store_close(a->store);
 }
 
+static enum status start_nats(struct app *a, struct error *err)
+{
+    if (!a->config->nats_embedded)
+        return STATUS_OK;
+    auto_free char *folder = in_data(a, "nats");
+    struct nats_server_config c = {.folder = folder,
+                                   .max_memory = a->config->nats_max_memory,
+                                   .max_store = a->config->nats_max_store};
+    return nats_server_start(&c, &a->nats, err);
+}
+
+static void stop_nats(struct app *a)
+{
+    nats_server_stop(a->nats);
+}
+
 static enum status start_log(struct app *a, struct error *err)
 {
-    auto_free char *path = in_data(a, "log.sqlite");
-    return log_open(path, &a->log, err);
+    const struct config *c = a->config;
+    struct log_nats n = {.url = c->nats_url,
+                         .user = c->nats_user,
+                         .password = c->nats_password,
+                         .token = c->nats_token,
+                         .ca_file = c->nats_tls_ca,
+                         .stream = c->nats_stream,
+                         .patience_us = NATS_PATIENCE_US};
+    if (a->nats)
+        n = (struct log_nats){.url = nats_server_url(a->nats),
+                              .stream = c->nats_stream,
+                              .max_bytes = c->nats_max_store,
+                              .patience_us = NATS_OWN_PATIENCE_US};
+    auto_free char *path = in_data(a, LOG_FILE);
+    if (!*n.url)
+        return log_open(path, &a->log, err);
+    TRY(log_open_nats(&n, &a->log, err));
+    log_info("app", "the log is in NATS", LF_TEXT("home", log_home(a->log)));
+    return STATUS_OK;
 }
 
 static void stop_log(struct app *a)
@@ -152,10 +192,17 @@ static bool place_of(void *ctx, const char *address, char ret_place[static LIVE_
 
 static enum status start_ingest(struct app *a, struct error *err)
 {
-    struct ingest_config c = {.log = a->log, .store = a->store, .knobs = knobs_default(),
+    struct log *former = NULL; /* the log was in the file, and is elsewhere now */
+    auto_free char *path = in_data(a, LOG_FILE);
+    if ((a->nats || *a->config->nats_url) && access(path, F_OK) == 0)
+        TRY(log_open(path, &former, err));
+    struct ingest_config c = {.log = a->log, .former = former, .store = a->store,
+                              .knobs = knobs_default(),
                               .lookup = places_lookup,
                               .lookup_ctx = a->places};
-    return ingest_start(&c, &a->ingest, err);
+    enum status s = ingest_start(&c, &a->ingest, err);
+    log_close(former);
+    return s;
 }
 
 static void stop_ingest(struct app *a)
@@ -386,6 +433,7 @@ static const struct {
     {"lock", start_lock, stop_lock, false},
     {"auth", start_auth, stop_auth, false},
     {"store", start_store, stop_store, false},
+    {"nats", start_nats, stop_nats, false},
     {"log", start_log, stop_log, false},
     {"places", start_places, stop_places, false},
     {"ingest", start_ingest, stop_ingest, false},

@@ -1,6 +1,8 @@
 #include "app/checks.h"
 
 #include "app/cities.h"
+#include "log/log.h"
+#include "log/nats_server.h"
 #include "net/http_server.h"
 #include "store/store.h"
 
@@ -32,6 +34,16 @@ static enum status check_host(const struct config *c, struct error *err)
     return http_server_check_host(c->http_host, err);
 }
 
+static enum status check_nats_url(const struct config *c, struct error *err)
+{
+    return *c->nats_url ? log_check_nats_url(c->nats_url, err) : STATUS_OK;
+}
+
+static enum status check_nats_server(const struct config *c, struct error *err)
+{
+    return c->nats_embedded ? nats_server_check(err) : STATUS_OK;
+}
+
 bool config_check_parts(const struct config *c, bool is_serving, struct buf *faults)
 {
     static const struct {
@@ -40,7 +52,9 @@ bool config_check_parts(const struct config *c, bool is_serving, struct buf *fau
         bool is_for_serving;
     } checks[] = {{"TZ", check_time_zone, false},
                   {"CITY_DATABASE", check_cities, false},
-                  {"HTTP_HOST", check_host, true}};
+                  {"HTTP_HOST", check_host, true},
+                  {"NATS_URL", check_nats_url, false},
+                  {"NATS_EMBEDDED", check_nats_server, false}};
     bool is_well = true;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct error err = {0};

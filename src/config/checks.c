@@ -79,6 +79,37 @@ static void check_trusted_proxies(struct loading *l)
     }
 }
 
+static void tell_idle(const struct loading *l, const char *option)
+{
+    if (!config_is_given(l, option))
+        return;
+    log_warn("config", *l->out->nats_url ? "this has no effect: the server at NATS_URL has its own limits"
+                                         : "this has no effect: it limits the nats-server that "
+                                           "NATS_EMBEDDED=true starts, and that is not set",
+             LF_TEXT("option", option));
+}
+
+static void check_nats(struct loading *l)
+{
+    const struct config *c = l->out;
+    if (*c->nats_url && c->nats_embedded)
+        config_fault(l, "NATS_EMBEDDED: is set, and so is NATS_URL; take one of them out");
+    if (*c->nats_token && (*c->nats_user || *c->nats_password))
+        config_fault(l, "NATS_TOKEN: is set, and so is NATS_USER or NATS_PASSWORD; take one of them out");
+    else if (*c->nats_password && !*c->nats_user)
+        config_fault(l, "NATS_PASSWORD: goes together with NATS_USER, which is missing");
+    for (const char *p = c->nats_stream; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-') {
+            config_fault(l, "NATS_STREAM: '%s' is not right; it must be letters, digits, _ and -",
+                         c->nats_stream);
+            break;
+        }
+    if (c->nats_embedded)
+        return;
+    tell_idle(l, "NATS_MAX_MEMORY");
+    tell_idle(l, "NATS_MAX_STORE");
+}
+
 void config_check_values(struct loading *l)
 {
     const struct config *c = l->out;
@@ -96,6 +127,7 @@ void config_check_values(struct loading *l)
     if (!streq(c->auth_mode, "jwt"))
         config_fault(l, "AUTH_MODE: '%s' is not known; it must be jwt", c->auth_mode);
     check_trusted_proxies(l);
+    check_nats(l);
     if (isnan(c->server_latitude) != isnan(c->server_longitude))
         config_fault(l, "SERVER_LATITUDE: goes together with SERVER_LONGITUDE; one of them is missing");
     if (c->api_default_page_size > c->api_max_page_size)

@@ -41,12 +41,22 @@ void config_tell_trimmed(const char *option, struct str trimmed, const char *val
         log_info("config", "white space around a value was taken off", LF_TEXT("option", option));
 }
 
-bool config_has_fault(const struct loading *l, const char *env)
+static bool is_marked(const bool *marks, const char *env)
 {
     for (size_t i = 0; i < config_option_count; i++)
         if (streq(config_options[i].env, env))
-            return l->has_fault[i];
+            return marks[i];
     return false;
+}
+
+bool config_has_fault(const struct loading *l, const char *env)
+{
+    return is_marked(l->has_fault, env);
+}
+
+bool config_is_given(const struct loading *l, const char *env)
+{
+    return is_marked(l->is_given, env);
 }
 
 /* --- where values come from ------------------------------------------------------------------ */
@@ -226,7 +236,8 @@ static bool load_name(struct loading *l, const struct option *o, const char *nam
     return true;
 }
 
-static void load_option(struct loading *l, const struct option *o)
+/* True: it has a value of its own. */
+static bool load_option(struct loading *l, const struct option *o)
 {
     char alias[64];
     set_default(l, o);
@@ -236,11 +247,12 @@ static void load_option(struct loading *l, const struct option *o)
     const json_t *yaml = json_object_get(l->yaml, o->yaml);
     const char *text = json_string_value(yaml);
     if (is_set || !yaml || (text && is_blank(text)))
-        return;
+        return is_set;
     if (text)
         set_option(l, o, o->yaml, text);
     else
         config_fault(l, "%s: must be a single value", o->yaml);
+    return true;
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -302,18 +314,19 @@ enum status config_load(const struct config_origin *origin, bool is_serving, str
 {
     *ret = (struct config){0};
     auto_json json_t *yaml = json_object();
-    bool has_fault[ARRAY_LEN(config_options)] = {0};
+    bool has_fault[ARRAY_LEN(config_options)] = {0}, is_given[ARRAY_LEN(config_options)] = {0};
     struct loading l = {.origin = origin,
                         .environment = origin->environment ? origin->environment
                                                           : (const char *const *)environ,
                         .yaml = yaml,
                         .out = ret,
-                        .has_fault = has_fault};
+                        .has_fault = has_fault,
+                        .is_given = is_given};
     load_files(&l);
     config_check_environment(&l);
     for (size_t i = 0; i < config_option_count; i++) {
         size_t said = l.faults.len;
-        load_option(&l, &config_options[i]);
+        is_given[i] = load_option(&l, &config_options[i]);
         has_fault[i] = l.faults.len > said;
     }
     config_check_values(&l);

@@ -29,6 +29,7 @@ struct loading {
     struct config *out;
     struct buf faults;
     bool *has_fault; /* by option: something was said about its value */
+    bool *is_given;  /* by option: a value was found, rightly or not */
 };
 
 /* One line for people: the option, what was found, what is right. */
@@ -37,6 +38,8 @@ void config_fault(struct loading *l, const char *fmt, ...) __attribute__((format
 void config_tell_trimmed(const char *option, struct str trimmed, const char *value);
 /* Whether something was said about the value of the option of that name, wherever it came from. */
 bool config_has_fault(const struct loading *l, const char *env);
+/* Whether the option of that name has a value of its own, wherever it came from. */
+bool config_is_given(const struct loading *l, const char *env);
 /* Value in the command line or the environment; NULL when not set, empty or blank. */
 const char *config_env(const struct loading *l, const char *name);
 /* Contents of the file that `path` names, trimmed; `from` is the option that named it. NULL after

@@ -14,6 +14,7 @@
 #include "ingest/sessions.h"
 #include "ingest/views.h"
 #include "ingest/writer.h"
+#include "store/cursor.h"
 
 #include "base/banned.h"
 
@@ -436,6 +437,78 @@ static enum status match_position(struct ingest *in, struct error *err)
     return store_transaction(in->w.conn, skip_record, in, err);
 }
 
+static enum status apply_all(struct ingest *in, struct error *err)
+{
+    TRY(match_position(in, err));
+    while (is_behind(in))
+        TRY(step(in, err));
+    return STATUS_OK;
+}
+
+static enum status ask_home(struct store_conn *c, char **ret_home, bool *ret_is_read_out,
+                            struct error *err)
+{
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, "select home, is_read_out from applied", NULL, 0, &r, err));
+    if (!cursor_next(&r))
+        return fail(err, STATUS_INTERNAL, "the store does not know how far it is");
+    struct str home = cursor_text(&r, 0);
+    *ret_home = xstrndup(home.ptr, home.len);
+    *ret_is_read_out = cursor_int(&r, 1, 0);
+    return STATUS_OK;
+}
+
+static enum status change_home(void *ctx, struct store_conn *c, struct error *err)
+{
+    (void)c;
+    struct ingest *in = ctx;
+    struct store_value home[] = {sv_text(log_home(in->config.log))};
+    TRY(writer_exec(&in->w, "insert into applied_before select home, position from applied", NULL, 0,
+                    err));
+    TRY(writer_exec(&in->w, "update applied set home = $1, is_read_out = false, position = coalesce("
+                            "(select position from applied_before where home = $1), 0)", home, 1,
+                    err));
+    return writer_exec(&in->w, "delete from applied_before where home = $1", home, 1, err);
+}
+
+/* Where the log has moved, its former home is read to the end first. */
+static enum status follow_home(struct ingest *in, struct error *err)
+{
+    auto_free char *was = NULL;
+    struct log *log = in->config.log;
+    bool is_read_out = false;
+    TRY(ask_home(in->w.conn, &was, &is_read_out, err));
+    if (streq(was, log_home(log)))
+        return STATUS_OK;
+    if (in->config.former && streq(was, log_home(in->config.former))) {
+        in->config.log = in->config.former;
+        enum status s = apply_all(in, err);
+        in->config.log = log;
+        TRY(s);
+    } else if (!is_read_out && !streq(was, "sqlite")) { /* that file is at hand, or there is none */
+        log_warn("ingest", "the log was elsewhere, and its last records may not be applied: to have "
+                           "them, start and stop once with NATS as it was",
+                 LF_TEXT("log", was), LF_INT("position", in->position));
+    }
+    TRY(store_transaction(in->w.conn, change_home, in, err));
+    if (in->position)
+        log_info("ingest", "the log has moved", LF_TEXT("from", was), LF_TEXT("to", log_home(log)));
+    in->peeked = in->careful_until = 0;
+    in->waiting = 0;
+    TRY(reload(in, err));
+    announce(in);
+    return STATUS_OK;
+}
+
+/* Only of a home that the next start may not have at hand. */
+static enum status note_read_out(struct ingest *in, bool is_read_out, struct error *err)
+{
+    if (streq(log_home(in->config.log), "sqlite"))
+        return STATUS_OK;
+    return store_exec(in->w.conn, is_read_out ? "update applied set is_read_out = true"
+                                              : "update applied set is_read_out = false", err);
+}
+
 static void ingest_free(struct ingest *in)
 {
     views_done(&in->views);
@@ -475,9 +548,12 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
     if (s == STATUS_OK)
         s = reload(in, err);
     if (s == STATUS_OK)
-        s = match_position(in, err);
-    while (s == STATUS_OK && is_behind(in))
-        s = step(in, err);
+        s = follow_home(in, err);
+    if (s == STATUS_OK)
+        s = note_read_out(in, false, err);
+    if (s == STATUS_OK)
+        s = apply_all(in, err);
+    in->config.former = NULL;
     if (s == STATUS_OK)
         s = names_load(in->names, in->w.conn, err);
     if (s == STATUS_OK && pthread_create(&in->thread, NULL, run, in) != 0)
@@ -507,6 +583,8 @@ void ingest_stop(struct ingest *in)
     if (is_behind(in))
         log_info("ingest", "the rest of the log is applied at the next start",
                  LF_INT("records", log_last(in->config.log) - in->position));
+    else if (note_read_out(in, true, &err) != STATUS_OK)
+        log_warn("ingest", "it was not noted that the log is applied", LF_ERROR(&err));
     checkpoint(in, true);
     ingest_free(in);
 }

@@ -23,6 +23,8 @@ struct ingest;
 struct ingest_config {
     struct log *log;     /* both borrowed until ingest_stop() */
     struct store *store;
+    struct log *former; /* another home of the log: what it still holds is applied first, if it was the
+                           last one in use; only for ingest_start(). NULL: none is at hand */
     struct knobs knobs;
     place_lookup *lookup; /* NULL: no places */
     void *lookup_ctx;

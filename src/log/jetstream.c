@@ -71,11 +71,20 @@ static void destroy_info(jsStreamInfo **i)
 #define auto_message __attribute__((cleanup(destroy_message)))
 #define auto_info __attribute__((cleanup(destroy_info)))
 
+/* The library's own words, without the place in its source: "(conn.c:733): ...". */
+static const char *reason(natsStatus s)
+{
+    const char *text = nats_GetLastError(NULL);
+    const char *end = text ? strstr(text, "): ") : NULL;
+    if (text && *text == '(' && end)
+        text = end + 3;
+    return text && *text ? text : natsStatus_GetText(s);
+}
+
 static enum status fail_nats(natsStatus s, const char *doing, struct error *err)
 {
-    const char *more = nats_GetLastError(NULL);
-    return fail(err, s == NATS_TIMEOUT ? STATUS_TIMEOUT : STATUS_UNAVAILABLE, "%s: NATS: %s%s%s", doing,
-                natsStatus_GetText(s), more && *more ? ": " : "", more ? more : "");
+    return fail(err, s == NATS_TIMEOUT ? STATUS_TIMEOUT : STATUS_UNAVAILABLE, "%s: NATS: %s", doing,
+                reason(s));
 }
 
 /* Texts in and out of headers. */
@@ -629,12 +638,11 @@ static enum status connect_once(struct jetstream *j, const struct address *a, st
     if (s == NATS_CONNECTION_AUTH_FAILED)
         return fail(err, STATUS_UNAUTHORIZED, "NATS at %.*s refuses the login: see NATS_TOKEN, "
                     "NATS_USER and NATS_PASSWORD", (int)a->host.len, a->host.ptr);
-    const char *more = nats_GetLastError(NULL);
     bool is_tls = s == NATS_SSL_ERROR || s == NATS_SECURE_CONNECTION_REQUIRED ||
                   s == NATS_SECURE_CONNECTION_WANTED;
-    return fail(err, is_tls ? STATUS_DENIED : STATUS_UNAVAILABLE, "NATS at %.*s: %s%s%s",
-                (int)a->host.len, a->host.ptr, natsStatus_GetText(s), more && *more ? ": " : "",
-                more ? more : "");
+    return fail(err, is_tls ? STATUS_DENIED : STATUS_UNAVAILABLE, "NATS at %.*s: %s%s",
+                (int)a->host.len, a->host.ptr, reason(s),
+                s == NATS_NO_SERVER ? "; is it running, and is that what NATS_URL should be?" : "");
 }
 
 static enum status connect_patiently(struct jetstream *j, const struct address *a,
