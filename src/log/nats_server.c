@@ -252,14 +252,15 @@ static void *watch(void *ctx)
     struct nats_server *s = ctx;
     logger_set_thread("nats");
     int64_t wait_us = BACKOFF_LEAST_US;
-    do {
+    while (true) {
         int64_t began_us = clock_monotonic_us();
         run_child(s);
         if (clock_monotonic_us() - began_us > LIVED_WELL_US)
             wait_us = BACKOFF_LEAST_US;
-        else if (wait_us < BACKOFF_MOST_US)
-            wait_us *= 2;
-    } while (pause_for(s, wait_us / 2));
+        if (!pause_for(s, wait_us))
+            break;
+        wait_us = wait_us < BACKOFF_MOST_US / 2 ? 2 * wait_us : BACKOFF_MOST_US;
+    }
     return NULL;
 }
 

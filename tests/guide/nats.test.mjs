@@ -1,7 +1,6 @@
 // What the guide says of NATS: row 27, and what goes with it.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newFolder, startProgram } from '../integration/program.mjs';
@@ -43,7 +42,20 @@ test('row 27: without NATS, or with one that is not ours, start-up says that it 
   }
 });
 
-test('row 27: faults of the options are said at once, and a missing nats-server with the line to type', async () => {
+test('row 27: without nats-server the start says what to type, and leaves nothing behind', async (t) => {
+  const cwd = await empty();
+  // Where it is not installed, as the program sees it: in a mount namespace of its own.
+  const { code, text, ms } = await type(`unshare --map-root-user --mount sh -c
+    'mount --bind /dev/null /usr/sbin/nats-server && exec ${binary} serve'`.replaceAll('\n', ' '),
+  { cwd, env: { ...needed, SETUP: 'true', NATS_EMBEDDED: 'true' } });
+  if (/^(unshare|mount):/m.test(text)) return t.skip(`no mount namespace here: ${text}`);
+  assert.equal(code, 1);
+  assert.ok(ms < 1000, `${ms} ms`);
+  assert.match(text, /^NATS_EMBEDDED: nats-server is not installed; type, as root: apt-get install nats-server$/m);
+  assert.deepEqual(await readdir(cwd), []);
+});
+
+test('row 27: faults of the options are said at once', async () => {
   const cwd = await empty();
   const { code, text } = await run(['serve'], { cwd, env: { ...needed, SETUP: 'true', NATS_URL: 'http://nats:4222',
     NATS_EMBEDDED: 'true', NATS_TOKEN: 'a-token', NATS_USER: 'me', NATS_STREAM: 'a b' } });

@@ -58,8 +58,8 @@ static void start(const char *more)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, out, O_WRONLY | O_CREAT | O_APPEND,
                                      0600);
-    const char *argv[] = {"nats-server", "-c", conf, NULL};
-    assert_int_equal(posix_spawnp(&server, argv[0], &actions, NULL, (char **)(uintptr_t)argv, environ),
+    const char *argv[] = {"/usr/sbin/nats-server", "-c", conf, NULL};
+    assert_int_equal(posix_spawn(&server, argv[0], &actions, NULL, (char **)(uintptr_t)argv, environ),
                      0);
     posix_spawn_file_actions_destroy(&actions);
 }
