@@ -48,6 +48,7 @@ struct jetstream {
     char *stream, *subject, *get_subject;
     char session[2 * SESSION_BYTES + 1];
     size_t piece;      /* most bytes of payload in a message */
+    size_t ask;        /* messages asked for at once: about as many as a read takes */
     uint64_t first;    /* nothing is left before it */
     uint64_t end;      /* last number that the server acknowledged */
     bool is_in_doubt;  /* an append did not end: there may be more than that */
@@ -415,12 +416,24 @@ static void take(struct reader *r, natsMsg *m, uint64_t seq)
                  r->copy.texts.is_overflowed;
 }
 
+/* What is behind the end of a read was sent for nothing: of long records few are asked for. */
+static void adapt_ask(struct jetstream *j, size_t count, size_t bytes)
+{
+    if (bytes > LOG_READ_BYTES)
+        j->ask = count * LOG_READ_BYTES / bytes + 1;
+    else if (count == j->ask)
+        j->ask *= 2;
+    if (j->ask > IN_FLIGHT)
+        j->ask = IN_FLIGHT;
+}
+
 /* Takes messages seq, seq + 1, ..., at most `count`, until the reader is full. */
 static enum status read_some(struct jetstream *j, struct reader *r, uint64_t seq, size_t count,
                              struct error *err)
 {
     natsMsg *answers[IN_FLIGHT] = {0};
     uint64_t first = j->asked;
+    size_t bytes = 0;
     natsStatus s = NATS_OK;
     for (size_t i = 0; s == NATS_OK && i < count; i++) {
         char ask[48];
@@ -432,6 +445,10 @@ static enum status read_some(struct jetstream *j, struct reader *r, uint64_t seq
     }
     enum status result = s == NATS_OK ? collect(j, first, count, answers, err)
                                       : fail_nats(s, "read the log", err);
+    for (size_t i = 0; result == STATUS_OK && i < count; i++)
+        bytes += (size_t)natsMsg_GetDataLength(answers[i]);
+    if (result == STATUS_OK)
+        adapt_ask(j, count, bytes);
     for (size_t i = 0; result == STATUS_OK && i < count && !r->is_full; i++) {
         /* A follower of a cluster may not have it yet: only the leader's word counts. */
         auto_message natsMsg *again = NULL;
@@ -459,8 +476,8 @@ static enum status read_locked(struct jetstream *j, struct reader *r, uint64_t a
         seq = j->first;
     while (seq <= end && !r->is_full) {
         size_t count = r->most - r->copy.count;
-        if (count > IN_FLIGHT)
-            count = IN_FLIGHT;
+        if (count > j->ask)
+            count = j->ask;
         if (count > end - seq + 1)
             count = (size_t)(end - seq + 1);
         TRY(read_some(j, r, seq, count, err));
@@ -733,6 +750,7 @@ static enum status open_stream(struct jetstream *j, int64_t max_bytes, struct er
         return fail(err, STATUS_INVALID, "NATS takes messages of %" PRId64 " bytes (max_payload), "
                     "which is too little", most + HEADERS_MAX);
     j->piece = most < PIECE_MOST ? (size_t)most : PIECE_MOST;
+    j->ask = IN_FLIGHT;
     j->first = info->State.FirstSeq;
     j->end = info->State.LastSeq;
     j->base.last = (int64_t)j->end;
