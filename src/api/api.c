@@ -384,6 +384,7 @@ void api_stop(struct api *a)
     if (a == NULL)
         return;
     pool_close(a->pool);
+    auth_stop(a->config.auth);
 }
 
 void api_free(struct api *a)

@@ -37,7 +37,7 @@ struct api;
 enum status api_new(const struct api_config *c, struct api **ret, struct error *err);
 /* From now on sync can be asked for; NULL again before the collector stops. */
 void api_set_collector(struct api *a, struct collector *collector);
-/* Answers what waits with 503, closes WebSockets. The HTTP server may still run. */
+/* Answers what waits with 503, logins too, closes WebSockets. The HTTP server may still run. */
 void api_stop(struct api *a);
 void api_free(struct api *a); /* after the HTTP server has stopped; NULL is fine */
 

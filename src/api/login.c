@@ -1,19 +1,19 @@
 /* Logging in and out. */
 #include "api/request.h"
 
+#include "base/clock.h"
 #include "base/json_read.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
 /* Behind TLS the cookie is for TLS only; a trusted proxy says so. */
-static void set_cookie(struct request *r, const char *token, int64_t seconds)
+static void set_cookie(struct request *r, const char *name, const char *value, int64_t seconds)
 {
     bool is_tls = r->asker.scheme != NULL && streq(r->asker.scheme, "https");
     char text[320];
-    snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
-             AUTH_COOKIE, token, (long long)seconds,
-             is_tls ? "; Secure" : "");
+    snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s", name,
+             value, (long long)seconds, is_tls ? "; Secure" : "");
     http_add_header(r->x, "Set-Cookie", text);
     secret_wipe(text, sizeof text);
 }
@@ -25,7 +25,9 @@ static void logged_in(void *ctx, const struct auth_login_result *result)
         request_fail(r, &result->error);
         return;
     }
-    set_cookie(r, result->token, auth_session_seconds(r->api->config.auth));
+    set_cookie(r, AUTH_COOKIE, result->token, auth_session_seconds(r->api->config.auth));
+    if (*result->device)
+        set_cookie(r, AUTH_DEVICE_COOKIE, result->device, AUTH_DEVICE_DAYS * (US_PER_DAY / US_PER_S));
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
@@ -52,10 +54,12 @@ void handle_login(struct request *r)
         request_failf(r, STATUS_INVALID, name[0] == '\0' ? "username" : "password", "is missing");
         return;
     }
+    char device[AUTH_TOKEN_MAX];
+    bool has_device = http_cookie(r->x, AUTH_DEVICE_COOKIE, device, sizeof device);
+    struct auth_try try = {name, password, r->asker.address, has_device ? device : NULL};
     int64_t retry_after_s = 0;
     http_keep(r->x);
-    if (auth_login(r->api->config.auth, name, password, r->asker.address, logged_in, r, &retry_after_s,
-                   &err) == STATUS_OK)
+    if (auth_login(r->api->config.auth, &try, logged_in, r, &retry_after_s, &err) == STATUS_OK)
         return;
     if (retry_after_s > 0) {
         char seconds[24];
@@ -68,7 +72,7 @@ void handle_login(struct request *r)
 static void logged_out(void *ctx, enum status s)
 {
     struct request *r = ctx;
-    set_cookie(r, "", 0);
+    set_cookie(r, AUTH_COOKIE, "", 0);
     if (s == STATUS_OK)
         watchers_check(r->api);
     if (s == STATUS_OK)
@@ -87,4 +91,12 @@ void handle_logout(struct request *r)
     if (auth_logout(r->api->config.auth, token, logged_out, r, &err) != STATUS_OK)
         request_fail(r, &err);
     secret_wipe(token, sizeof token);
+}
+
+void handle_logout_everywhere(struct request *r)
+{
+    struct error err = {0};
+    http_keep(r->x);
+    if (auth_logout_everywhere(r->api->config.auth, r->user.id, logged_out, r, &err) != STATUS_OK)
+        request_fail(r, &err);
 }

@@ -109,6 +109,7 @@ HANDLER(ready);
 HANDLER(app);
 HANDLER(login);
 HANDLER(logout);
+HANDLER(logout_everywhere);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);

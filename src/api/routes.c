@@ -13,6 +13,8 @@ const struct route api_routes[] = {
     ROUTE("GET", "/app", NOBODY, AT_ONCE, app, "What the page needs before a login"),
     ROUTE("POST", "/auth/login", NOBODY, AT_ONCE, login, "Log in; sets the session cookie"),
     ROUTE("POST", "/auth/logout", NOBODY, AT_ONCE, logout, "Log out; the session is revoked"),
+    ROUTE("POST", "/auth/logout/all", VIEWER, AT_ONCE, logout_everywhere,
+          "Log out everywhere: all sessions of the account are revoked"),
     ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
     ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
     ROUTE("GET", "/sessions", VIEWER, QUERY, sessions, "What plays now"),

@@ -15,25 +15,26 @@
 
 /* argon2id, small on purpose: the machine is a home server and logins are throttled. */
 enum { HASH_PASSES = 2, HASH_BYTES = 16 * 1024 * 1024, QUEUE_MOST = 16, SESSIONS_MOST = 1000 };
-enum { ID_BYTES = 32, SHA_BYTES = crypto_hash_sha256_BYTES, MAC_BYTES = crypto_auth_hmacsha256_BYTES };
 
 /* A session's place in memory, so that a check never waits for the disk. */
 struct session {
-    unsigned char hash[SHA_BYTES];
+    unsigned char hash[TOKEN_HASH_BYTES];
     int64_t expires_us;
     struct auth_user user;
 };
 
-enum job_kind { JOB_LOGIN, JOB_LOGOUT };
+enum job_kind { JOB_LOGIN, JOB_LOGOUT, JOB_LOGOUT_EVERYWHERE };
 
 struct job {
     enum job_kind kind;
     char name[AUTH_NAME_MAX];
     char password[AUTH_PASSWORD_MAX];
     char address[64];
-    unsigned char hash[SHA_BYTES];
+    char device[AUTH_TOKEN_MAX]; /* "": none that is known */
+    unsigned char hash[TOKEN_HASH_BYTES];
+    int64_t user_id;
     auth_login_done *login_done;
-    void (*logout_done)(void *ctx, enum status s);
+    auth_logout_done *logout_done;
     void *ctx;
 };
 
@@ -47,6 +48,7 @@ struct auth {
     struct throttle *throttle;
     struct queue *queue;
     pthread_t worker;
+    bool is_stopped;
     pthread_mutex_t mutex; /* guards sessions */
     struct session *sessions;
     size_t session_count;
@@ -193,9 +195,9 @@ static enum status load_sessions(struct auth *a, struct error *err)
         const void *hash = sqlite3_column_blob(s, 0);
         const char *name = (const char *)sqlite3_column_text(s, 3);
         const char *role = (const char *)sqlite3_column_text(s, 4);
-        if (hash == NULL || sqlite3_column_bytes(s, 0) != SHA_BYTES || !name || !role)
+        if (hash == NULL || sqlite3_column_bytes(s, 0) != TOKEN_HASH_BYTES || !name || !role)
             continue;
-        memcpy(one.hash, hash, SHA_BYTES);
+        memcpy(one.hash, hash, TOKEN_HASH_BYTES);
         one.user.id = sqlite3_column_int64(s, 2);
         snprintf(one.user.name, sizeof one.user.name, "%s", name);
         one.user.role = role_parse(role);
@@ -204,50 +206,27 @@ static enum status load_sessions(struct auth *a, struct error *err)
     return step == SQLITE_DONE ? STATUS_OK : db_fail(a, err, "sessions");
 }
 
-/* --- the cookie's value: hex(id) "." hex(mac) ------------------------------------------------ */
+/* The purposes of tokens. */
+#define SESSION "session"
+#define DEVICE "device"
 
-static void mac_of(const struct auth *a, const unsigned char id[static ID_BYTES],
-                   unsigned char mac[static MAC_BYTES])
+static bool read_session(const struct auth *a, const char *token,
+                         unsigned char hash[static TOKEN_HASH_BYTES])
 {
-    crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)a->jwt_secret,
-                                strlen(a->jwt_secret));
-    crypto_auth_hmacsha256_update(&state, id, ID_BYTES);
-    crypto_auth_hmacsha256_final(&state, mac);
-}
-
-static bool read_token(const struct auth *a, const char *token, unsigned char hash[static SHA_BYTES])
-{
-    if (token == NULL || strlen(token) != 2 * (ID_BYTES + MAC_BYTES) + 1 ||
-        token[2 * ID_BYTES] != '.')
-        return false;
-    unsigned char id[ID_BYTES], mac[MAC_BYTES], right[MAC_BYTES];
-    size_t len = 0;
-    if (sodium_hex2bin(id, sizeof id, token, 2 * ID_BYTES, NULL, &len, NULL) != 0 ||
-        len != ID_BYTES)
-        return false;
-    if (sodium_hex2bin(mac, sizeof mac, token + 2 * ID_BYTES + 1, 2 * MAC_BYTES, NULL, &len,
-                       NULL) != 0 ||
-        len != MAC_BYTES)
-        return false;
-    mac_of(a, id, right);
-    if (sodium_memcmp(mac, right, MAC_BYTES) != 0)
-        return false;
-    crypto_hash_sha256(hash, id, ID_BYTES);
-    return true;
+    return token_read(a->jwt_secret, SESSION, "", token, hash);
 }
 
 bool auth_session(struct auth *a, const char *token, struct auth_user *ret)
 {
-    unsigned char hash[SHA_BYTES];
-    if (!read_token(a, token, hash))
+    unsigned char hash[TOKEN_HASH_BYTES];
+    if (!read_session(a, token, hash))
         return false;
     int64_t now = clock_now_us();
     bool is_found = false;
     pthread_mutex_lock(&a->mutex);
     for (size_t i = 0; i < a->session_count; i++) {
         const struct session *s = &a->sessions[i];
-        if (memcmp(s->hash, hash, SHA_BYTES) == 0 && s->expires_us > now) {
+        if (memcmp(s->hash, hash, TOKEN_HASH_BYTES) == 0 && s->expires_us > now) {
             *ret = s->user;
             is_found = true;
             break;
@@ -272,20 +251,13 @@ static void job_free(struct job *j)
 
 static enum status make_session(struct auth *a, struct auth_login_result *r, struct error *err)
 {
-    unsigned char id[ID_BYTES], mac[MAC_BYTES];
-    randombytes_buf(id, sizeof id);
-    mac_of(a, id, mac);
-    sodium_bin2hex(r->token, sizeof r->token, id, sizeof id);
-    r->token[2 * ID_BYTES] = '.';
-    sodium_bin2hex(r->token + 2 * ID_BYTES + 1, sizeof r->token - 2 * ID_BYTES - 1, mac,
-                   sizeof mac);
     struct session one = {.user = r->user};
-    crypto_hash_sha256(one.hash, id, sizeof id);
+    token_make(a->jwt_secret, SESSION, "", r->token, one.hash);
     int64_t now = clock_now_us();
     one.expires_us = now + a->session_timeout_us;
     auto_stmt sqlite3_stmt *s = NULL;
     TRY(prepare(a, "insert into session values (?1, ?2, ?3, ?4)", &s, err));
-    sqlite3_bind_blob(s, 1, one.hash, SHA_BYTES, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 1, one.hash, TOKEN_HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, r->user.id);
     sqlite3_bind_int64(s, 3, now);
     sqlite3_bind_int64(s, 4, one.expires_us);
@@ -314,12 +286,21 @@ static enum status check_login(struct auth *a, const struct job *j, struct auth_
     return make_session(a, r, err);
 }
 
+static struct throttle_who who_of(const struct job *j)
+{
+    return (struct throttle_who){j->name, j->address, *j->device ? j->device : NULL};
+}
+
 static void do_login(struct auth *a, const struct job *j)
 {
     struct auth_login_result r = {0};
     r.status = check_login(a, j, &r, &r.error);
     if (r.status == STATUS_OK) {
-        throttle_succeeded(a->throttle, j->name, j->address);
+        struct throttle_who who = who_of(j);
+        throttle_succeeded(a->throttle, &who);
+        unsigned char ignored[TOKEN_HASH_BYTES];
+        if (!*j->device)
+            token_make(a->jwt_secret, DEVICE, j->name, r.device, ignored);
         log_info("auth", "logged in", LF_TEXT("user", r.user.name), LF_TEXT("address", j->address));
     } else {
         log_warn("auth", "login refused", LF_TEXT("address", j->address), LF_ERROR(&r.error));
@@ -328,12 +309,46 @@ static void do_login(struct auth *a, const struct job *j)
     secret_wipe(r.token, sizeof r.token);
 }
 
-static enum status delete_session(struct auth *a, const struct job *j, struct error *err)
+/* Whether a logout ends this session. */
+static bool is_ended_by(const struct job *j, const struct session *s)
+{
+    return j->kind == JOB_LOGOUT ? memcmp(s->hash, j->hash, sizeof j->hash) == 0
+                                 : s->user.id == j->user_id;
+}
+
+static void forget_ended(struct auth *a, const struct job *j)
+{
+    pthread_mutex_lock(&a->mutex);
+    for (size_t i = 0; i < a->session_count;) {
+        if (is_ended_by(j, &a->sessions[i]))
+            a->sessions[i] = a->sessions[--a->session_count];
+        else
+            i++;
+    }
+    pthread_mutex_unlock(&a->mutex);
+}
+
+static enum status delete_ended(struct auth *a, const struct job *j, struct error *err)
 {
     auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a, "delete from session where hash = ?1", &s, err));
-    sqlite3_bind_blob(s, 1, j->hash, SHA_BYTES, SQLITE_STATIC);
+    if (j->kind == JOB_LOGOUT) {
+        TRY(prepare(a, "delete from session where hash = ?1", &s, err));
+        sqlite3_bind_blob(s, 1, j->hash, TOKEN_HASH_BYTES, SQLITE_STATIC);
+    } else {
+        TRY(prepare(a, "delete from session where user_id = ?1", &s, err));
+        sqlite3_bind_int64(s, 1, j->user_id);
+    }
     return run(a, s, err);
+}
+
+static void do_logout(struct auth *a, const struct job *j)
+{
+    struct error err = {0};
+    forget_ended(a, j); /* also what a login before it in the queue has made */
+    enum status s = delete_ended(a, j, &err);
+    if (s != STATUS_OK)
+        log_error("auth", "logout not stored", LF_ERROR(&err));
+    j->logout_done(j->ctx, s);
 }
 
 static void forget_expired(struct auth *a)
@@ -377,63 +392,68 @@ static void *work(void *arg)
         } else if (j->kind == JOB_LOGIN) {
             do_login(a, j);
         } else {
-            struct error err = {0};
-            enum status s = delete_session(a, j, &err);
-            if (s != STATUS_OK)
-                log_error("auth", "logout not stored", LF_ERROR(&err));
-            j->logout_done(j->ctx, s);
+            do_logout(a, j);
         }
         job_free(j);
     }
 }
 
-enum status auth_login(struct auth *a, const char *name, const char *password, const char *address,
-                       auth_login_done *done, void *ctx, int64_t *ret_retry_after_s,
-                       struct error *err)
+static enum status submit(struct auth *a, struct job *j, struct error *err)
 {
-    if (strlen(name) >= AUTH_NAME_MAX || strlen(password) >= AUTH_PASSWORD_MAX)
+    if (queue_try_push(a->queue, j))
+        return STATUS_OK;
+    job_free(j);
+    return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
+}
+
+enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
+                       int64_t *ret_retry_after_s, struct error *err)
+{
+    if (strlen(t->name) >= AUTH_NAME_MAX || strlen(t->password) >= AUTH_PASSWORD_MAX)
         return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
-    int64_t wait_us = throttle_try(a->throttle, name, address, clock_monotonic_us());
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_LOGIN;
+    snprintf(j->name, sizeof j->name, "%s", t->name);
+    snprintf(j->password, sizeof j->password, "%s", t->password);
+    snprintf(j->address, sizeof j->address, "%s", t->address);
+    if (token_read(a->jwt_secret, DEVICE, t->name, t->device, j->hash))
+        snprintf(j->device, sizeof j->device, "%s", t->device);
+    j->login_done = done;
+    j->ctx = ctx;
+    struct throttle_who who = who_of(j);
+    int64_t wait_us = throttle_try(a->throttle, &who, clock_monotonic_us());
     if (wait_us > 0) {
+        job_free(j);
         *ret_retry_after_s = (wait_us + US_PER_S - 1) / US_PER_S;
         return fail(err, STATUS_RATE_LIMITED, "too many failed logins: try again in %lld s",
                     (long long)*ret_retry_after_s);
     }
-    struct job *j = xcalloc(1, sizeof *j);
-    j->kind = JOB_LOGIN;
-    snprintf(j->name, sizeof j->name, "%s", name);
-    snprintf(j->password, sizeof j->password, "%s", password);
-    snprintf(j->address, sizeof j->address, "%s", address);
-    j->login_done = done;
-    j->ctx = ctx;
-    if (queue_try_push(a->queue, j))
-        return STATUS_OK;
-    job_free(j);
     *ret_retry_after_s = 1;
-    return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
+    return submit(a, j, err);
 }
 
-enum status auth_logout(struct auth *a, const char *token, void (*done)(void *ctx, enum status s),
-                        void *ctx, struct error *err)
+enum status auth_logout(struct auth *a, const char *token, auth_logout_done *done, void *ctx,
+                        struct error *err)
 {
     struct job *j = xcalloc(1, sizeof *j);
     j->kind = JOB_LOGOUT;
     j->logout_done = done;
     j->ctx = ctx;
-    if (read_token(a, token, j->hash)) {
-        pthread_mutex_lock(&a->mutex);
-        for (size_t i = 0; i < a->session_count;) {
-            if (memcmp(a->sessions[i].hash, j->hash, SHA_BYTES) == 0)
-                a->sessions[i] = a->sessions[--a->session_count];
-            else
-                i++;
-        }
-        pthread_mutex_unlock(&a->mutex);
-    }
-    if (queue_try_push(a->queue, j))
-        return STATUS_OK;
-    job_free(j);
-    return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
+    if (read_session(a, token, j->hash))
+        forget_ended(a, j);
+    return submit(a, j, err);
+}
+
+enum status auth_logout_everywhere(struct auth *a, int64_t user_id, auth_logout_done *done,
+                                   void *ctx, struct error *err)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_LOGOUT_EVERYWHERE;
+    j->user_id = user_id;
+    j->logout_done = done;
+    j->ctx = ctx;
+    forget_ended(a, j);
+    return submit(a, j, err);
 }
 
 /* --- start and stop -------------------------------------------------------------------------- */
@@ -501,11 +521,19 @@ enum status auth_open(const struct auth_config *c, struct auth **ret, struct err
     return STATUS_OK;
 }
 
+void auth_stop(struct auth *a)
+{
+    if (a->is_stopped)
+        return;
+    a->is_stopped = true;
+    queue_close(a->queue);
+    pthread_join(a->worker, NULL);
+}
+
 void auth_close(struct auth *a)
 {
     if (a == NULL)
         return;
-    queue_close(a->queue);
-    pthread_join(a->worker, NULL);
+    auth_stop(a);
     auth_free(a);
 }

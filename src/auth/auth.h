@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/token.h"
 #include "base/error.h"
 
 #define AUTH_COOKIE "cartographus_session"
+/* From which device an account has logged in before; tells its tries from those of strangers. */
+#define AUTH_DEVICE_COOKIE "cartographus_device"
 
 /* In order: each may do what the one before may. */
 enum role { ROLE_NOBODY = 1, ROLE_VIEWER, ROLE_ADMIN };
@@ -22,7 +25,8 @@ const char *role_name(enum role r); /* "admin" */
 enum {
     AUTH_NAME_MAX = 65,
     AUTH_PASSWORD_MAX = 1024,
-    AUTH_TOKEN_MAX = 160, /* cookie value with its NUL */
+    AUTH_TOKEN_MAX = TOKEN_MAX, /* of either cookie's value, with its NUL */
+    AUTH_DEVICE_DAYS = 400,
 };
 
 struct auth_user {
@@ -43,25 +47,38 @@ struct auth;
 /* Opens or makes the file, brings the configured account up to date, starts the worker. Texts of
  * the configuration are copied. */
 enum status auth_open(const struct auth_config *c, struct auth **ret, struct error *err);
-/* Answers what waits with UNAVAILABLE, then frees. NULL is fine. */
+/* Answers what waits with UNAVAILABLE; afterwards nothing can be asked but auth_session(). */
+void auth_stop(struct auth *a);
+/* Stops, then frees. NULL is fine. */
 void auth_close(struct auth *a);
+
+struct auth_try {
+    const char *name;
+    const char *password;
+    const char *address;
+    const char *device; /* value of AUTH_DEVICE_COOKIE; NULL: none */
+};
 
 struct auth_login_result {
     enum status status; /* OK, UNAUTHORIZED, INTERNAL, UNAVAILABLE */
     struct error error;
     char token[AUTH_TOKEN_MAX];
+    char device[AUTH_TOKEN_MAX]; /* "": the one it came with still serves */
     struct auth_user user;
 };
 typedef void auth_login_done(void *ctx, const struct auth_login_result *r);
 
 /* Queues a login try. `done` runs in the worker, once, if OK is returned. RATE_LIMITED (with
  * *ret_retry_after_s) after failures, UNAVAILABLE when the queue is full. Any thread. */
-enum status auth_login(struct auth *a, const char *name, const char *password, const char *address,
-                       auth_login_done *done, void *ctx, int64_t *ret_retry_after_s,
-                       struct error *err);
+enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
+                       int64_t *ret_retry_after_s, struct error *err);
+typedef void auth_logout_done(void *ctx, enum status s);
 /* Ends a session; `done` runs in the worker when that is on disk. Unknown tokens are fine. */
-enum status auth_logout(struct auth *a, const char *token, void (*done)(void *ctx, enum status s),
-                        void *ctx, struct error *err);
+enum status auth_logout(struct auth *a, const char *token, auth_logout_done *done, void *ctx,
+                        struct error *err);
+/* Ends all sessions of an account, wherever they are. */
+enum status auth_logout_everywhere(struct auth *a, int64_t user_id, auth_logout_done *done,
+                                   void *ctx, struct error *err);
 /* Whose session a cookie's value is; false when none, expired, revoked or forged. Any thread. */
 bool auth_session(struct auth *a, const char *token, struct auth_user *ret);
 /* Seconds a new cookie may live. */

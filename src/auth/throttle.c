@@ -78,19 +78,31 @@ static int64_t delay_of(unsigned failures)
     return s * US_PER_S;
 }
 
-int64_t throttle_try(struct throttle *t, const char *account, const char *address, int64_t now_us)
+/* The one or two keys that count; how many. */
+static size_t keys_of(const struct throttle *t, const struct throttle_who *who,
+                      unsigned char keys[static 2][KEY_BYTES])
+{
+    if (who->device != NULL) {
+        key_of(t, 'd', who->device, keys[0]);
+        return 1;
+    }
+    key_of(t, 'a', who->account, keys[0]);
+    key_of(t, 'i', who->address, keys[1]);
+    return 2;
+}
+
+int64_t throttle_try(struct throttle *t, const struct throttle_who *who, int64_t now_us)
 {
     unsigned char keys[2][KEY_BYTES];
-    key_of(t, 'a', account, keys[0]);
-    key_of(t, 'i', address, keys[1]);
+    size_t count = keys_of(t, who, keys);
     pthread_mutex_lock(&t->mutex);
     int64_t wait_us = 0;
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct entry *e = find(t, keys[i], false);
         if (e != NULL && e->until_us > now_us && e->until_us - now_us > wait_us)
             wait_us = e->until_us - now_us;
     }
-    for (size_t i = 0; i < ARRAY_LEN(keys) && wait_us == 0; i++) {
+    for (size_t i = 0; i < count && wait_us == 0; i++) {
         struct entry *e = find(t, keys[i], true);
         if (e->failures > 0 && now_us - e->last_us > 15 * US_PER_MIN)
             e->failures = 0;
@@ -102,13 +114,12 @@ int64_t throttle_try(struct throttle *t, const char *account, const char *addres
     return wait_us;
 }
 
-void throttle_succeeded(struct throttle *t, const char *account, const char *address)
+void throttle_succeeded(struct throttle *t, const struct throttle_who *who)
 {
     unsigned char keys[2][KEY_BYTES];
-    key_of(t, 'a', account, keys[0]);
-    key_of(t, 'i', address, keys[1]);
+    size_t count = keys_of(t, who, keys);
     pthread_mutex_lock(&t->mutex);
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+    for (size_t i = 0; i < count; i++) {
         struct entry *e = find(t, keys[i], false);
         if (e != NULL)
             *e = (struct entry){0};

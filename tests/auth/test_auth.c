@@ -30,13 +30,15 @@ static void logged_out(void *ctx, enum status s)
     sem_post(&w->done);
 }
 
-static struct auth_login_result login(struct auth *a, const char *name, const char *password)
+static struct auth_login_result login_from(struct auth *a, const char *name, const char *password,
+                                           const char *address, const char *device)
 {
+    struct auth_try try = {name, password, address, device};
     struct waiting w = {0};
     sem_init(&w.done, 0, 0);
     int64_t after = 0;
     struct error err = {0};
-    enum status s = auth_login(a, name, password, "127.0.0.1", logged_in, &w, &after, &err);
+    enum status s = auth_login(a, &try, logged_in, &w, &after, &err);
     if (s != STATUS_OK) {
         w.result.status = s;
         w.result.error = err;
@@ -45,6 +47,11 @@ static struct auth_login_result login(struct auth *a, const char *name, const ch
     }
     sem_destroy(&w.done);
     return w.result;
+}
+
+static struct auth_login_result login(struct auth *a, const char *name, const char *password)
+{
+    return login_from(a, name, password, "127.0.0.1", NULL);
 }
 
 static struct auth *open_with(const char *path, const char *password, const char *secret)
@@ -109,6 +116,65 @@ static void repeated_failures_are_slowed_down(void **state)
     for (int i = 0; i < 10 && s != STATUS_RATE_LIMITED; i++)
         s = login(a, "admin", "wrong").status;
     assert_int_equal(s, STATUS_RATE_LIMITED);
+    auth_close(a);
+}
+
+static void strangers_do_not_lock_out_a_known_device(void **state)
+{
+    static const char right[] = "correct horse battery";
+    struct auth *a = open_with(":memory:", right, SECRET);
+    struct auth_login_result first = login(a, "admin", right);
+    assert_int_equal(first.status, STATUS_OK);
+    assert_true(*first.device);
+    /* Guesses from everywhere, the owner's own address among them. */
+    for (int i = 0; i < 8; i++) {
+        char address[32];
+        snprintf(address, sizeof address, "198.51.100.%d", i);
+        (void)login_from(a, "admin", "wrong", i % 2 ? address : "127.0.0.1", NULL);
+    }
+    assert_int_equal(login(a, "admin", right).status, STATUS_RATE_LIMITED);
+    struct auth_login_result known = login_from(a, "admin", right, "127.0.0.1", first.device);
+    assert_int_equal(known.status, STATUS_OK);
+    assert_string_equal(known.device, "");
+
+    /* Of another account, forged or stale it is no device, but never in the way of a login. */
+    char forged[AUTH_TOKEN_MAX];
+    snprintf(forged, sizeof forged, "%s", first.device);
+    forged[0] = forged[0] == '0' ? '1' : '0';
+    const char *const others[] = {forged, "", "stale", known.token};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_int_equal(login_from(a, "admin", right, "127.0.0.1", others[i]).status,
+                         STATUS_RATE_LIMITED);
+    assert_int_equal(login_from(a, "other", right, "203.0.113.1", first.device).status,
+                     STATUS_UNAUTHORIZED);
+    auth_close(a);
+}
+
+static void a_known_device_is_slowed_down_by_its_own_failures(void **state)
+{
+    struct auth *a = open_with(":memory:", "correct horse battery", SECRET);
+    struct auth_login_result first = login(a, "admin", "correct horse battery");
+    enum status s = STATUS_OK;
+    for (int i = 0; i < 10 && s != STATUS_RATE_LIMITED; i++)
+        s = login_from(a, "admin", "wrong", "127.0.0.1", first.device).status;
+    assert_int_equal(s, STATUS_RATE_LIMITED);
+    auth_close(a);
+}
+
+static void logging_out_everywhere_ends_all_sessions(void **state)
+{
+    struct auth *a = open_with(":memory:", "correct horse battery", SECRET);
+    struct auth_login_result one = login(a, "admin", "correct horse battery");
+    struct auth_login_result two = login(a, "admin", "correct horse battery");
+    struct auth_user user;
+    assert_true(auth_session(a, one.token, &user) && auth_session(a, two.token, &user));
+    struct waiting w = {0};
+    sem_init(&w.done, 0, 0);
+    assert_int_equal(auth_logout_everywhere(a, user.id, logged_out, &w, NULL), STATUS_OK);
+    sem_wait(&w.done);
+    sem_destroy(&w.done);
+    assert_int_equal(w.status, STATUS_OK);
+    assert_false(auth_session(a, one.token, &user) || auth_session(a, two.token, &user));
     auth_close(a);
 }
 
@@ -181,6 +247,9 @@ int main(void)
         cmocka_unit_test(right_password_gives_a_session_until_logout),
         cmocka_unit_test(wrong_logins_are_refused_alike),
         cmocka_unit_test(repeated_failures_are_slowed_down),
+        cmocka_unit_test(strangers_do_not_lock_out_a_known_device),
+        cmocka_unit_test(a_known_device_is_slowed_down_by_its_own_failures),
+        cmocka_unit_test(logging_out_everywhere_ends_all_sessions),
         cmocka_unit_test(sessions_outlive_a_restart_but_not_a_new_password),
         cmocka_unit_test(a_backup_has_the_accounts_but_no_password_and_no_session),
     };

@@ -42,18 +42,23 @@ static void same_origin_by_host_and_port(void **state)
     }
 }
 
+static int64_t try_from(struct throttle *t, const char *account, const char *address, int64_t now_us)
+{
+    return throttle_try(t, &(struct throttle_who){account, address, NULL}, now_us);
+}
+
 static void failures_are_delayed_by_account_and_address(void **state)
 {
     struct throttle *t = throttle_new();
     for (int i = 0; i < 4; i++)
-        assert_int_equal(throttle_try(t, "ann", "10.0.0.1", 1), 0);
-    assert_int_equal(throttle_try(t, "ann", "10.0.0.1", 1), 0);
-    assert_true(throttle_try(t, "ann", "10.0.0.9", 1) > 0);
-    assert_true(throttle_try(t, "bob", "10.0.0.1", 1) > 0);
-    assert_int_equal(throttle_try(t, "bob", "10.0.0.9", 1), 0);
-    assert_int_equal(throttle_try(t, "ann", "10.0.0.1", 1 + 2 * US_PER_S), 0);
-    throttle_succeeded(t, "ann", "10.0.0.1");
-    assert_int_equal(throttle_try(t, "ann", "10.0.0.1", 1 + 2 * US_PER_S), 0);
+        assert_int_equal(try_from(t, "ann", "10.0.0.1", 1), 0);
+    assert_int_equal(try_from(t, "ann", "10.0.0.1", 1), 0);
+    assert_true(try_from(t, "ann", "10.0.0.9", 1) > 0);
+    assert_true(try_from(t, "bob", "10.0.0.1", 1) > 0);
+    assert_int_equal(try_from(t, "bob", "10.0.0.9", 1), 0);
+    assert_int_equal(try_from(t, "ann", "10.0.0.1", 1 + 2 * US_PER_S), 0);
+    throttle_succeeded(t, &(struct throttle_who){"ann", "10.0.0.1", NULL});
+    assert_int_equal(try_from(t, "ann", "10.0.0.1", 1 + 2 * US_PER_S), 0);
     throttle_free(t);
 }
 

@@ -39,7 +39,7 @@ test('the login fits 30 kB and says what is wrong with a password', on({ isLogge
   // Where the reader wanted to go.
   await page.getByRole('heading', { level: 1, name: 'History' }).waitFor();
   await page.getByRole('button', { name: 'Menu of admin' }).click();
-  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('button', { name: 'Log out', exact: true }).click();
   await page.getByLabel('Password').waitFor();
 }));
 

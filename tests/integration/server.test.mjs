@@ -87,6 +87,29 @@ test('login gives a cookie that logout revokes', async () => {
   assert.equal((await fetch(url('/api/v1/auth/logout'), { method: 'POST', headers })).status, 204);
   assert.equal((await fetch(url('/api/v1/sessions'), { headers })).status, 401);
 });
+test('a stale cookie never blocks a login, and passwords are case-sensitive', async () => {
+  for (const cookie of ['cartographus_session=stale', `cartographus_session=${'0'.repeat(64)}.${'0'.repeat(64)}`,
+    'cartographus_session=; cartographus_device=stale', `cartographus_session=${'x'.repeat(5000)}`]) {
+    const answer = await login({ username: 'admin', password }, { cookie });
+    assert.equal(answer.status, 200, cookie);
+    assert.match(answer.headers.get('set-cookie'), /cartographus_session=\w+\./);
+  }
+  assert.equal((await login({ username: 'admin', password: password.toUpperCase() })).status, 401);
+});
+test('logging out everywhere ends each session and its WebSocket', async () => {
+  const cookies = await Promise.all([1, 2].map(async () =>
+    (await login({ username: 'admin', password })).headers.get('set-cookie').split(';')[0]));
+  const socket = new WebSocket(url('/api/v1/ws').replace('http', 'ws'), { headers: { cookie: cookies[1] }, origin: url('') });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  const leave = (cookie) => fetch(url('/api/v1/auth/logout/all'), { method: 'POST', headers: { cookie } });
+  assert.equal((await leave(cookies[0])).status, 204);
+  assert.equal(await closed, 1008);
+  for (const cookie of cookies) {
+    assert.equal((await fetch(url('/api/v1/sessions'), { headers: { cookie } })).status, 401);
+    assert.equal((await leave(cookie)).status, 401);
+  }
+});
 test('the WebSocket of a login ends with it, and no other', async () => {
   const logins = await Promise.all([1, 2].map(() => login({ username: 'admin', password })));
   const sockets = logins.map((answer) => {

@@ -78,6 +78,7 @@ export const api = {
   login: (username: string, password: string) =>
     call<{ user: User }>('/auth/login', { method: 'POST', json: { username, password } }),
   logout: () => call<void>('/auth/logout', { method: 'POST' }),
+  logoutEverywhere: () => call<void>('/auth/logout/all', { method: 'POST' }),
   sync: () => call<{ state: string }>('/sync/trigger', { method: 'POST' }),
   sessions: (signal?: AbortSignal) => get<NowAnswer>('/sessions', undefined, signal),
   choices: (signal?: AbortSignal) => get<Choices>('/filters', undefined, signal),

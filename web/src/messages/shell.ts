@@ -3,6 +3,7 @@ export const shell = {
   'shell.skip': 'Skip to content',
   'shell.places': 'Places',
   'shell.log_out': 'Log out',
+  'shell.log_out_everywhere': 'Log out everywhere',
   'shell.user': 'Menu of {name}',
   'shell.version': 'Version {version}',
   'shell.theme': 'Appearance',
