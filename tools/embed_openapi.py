@@ -30,7 +30,7 @@ PLAIN = {
     "words": {"type": "string", "pattern": "^[^,]+(,[^,]+)*$"},
 }
 REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "202": "it has begun",
-           "204": "done", "304": "what the asker has is right", "503": "not now"}
+           "204": "done", "303": "on to another page", "304": "what the asker has is right", "503": "not now"}
 document = json.loads(pathlib.Path(sys.argv[1]).read_text())
 kinds = re.findall(r"^SERVER_KIND\(\w+, (\w+),", pathlib.Path(sys.argv[6]).read_text(), re.M)
 document["schemas"]["server_kind"] = "|".join(kinds)

@@ -6,6 +6,7 @@
 #include "api/assets.h"
 #include "api/pool.h"
 #include "api/request.h"
+#include "auth/basic.h"
 #include "auth/origin.h"
 #include "base/clock.h"
 #include "base/logger.h"
@@ -66,6 +67,22 @@ void request_no_content(struct request *r)
     struct http_exchange *x = r->x;
     request_release_no_store(r, 204);
     http_reply_static(x, 204, NULL, STR(""));
+}
+
+void request_retry_after(struct request *r, int64_t seconds)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)seconds);
+    if (seconds > 0)
+        http_add_header(r->x, "Retry-After", text);
+}
+
+void request_redirect(struct request *r, const char *to)
+{
+    struct http_exchange *x = r->x;
+    http_add_header(x, "Location", to);
+    request_release_no_store(r, 303);
+    http_reply_static(x, 303, NULL, STR(""));
 }
 
 /* `code` where the closed list of statuses has none for it. */
@@ -183,7 +200,8 @@ static bool has_role(const struct request *r)
     return r->is_logged_in && r->user.role >= r->route->role;
 }
 
-/* Who asks: by the cookie; over the control socket the command line, which is the administrator. */
+/* Who asks: by the cookie; over the control socket the command line, which is the administrator.
+ * By HTTP Basic see verify(). */
 static void identify(struct request *r)
 {
     if (http_is_control(r->x)) {
@@ -193,8 +211,9 @@ static void identify(struct request *r)
     }
     char token[AUTH_TOKEN_MAX];
     if (http_cookie(r->x, AUTH_COOKIE, token, sizeof token))
-        r->is_logged_in = auth_session(r->api->config.auth, token, &r->user);
+        r->has_session = auth_session(r->api->config.auth, token, &r->user);
     secret_wipe(token, sizeof token);
+    r->is_logged_in = r->has_session;
 }
 
 void request_to_worker(struct request *r)
@@ -213,13 +232,32 @@ struct filter_config request_filter_config(const struct request *r)
                                   .sees_all = r->user.role == ROLE_ADMIN};
 }
 
+/* A browser that is told so asks for name and password by itself, over the page: so only where it
+ * goes to log in, not where a page fetches something, which Referer or Origin tell. */
+static void challenge(struct request *r)
+{
+    bool is_page = http_header(r->x, "Referer") != NULL || http_header(r->x, "Origin") != NULL;
+    if (config_has_auth_mode(r->api->config.config, "basic") &&
+        (!is_page || (r->route != NULL && r->route->handle == handle_login_basic)))
+        http_add_header(r->x, "WWW-Authenticate", "Basic realm=\"Cartographus\", charset=\"UTF-8\"");
+}
+
+void request_fail_login(struct request *r)
+{
+    bool has_form = config_has_auth_mode(r->api->config.config, "jwt");
+    challenge(r);
+    request_failf(r, STATUS_UNAUTHORIZED, "", "login required: %s",
+                  has_form ? "POST /api/v1/auth/login with username and password"
+                           : "HTTP Basic with user name and password (before sending a file, with "
+                             "GET /api/v1/auth/basic)");
+}
+
 static void refuse_role(struct request *r)
 {
     if (r->is_logged_in)
         request_failf(r, STATUS_DENIED, "", "this needs an administrator");
     else
-        request_failf(r, STATUS_UNAUTHORIZED, "",
-                      "login required: POST /api/v1/auth/login with username and password");
+        request_fail_login(r);
 }
 
 static const char *const forwarded_names[] = {"X-Forwarded-For", "X-Forwarded-Proto",
@@ -262,6 +300,68 @@ static struct request *request_new(struct api *a, struct http_exchange *x)
     return r;
 }
 
+/* By a login that is known. Any thread. */
+static void run(struct request *r)
+{
+    if (!has_role(r))
+        refuse_role(r);
+    else if (r->route->run_in == RUN_QUERY)
+        request_to_worker(r);
+    else
+        r->route->handle(r);
+}
+
+/* The auth worker. Where nobody need log in, wrong credentials are in nobody's way. */
+static void verified(void *ctx, const struct auth_login_result *result)
+{
+    struct request *r = ctx;
+    logger_set_request(http_request_id(r->x));
+    r->is_logged_in = result->status == STATUS_OK;
+    r->user = result->user;
+    if (r->is_logged_in || r->route->role == ROLE_NOBODY) {
+        run(r);
+    } else {
+        if (result->status == STATUS_UNAUTHORIZED)
+            challenge(r);
+        request_fail(r, &result->error);
+    }
+    logger_set_request(NULL);
+}
+
+/* HTTP Basic: known, or to be checked by the auth worker, which goes on with the request. False:
+ * there is nothing of the kind. */
+static bool verify(struct request *r)
+{
+    const char *header = http_header(r->x, "Authorization");
+    if (r->is_logged_in || header == NULL ||
+        !config_has_auth_mode(r->api->config.config, "basic"))
+        return false;
+    struct auth *auth = r->api->config.auth;
+    struct basic_credentials given;
+    struct auth_login_result refused = {.status = STATUS_UNAUTHORIZED};
+    bool is_read = basic_parse(header, &given), is_under_way = false;
+    if (!is_read) {
+        (void)fail_field(&refused.error, STATUS_UNAUTHORIZED, "Authorization",
+                         "this is no HTTP Basic with user name and password");
+    } else if (auth_remembers(auth, given.name, given.password, &r->user)) {
+        r->is_logged_in = true;
+    } else {
+        struct auth_try try = {given.name, given.password, r->asker.address, NULL};
+        int64_t retry_after_s = 0;
+        http_keep(r->x);
+        refused.status = auth_verify(auth, &try, verified, r, &retry_after_s, &refused.error);
+        is_under_way = refused.status == STATUS_OK;
+        if (!is_under_way)
+            request_retry_after(r, retry_after_s);
+    }
+    secret_wipe(&given, sizeof given);
+    if (r->is_logged_in)
+        return false;
+    if (!is_under_way)
+        verified(r, &refused);
+    return true;
+}
+
 static void handle_api(struct api *a, struct http_exchange *x)
 {
     struct request *r = request_new(a, x);
@@ -269,20 +369,16 @@ static void handle_api(struct api *a, struct http_exchange *x)
         return;
     identify(r);
     /* Without a login the trigger takes nothing from any page, and says how to log in. */
-    bool is_open_trigger = r->route->handle == handle_sync_trigger && !r->is_logged_in;
+    bool is_open_trigger = r->route->handle == handle_sync_trigger && !r->is_logged_in &&
+                           http_header(x, "Authorization") == NULL;
     bool is_page_checked = !http_is_control(x) && !is_open_trigger &&
                            (is_change(http_method(x)) || r->route->handle == handle_ws);
     if (is_page_checked &&
         !auth_is_same_origin(http_header(x, "Origin"), r->asker.scheme, r->asker.host,
-                             http_header(x, "Sec-Fetch-Site"))) {
+                             http_header(x, "Sec-Fetch-Site")))
         request_failf(r, STATUS_DENIED, "Origin", "this request comes from another site");
-    } else if (!has_role(r)) {
-        refuse_role(r);
-    } else if (r->route->run_in == RUN_QUERY) {
-        request_to_worker(r);
-    } else {
-        r->route->handle(r);
-    }
+    else if (!verify(r))
+        run(r);
 }
 
 void api_handle(void *ctx, struct http_exchange *x)
@@ -298,7 +394,8 @@ void api_handle(void *ctx, struct http_exchange *x)
     }
 }
 
-/* Files are taken from an administrator only, who is asked for before the first byte is read. */
+/* Files are taken from an administrator only, who is asked for before the first byte is read. No
+ * password is checked then, as that takes a thread's time: HTTP Basic must be known already. */
 struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
 {
     struct api *a = ctx;
@@ -307,6 +404,12 @@ struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
         return policy;
     struct request *r = request_new(a, x);
     identify(r);
+    const char *header = http_header(x, "Authorization");
+    struct basic_credentials given;
+    if (!r->is_logged_in && header != NULL && config_has_auth_mode(a->config.config, "basic") &&
+        basic_parse(header, &given))
+        r->is_logged_in = auth_remembers(a->config.auth, given.name, given.password, &r->user);
+    secret_wipe(&given, sizeof given);
     if (r->is_logged_in && r->user.role >= ROLE_ADMIN) {
         policy.most_bytes = (size_t)a->config.config->import_max_size;
         policy.into_folder = a->config.import_folder;

@@ -18,6 +18,13 @@ static void set_cookie(struct request *r, const char *name, const char *value, i
     secret_wipe(text, sizeof text);
 }
 
+static void set_login(struct request *r, const struct auth_login_result *result)
+{
+    set_cookie(r, AUTH_COOKIE, result->token, auth_session_seconds(r->api->config.auth));
+    if (*result->device)
+        set_cookie(r, AUTH_DEVICE_COOKIE, result->device, AUTH_DEVICE_DAYS * (US_PER_DAY / US_PER_S));
+}
+
 static void logged_in(void *ctx, const struct auth_login_result *result)
 {
     struct request *r = ctx;
@@ -25,9 +32,7 @@ static void logged_in(void *ctx, const struct auth_login_result *result)
         request_fail(r, &result->error);
         return;
     }
-    set_cookie(r, AUTH_COOKIE, result->token, auth_session_seconds(r->api->config.auth));
-    if (*result->device)
-        set_cookie(r, AUTH_DEVICE_COOKIE, result->device, AUTH_DEVICE_DAYS * (US_PER_DAY / US_PER_S));
+    set_login(r, result);
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
@@ -43,6 +48,10 @@ static void logged_in(void *ctx, const struct auth_login_result *result)
 void handle_login(struct request *r)
 {
     struct error err = {0};
+    if (!config_has_auth_mode(r->api->config.config, "jwt")) {
+        request_failf(r, STATUS_DENIED, "", "AUTH_MODE has no jwt: there is no login by form");
+        return;
+    }
     auto_json json_t *body = NULL;
     if (json_parse(http_body(r->x), 16 * 1024, 4, &body, &err) != STATUS_OK) {
         request_failf(r, STATUS_INVALID, "", "the body must be JSON: %s", err.text);
@@ -61,12 +70,36 @@ void handle_login(struct request *r)
     http_keep(r->x);
     if (auth_login(r->api->config.auth, &try, logged_in, r, &retry_after_s, &err) == STATUS_OK)
         return;
-    if (retry_after_s > 0) {
-        char seconds[24];
-        snprintf(seconds, sizeof seconds, "%lld", (long long)retry_after_s);
-        http_add_header(r->x, "Retry-After", seconds);
-    }
+    request_retry_after(r, retry_after_s);
     request_fail(r, &err);
+}
+
+static void entered(void *ctx, const struct auth_login_result *result)
+{
+    struct request *r = ctx;
+    if (result->status != STATUS_OK) {
+        request_fail(r, &result->error);
+        return;
+    }
+    set_login(r, result);
+    request_redirect(r, "/");
+}
+
+/* Where the page goes in mode basic: the browser asks for name and password and has a session. */
+void handle_login_basic(struct request *r)
+{
+    if (!config_has_auth_mode(r->api->config.config, "basic")) {
+        request_failf(r, STATUS_DENIED, "", "AUTH_MODE has no basic: there is no login by HTTP Basic");
+        return;
+    }
+    if (r->has_session || r->user.id == 0) {
+        request_redirect(r, "/");
+        return;
+    }
+    struct error err = {0};
+    http_keep(r->x);
+    if (auth_enter(r->api->config.auth, &r->user, entered, r, &err) != STATUS_OK)
+        request_fail(r, &err);
 }
 
 static void logged_out(void *ctx, enum status s)

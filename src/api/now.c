@@ -303,7 +303,7 @@ void handle_ws(struct request *r)
     }
     struct watcher *w = xcalloc(1, sizeof *w);
     w->api = a;
-    if (!http_cookie(x, AUTH_COOKIE, w->token, sizeof w->token))
+    if (!r->has_session || !http_cookie(x, AUTH_COOKIE, w->token, sizeof w->token))
         w->token[0] = '\0';
     request_release(r, 101);
     http_upgrade(x, upgraded, w);

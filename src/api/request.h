@@ -65,6 +65,7 @@ struct request {
     const struct route *route;
     struct asker asker;
     bool is_logged_in;
+    bool has_session; /* by the cookie, not by HTTP Basic or the control socket */
     struct auth_user user;
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
     struct store_conn *conn;
@@ -81,6 +82,10 @@ void request_failf(struct request *r, enum status s, const char *field, const ch
 /* 426: only a WebSocket can be opened here. */
 void request_fail_upgrade(struct request *r);
 void request_no_content(struct request *r);
+void request_redirect(struct request *r, const char *to); /* 303 */
+void request_retry_after(struct request *r, int64_t seconds); /* the header; 0: none */
+/* Says in what way one can log in. */
+void request_fail_login(struct request *r);
 /* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
 void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
@@ -108,6 +113,7 @@ HANDLER(live);
 HANDLER(ready);
 HANDLER(app);
 HANDLER(login);
+HANDLER(login_basic);
 HANDLER(logout);
 HANDLER(logout_everywhere);
 HANDLER(sync_status);

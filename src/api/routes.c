@@ -12,6 +12,8 @@ const struct route api_routes[] = {
     ROUTE("GET", "/health/ready", NOBODY, QUERY, ready, "Whether requests can be served"),
     ROUTE("GET", "/app", NOBODY, AT_ONCE, app, "What the page needs before a login"),
     ROUTE("POST", "/auth/login", NOBODY, AT_ONCE, login, "Log in; sets the session cookie"),
+    ROUTE("GET", "/auth/basic", VIEWER, AT_ONCE, login_basic,
+          "Log in by HTTP Basic; sets the session cookie and goes on to the page"),
     ROUTE("POST", "/auth/logout", NOBODY, AT_ONCE, logout, "Log out; the session is revoked"),
     ROUTE("POST", "/auth/logout/all", VIEWER, AT_ONCE, logout_everywhere,
           "Log out everywhere: all sessions of the account are revoked"),

@@ -74,7 +74,9 @@ void handle_app(struct request *r)
     }
     jw_kv_text(&w, "time_zone", c->time_zone);
     jw_kv_array(&w, "auth_modes");
-    jw_text(&w, "jwt");
+    struct str rest = str_of(c->auth_mode), mode;
+    while (str_next(&rest, ',', &mode))
+        jw_str(&w, str_trim(mode));
     jw_array_end(&w);
     jw_object_end(&w);
     request_reply(r, 200, &out);

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "auth/remembered.h"
 #include "auth/throttle.h"
 #include "base/clock.h"
 #include "base/logger.h"
@@ -23,7 +24,7 @@ struct session {
     struct auth_user user;
 };
 
-enum job_kind { JOB_LOGIN, JOB_LOGOUT, JOB_LOGOUT_EVERYWHERE };
+enum job_kind { JOB_LOGIN, JOB_VERIFY, JOB_ENTER, JOB_LOGOUT, JOB_LOGOUT_EVERYWHERE };
 
 struct job {
     enum job_kind kind;
@@ -32,7 +33,8 @@ struct job {
     char address[64];
     char device[AUTH_TOKEN_MAX]; /* "": none that is known */
     unsigned char hash[TOKEN_HASH_BYTES];
-    int64_t user_id;
+    struct remembered_key key; /* JOB_VERIFY */
+    struct auth_user user;     /* JOB_ENTER, JOB_LOGOUT_EVERYWHERE */
     auth_login_done *login_done;
     auth_logout_done *logout_done;
     void *ctx;
@@ -46,6 +48,7 @@ struct auth {
     int64_t session_timeout_us;
     char nobody_hash[crypto_pwhash_STRBYTES]; /* what an unknown name is checked against */
     struct throttle *throttle;
+    struct remembered *remembered;
     struct queue *queue;
     pthread_t worker;
     bool is_stopped;
@@ -266,8 +269,8 @@ static enum status make_session(struct auth *a, struct auth_login_result *r, str
     return STATUS_OK;
 }
 
-static enum status check_login(struct auth *a, const struct job *j, struct auth_login_result *r,
-                               struct error *err)
+static enum status check_password(struct auth *a, const struct job *j, struct auth_user *ret,
+                                  struct error *err)
 {
     auto_stmt sqlite3_stmt *s = NULL;
     TRY(prepare(a, "select user_id, role, password from user where name = ?1", &s, err));
@@ -279,11 +282,23 @@ static enum status check_login(struct auth *a, const struct job *j, struct auth_
                                              strlen(j->password)) == 0;
     if (!is_right || stored == NULL)
         return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
-    r->user.id = sqlite3_column_int64(s, 0);
+    ret->id = sqlite3_column_int64(s, 0);
     const char *role = (const char *)sqlite3_column_text(s, 1);
-    r->user.role = role_parse(role ? role : "");
-    snprintf(r->user.name, sizeof r->user.name, "%s", j->name);
-    return make_session(a, r, err);
+    ret->role = role_parse(role ? role : "");
+    snprintf(ret->name, sizeof ret->name, "%s", j->name);
+    return STATUS_OK;
+}
+
+static enum status check_login(struct auth *a, const struct job *j, struct auth_login_result *r,
+                               struct error *err)
+{
+    if (j->kind == JOB_ENTER) {
+        r->user = j->user;
+    } else if (j->kind == JOB_LOGIN ||
+               !remembered_find(a->remembered, &j->key, clock_monotonic_us(), &r->user)) {
+        TRY(check_password(a, j, &r->user, err));
+    }
+    return j->kind == JOB_VERIFY ? STATUS_OK : make_session(a, r, err);
 }
 
 static struct throttle_who who_of(const struct job *j)
@@ -291,20 +306,32 @@ static struct throttle_who who_of(const struct job *j)
     return (struct throttle_who){j->name, j->address, *j->device ? j->device : NULL};
 }
 
+/* What is to be kept of a password that was right. */
+static void proved(struct auth *a, const struct job *j, struct auth_login_result *r)
+{
+    struct throttle_who who = who_of(j);
+    throttle_succeeded(a->throttle, &who);
+    unsigned char ignored[TOKEN_HASH_BYTES];
+    if (j->kind == JOB_LOGIN && !*j->device)
+        token_make(a->jwt_secret, DEVICE, j->name, r->device, ignored);
+}
+
 static void do_login(struct auth *a, const struct job *j)
 {
     struct auth_login_result r = {0};
-    r.status = check_login(a, j, &r, &r.error);
-    if (r.status == STATUS_OK) {
-        struct throttle_who who = who_of(j);
-        throttle_succeeded(a->throttle, &who);
-        unsigned char ignored[TOKEN_HASH_BYTES];
-        if (!*j->device)
-            token_make(a->jwt_secret, DEVICE, j->name, r.device, ignored);
+    if (queue_is_closed(a->queue))
+        r.status = fail(&r.error, STATUS_UNAVAILABLE, "the server is stopping");
+    else
+        r.status = check_login(a, j, &r, &r.error);
+    if (j->kind == JOB_VERIFY)
+        remembered_end(a->remembered, &j->key, clock_monotonic_us(),
+                       r.status == STATUS_OK ? &r.user : NULL);
+    if (r.status == STATUS_OK && j->kind != JOB_ENTER)
+        proved(a, j, &r);
+    if (r.status == STATUS_OK)
         log_info("auth", "logged in", LF_TEXT("user", r.user.name), LF_TEXT("address", j->address));
-    } else {
+    else
         log_warn("auth", "login refused", LF_TEXT("address", j->address), LF_ERROR(&r.error));
-    }
     j->login_done(j->ctx, &r);
     secret_wipe(r.token, sizeof r.token);
 }
@@ -313,7 +340,7 @@ static void do_login(struct auth *a, const struct job *j)
 static bool is_ended_by(const struct job *j, const struct session *s)
 {
     return j->kind == JOB_LOGOUT ? memcmp(s->hash, j->hash, sizeof j->hash) == 0
-                                 : s->user.id == j->user_id;
+                                 : s->user.id == j->user.id;
 }
 
 static void forget_ended(struct auth *a, const struct job *j)
@@ -336,7 +363,7 @@ static enum status delete_ended(struct auth *a, const struct job *j, struct erro
         sqlite3_bind_blob(s, 1, j->hash, TOKEN_HASH_BYTES, SQLITE_STATIC);
     } else {
         TRY(prepare(a, "delete from session where user_id = ?1", &s, err));
-        sqlite3_bind_int64(s, 1, j->user_id);
+        sqlite3_bind_int64(s, 1, j->user.id);
     }
     return run(a, s, err);
 }
@@ -385,15 +412,10 @@ static void *work(void *arg)
             forget_expired(a);
             continue;
         }
-        if (queue_is_closed(a->queue) && j->kind == JOB_LOGIN) {
-            struct auth_login_result r = {0};
-            r.status = fail(&r.error, STATUS_UNAVAILABLE, "the server is stopping");
-            j->login_done(j->ctx, &r);
-        } else if (j->kind == JOB_LOGIN) {
+        if (j->login_done != NULL)
             do_login(a, j);
-        } else {
+        else
             do_logout(a, j);
-        }
         job_free(j);
     }
 }
@@ -406,13 +428,15 @@ static enum status submit(struct auth *a, struct job *j, struct error *err)
     return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
 }
 
-enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
-                       int64_t *ret_retry_after_s, struct error *err)
+/* LOGIN or VERIFY. A pair whose check is under way already is not counted once more. */
+static enum status submit_try(struct auth *a, enum job_kind kind, const struct auth_try *t,
+                              auth_login_done *done, void *ctx, int64_t *ret_retry_after_s,
+                              struct error *err)
 {
     if (strlen(t->name) >= AUTH_NAME_MAX || strlen(t->password) >= AUTH_PASSWORD_MAX)
         return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
     struct job *j = xcalloc(1, sizeof *j);
-    j->kind = JOB_LOGIN;
+    j->kind = kind;
     snprintf(j->name, sizeof j->name, "%s", t->name);
     snprintf(j->password, sizeof j->password, "%s", t->password);
     snprintf(j->address, sizeof j->address, "%s", t->address);
@@ -420,15 +444,52 @@ enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done
         snprintf(j->device, sizeof j->device, "%s", t->device);
     j->login_done = done;
     j->ctx = ctx;
+    j->key = remembered_key(a->remembered, j->name, j->password);
+    struct remembered_key key = j->key;
+    bool is_counted = kind == JOB_VERIFY && remembered_begin(a->remembered, &key);
     struct throttle_who who = who_of(j);
-    int64_t wait_us = throttle_try(a->throttle, &who, clock_monotonic_us());
+    int64_t wait_us = is_counted ? 0 : throttle_try(a->throttle, &who, clock_monotonic_us());
+    enum status s;
     if (wait_us > 0) {
         job_free(j);
         *ret_retry_after_s = (wait_us + US_PER_S - 1) / US_PER_S;
-        return fail(err, STATUS_RATE_LIMITED, "too many failed logins: try again in %lld s",
-                    (long long)*ret_retry_after_s);
+        s = fail(err, STATUS_RATE_LIMITED, "too many failed logins: try again in %lld s",
+                 (long long)*ret_retry_after_s);
+    } else {
+        *ret_retry_after_s = 1;
+        s = submit(a, j, err);
     }
-    *ret_retry_after_s = 1;
+    if (s != STATUS_OK && kind == JOB_VERIFY)
+        remembered_end(a->remembered, &key, 0, NULL);
+    return s;
+}
+
+enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
+                       int64_t *ret_retry_after_s, struct error *err)
+{
+    return submit_try(a, JOB_LOGIN, t, done, ctx, ret_retry_after_s, err);
+}
+
+enum status auth_verify(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
+                        int64_t *ret_retry_after_s, struct error *err)
+{
+    return submit_try(a, JOB_VERIFY, t, done, ctx, ret_retry_after_s, err);
+}
+
+bool auth_remembers(struct auth *a, const char *name, const char *password, struct auth_user *ret)
+{
+    struct remembered_key key = remembered_key(a->remembered, name, password);
+    return remembered_find(a->remembered, &key, clock_monotonic_us(), ret);
+}
+
+enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_done *done,
+                       void *ctx, struct error *err)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_ENTER;
+    j->user = *user;
+    j->login_done = done;
+    j->ctx = ctx;
     return submit(a, j, err);
 }
 
@@ -449,7 +510,7 @@ enum status auth_logout_everywhere(struct auth *a, int64_t user_id, auth_logout_
 {
     struct job *j = xcalloc(1, sizeof *j);
     j->kind = JOB_LOGOUT_EVERYWHERE;
-    j->user_id = user_id;
+    j->user.id = user_id;
     j->logout_done = done;
     j->ctx = ctx;
     forget_ended(a, j);
@@ -463,6 +524,7 @@ static void auth_free(struct auth *a)
     if (a->db != NULL)
         sqlite3_close(a->db);
     throttle_free(a->throttle);
+    remembered_free(a->remembered);
     queue_free(a->queue);
     pthread_mutex_destroy(&a->mutex);
     char *secrets[] = {a->jwt_secret, a->admin_password};
@@ -507,6 +569,7 @@ enum status auth_open(const struct auth_config *c, struct auth **ret, struct err
     }
     a->session_timeout_us = c->session_timeout_us;
     a->throttle = throttle_new();
+    a->remembered = remembered_new();
     a->queue = queue_new(QUEUE_MOST);
     a->sessions = xcalloc(SESSIONS_MOST, sizeof *a->sessions);
     pthread_mutex_init(&a->mutex, NULL);

@@ -62,7 +62,7 @@ struct auth_try {
 struct auth_login_result {
     enum status status; /* OK, UNAUTHORIZED, INTERNAL, UNAVAILABLE */
     struct error error;
-    char token[AUTH_TOKEN_MAX];
+    char token[AUTH_TOKEN_MAX]; /* "" of auth_verify() */
     char device[AUTH_TOKEN_MAX]; /* "": the one it came with still serves */
     struct auth_user user;
 };
@@ -72,6 +72,14 @@ typedef void auth_login_done(void *ctx, const struct auth_login_result *r);
  * *ret_retry_after_s) after failures, UNAVAILABLE when the queue is full. Any thread. */
 enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
                        int64_t *ret_retry_after_s, struct error *err);
+/* As auth_login() but for one request: no session is made, and name and password are then known
+ * to auth_remembers() for five minutes. */
+enum status auth_verify(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
+                        int64_t *ret_retry_after_s, struct error *err);
+bool auth_remembers(struct auth *a, const char *name, const char *password, struct auth_user *ret);
+/* A session for an account that has been verified. */
+enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_done *done,
+                       void *ctx, struct error *err);
 typedef void auth_logout_done(void *ctx, enum status s);
 /* Ends a session; `done` runs in the worker when that is on disk. Unknown tokens are fine. */
 enum status auth_logout(struct auth *a, const char *token, auth_logout_done *done, void *ctx,

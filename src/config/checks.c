@@ -110,6 +110,30 @@ static void check_nats(struct loading *l)
     tell_idle(l, "NATS_MAX_STORE");
 }
 
+bool config_has_auth_mode(const struct config *c, const char *mode)
+{
+    struct str rest = str_of(c->auth_mode), piece;
+    while (str_next(&rest, ',', &piece))
+        if (str_eq(str_trim(piece), str_of(mode)))
+            return true;
+    return false;
+}
+
+static void check_auth_mode(struct loading *l)
+{
+    static const char *const modes[] = {"jwt", "basic"};
+    struct str rest = str_of(l->out->auth_mode), piece;
+    while (str_next(&rest, ',', &piece)) {
+        piece = str_trim(piece);
+        bool is_known = false;
+        for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+            is_known = is_known || str_eq(piece, str_of(modes[i]));
+        if (!is_known)
+            config_fault(l, "AUTH_MODE: '%.*s' is not known; it must be jwt or basic, or both with a "
+                            "comma between", (int)piece.len, piece.ptr);
+    }
+}
+
 void config_check_values(struct loading *l)
 {
     const struct config *c = l->out;
@@ -124,8 +148,7 @@ void config_check_values(struct loading *l)
         !streq(c->log_format, "json"))
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
-    if (!streq(c->auth_mode, "jwt"))
-        config_fault(l, "AUTH_MODE: '%s' is not known; it must be jwt", c->auth_mode);
+    check_auth_mode(l);
     check_trusted_proxies(l);
     check_nats(l);
     if (isnan(c->server_latitude) != isnan(c->server_longitude))

@@ -71,6 +71,8 @@ struct config_origin {
 enum status config_load(const struct config_origin *origin, bool is_serving, struct config *ret,
                         char **ret_faults);
 void config_done(struct config *c);
+/* Whether AUTH_MODE has it. */
+bool config_has_auth_mode(const struct config *c, const char *mode);
 /* All options with their values; secrets as "***". Lines "NAME=value". */
 void config_show(const struct config *c, struct buf *out);
 /* Help text: every option with default and meaning. */

@@ -256,8 +256,9 @@ void http_reply_fd(struct http_exchange *x, int status, const char *content_type
 void http_keep(struct http_exchange *x)
 {
     pthread_mutex_lock(&x->lock);
+    if (!x->is_kept)
+        x->users++;
     x->is_kept = true;
-    x->users++;
     pthread_mutex_unlock(&x->lock);
 }
 

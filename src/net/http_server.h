@@ -96,7 +96,8 @@ void http_reply_static(struct http_exchange *x, int status, const char *content_
 void http_reply_fd(struct http_exchange *x, int status, const char *content_type, int fd,
                    uint64_t size);
 
-/* Keeps the exchange for a later reply from another thread (call before handing it on). */
+/* Keeps the exchange for a later reply from another thread (call before handing it on; again is as
+ * once). */
 void http_keep(struct http_exchange *x);
 
 /* True when the request asks for a WebSocket, version 13. */

@@ -178,6 +178,41 @@ static void logging_out_everywhere_ends_all_sessions(void **state)
     auth_close(a);
 }
 
+static void a_password_once_verified_is_remembered_and_no_other(void **state)
+{
+    struct auth *a = open_with(":memory:", "correct horse battery", SECRET);
+    struct auth_user user;
+    assert_false(auth_remembers(a, "admin", "correct horse battery", &user));
+    int64_t after = 0;
+    /* As many at once as a client may send: one guess, however often. */
+    struct auth_try right = {"admin", "correct horse battery", "127.0.0.1", NULL};
+    struct waiting all[12] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        sem_init(&all[i].done, 0, 0);
+        assert_int_equal(auth_verify(a, &right, logged_in, &all[i], &after, NULL), STATUS_OK);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        sem_wait(&all[i].done);
+        sem_destroy(&all[i].done);
+        assert_int_equal(all[i].result.status, STATUS_OK);
+        assert_string_equal(all[i].result.token, "");
+    }
+    assert_true(auth_remembers(a, "admin", "correct horse battery", &user));
+    assert_string_equal(user.name, "admin");
+    assert_int_equal(user.role, ROLE_ADMIN);
+    assert_false(auth_remembers(a, "admin", "correct horse batterx", &user));
+    assert_false(auth_remembers(a, "Admin", "correct horse battery", &user));
+    struct waiting w = {0};
+    sem_init(&w.done, 0, 0);
+    struct auth_try wrong = {"admin", "correct horse batterx", "127.0.0.1", NULL};
+    assert_int_equal(auth_verify(a, &wrong, logged_in, &w, &after, NULL), STATUS_OK);
+    sem_wait(&w.done);
+    assert_int_equal(w.result.status, STATUS_UNAUTHORIZED);
+    assert_false(auth_remembers(a, "admin", "correct horse batterx", &user));
+    sem_destroy(&w.done);
+    auth_close(a);
+}
+
 static void sessions_outlive_a_restart_but_not_a_new_password(void **state)
 {
     char folder[] = "auth-test-XXXXXX";
@@ -250,6 +285,7 @@ int main(void)
         cmocka_unit_test(strangers_do_not_lock_out_a_known_device),
         cmocka_unit_test(a_known_device_is_slowed_down_by_its_own_failures),
         cmocka_unit_test(logging_out_everywhere_ends_all_sessions),
+        cmocka_unit_test(a_password_once_verified_is_remembered_and_no_other),
         cmocka_unit_test(sessions_outlive_a_restart_but_not_a_new_password),
         cmocka_unit_test(a_backup_has_the_accounts_but_no_password_and_no_session),
     };

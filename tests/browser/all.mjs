@@ -8,3 +8,4 @@ import './map.test.mjs';
 import './access.test.mjs';
 import './import.test.mjs';
 import '../guide/page.mjs';
+import './login.test.mjs';

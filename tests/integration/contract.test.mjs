@@ -105,6 +105,7 @@ const backedUp = () => until('there is a backup', async () => {
 const needs = {
   'POST /auth/login': { body: () => JSON.stringify({ username: 'admin', password }) },
   'POST /auth/logout': { cookie: () => program.login() },
+  'GET /auth/basic': { separately: true },
   'POST /auth/logout/all': { separately: true },
   'POST /sync/trigger': {},
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },

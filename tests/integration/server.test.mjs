@@ -87,7 +87,7 @@ test('login gives a cookie that logout revokes', async () => {
   assert.equal((await fetch(url('/api/v1/auth/logout'), { method: 'POST', headers })).status, 204);
   assert.equal((await fetch(url('/api/v1/sessions'), { headers })).status, 401);
 });
-test('a stale cookie never blocks a login, and passwords are case-sensitive', async () => {
+test('rows 33, 47: a stale cookie never blocks a login, and passwords are case-sensitive', async () => {
   for (const cookie of ['cartographus_session=stale', `cartographus_session=${'0'.repeat(64)}.${'0'.repeat(64)}`,
     'cartographus_session=; cartographus_device=stale', `cartographus_session=${'x'.repeat(5000)}`]) {
     const answer = await login({ username: 'admin', password }, { cookie });
