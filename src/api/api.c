@@ -7,6 +7,7 @@
 #include "api/pool.h"
 #include "api/request.h"
 #include "auth/basic.h"
+#include "auth/oidc.h"
 #include "auth/origin.h"
 #include "base/clock.h"
 #include "base/logger.h"
@@ -169,10 +170,14 @@ static bool find_route(struct request *r)
 {
     const char *path = http_path(r->x);
     auto_buf struct buf allowed = {0};
-    if (str_has_prefix(str_of(path), STR("/api/v1/"))) {
+    const char *below = str_has_prefix(str_of(path), STR(PREFIX "/")) ? path + sizeof PREFIX - 1 : NULL;
+    /* Providers know us by addresses without the version. */
+    if (str_has_prefix(str_of(path), STR("/api/auth/oidc/")))
+        below = path + sizeof "/api" - 1;
+    if (below != NULL) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;
-            if (!match(api_routes[i].pattern, path + sizeof PREFIX - 1, r))
+            if (!match(api_routes[i].pattern, below, r))
                 continue;
             buf_printf(&allowed, "%s%s", allowed.len ? ", " : "",
                        streq(method, "GET") ? "GET, HEAD" : method);
@@ -242,14 +247,17 @@ static void challenge(struct request *r)
         http_add_header(r->x, "WWW-Authenticate", "Basic realm=\"Cartographus\", charset=\"UTF-8\"");
 }
 
-void request_fail_login(struct request *r)
+/* Says in what way one can log in. */
+static void refuse_unknown(struct request *r)
 {
-    bool has_form = config_has_auth_mode(r->api->config.config, "jwt");
+    const struct config *c = r->api->config.config;
+    const char *way = "in a browser, at /api/v1/auth/oidc/login";
+    if (config_has_auth_mode(c, "jwt"))
+        way = "POST /api/v1/auth/login with username and password";
+    else if (config_has_auth_mode(c, "basic"))
+        way = "HTTP Basic with user name and password (before sending a file, with GET /api/v1/auth/basic)";
     challenge(r);
-    request_failf(r, STATUS_UNAUTHORIZED, "", "login required: %s",
-                  has_form ? "POST /api/v1/auth/login with username and password"
-                           : "HTTP Basic with user name and password (before sending a file, with "
-                             "GET /api/v1/auth/basic)");
+    request_failf(r, STATUS_UNAUTHORIZED, "", "login required: %s", way);
 }
 
 static void refuse_role(struct request *r)
@@ -257,7 +265,7 @@ static void refuse_role(struct request *r)
     if (r->is_logged_in)
         request_failf(r, STATUS_DENIED, "", "this needs an administrator");
     else
-        request_fail_login(r);
+        refuse_unknown(r);
 }
 
 static const char *const forwarded_names[] = {"X-Forwarded-For", "X-Forwarded-Proto",
@@ -487,6 +495,7 @@ void api_stop(struct api *a)
     if (a == NULL)
         return;
     pool_close(a->pool);
+    oidc_stop(a->config.oidc);
     auth_stop(a->config.auth);
 }
 

@@ -17,6 +17,7 @@ struct auth;
 struct collector;
 struct ingest;
 struct live;
+struct oidc;
 struct store;
 
 /* Everything is borrowed until api_free(). */
@@ -24,6 +25,7 @@ struct api_config {
     const struct config *config;
     const char *version;
     struct auth *auth;
+    struct oidc *oidc; /* NULL: AUTH_MODE has no oidc */
     struct store *store;
     struct live *live;
     struct ingest *ingest;

@@ -1,21 +1,33 @@
 /* Logging in and out. */
 #include "api/request.h"
 
+#include "auth/oidc.h"
+#include "auth/origin.h"
 #include "base/clock.h"
 #include "base/json_read.h"
+#include "base/logger.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
-/* Behind TLS the cookie is for TLS only; a trusted proxy says so. */
-static void set_cookie(struct request *r, const char *name, const char *value, int64_t seconds)
+#define PROBLEM_COOKIE "cartographus_problem"
+enum { PROBLEM_S = 60 };
+
+/* More of it than that it is for the whole site: `more` are attributes. Behind TLS a cookie is for
+ * TLS only; a trusted proxy says so. */
+static void add_cookie(struct request *r, const char *name, const char *value, int64_t seconds,
+                       const char *more)
 {
     bool is_tls = r->asker.scheme != NULL && streq(r->asker.scheme, "https");
-    char text[320];
-    snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s", name,
-             value, (long long)seconds, is_tls ? "; Secure" : "");
+    auto_free char *text = xasprintf("%s=%s; Path=/; Max-Age=%lld; %s%s", name, value,
+                                     (long long)seconds, more, is_tls ? "; Secure" : "");
     http_add_header(r->x, "Set-Cookie", text);
-    secret_wipe(text, sizeof text);
+    secret_wipe(text, strlen(text));
+}
+
+static void set_cookie(struct request *r, const char *name, const char *value, int64_t seconds)
+{
+    add_cookie(r, name, value, seconds, "HttpOnly; SameSite=Strict");
 }
 
 static void set_login(struct request *r, const struct auth_login_result *result)
@@ -101,6 +113,115 @@ void handle_login_basic(struct request *r)
     if (auth_enter(r->api->config.auth, &r->user, entered, r, &err) != STATUS_OK)
         request_fail(r, &err);
 }
+
+/* --- OpenID Connect -------------------------------------------------------------------------- */
+
+/* Back to the page, which says what went wrong. By a cookie: what an address says anybody may have
+ * written. */
+static void fail_on_page(struct request *r, const struct error *err)
+{
+    auto_buf struct buf clean = {0}, text = {0};
+    buf_add_clean_utf8(&clean, str_of(err->text));
+    buf_add_urlencoded(&text, buf_str(&clean));
+    add_cookie(r, PROBLEM_COOKIE, buf_text(&text), PROBLEM_S, "SameSite=Strict");
+    log_warn("auth", "login refused", LF_TEXT("address", r->asker.address), LF_ERROR(err));
+    request_redirect(r, "/");
+}
+
+/* The cookie comes back with a visit from the provider's site: not Strict. */
+static void set_oidc_cookie(struct request *r, const char *value, int64_t seconds)
+{
+    add_cookie(r, OIDC_COOKIE, value, seconds, "HttpOnly; SameSite=Lax");
+}
+
+static bool has_oidc(struct request *r)
+{
+    if (r->api->config.oidc != NULL)
+        return true;
+    request_failf(r, STATUS_DENIED, "", "AUTH_MODE has no oidc: there is no login by OpenID Connect");
+    return false;
+}
+
+/* The cookie is for this host: the provider must send the browser back to it. */
+static bool is_sent_back_here(const struct request *r)
+{
+    const char *url = r->api->config.config->oidc_redirect_url;
+    const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
+    if (path == NULL)
+        return false;
+    auto_free char *origin = xstrndup(url, (size_t)(path - url));
+    return auth_is_same_origin(origin, r->asker.scheme, r->asker.host, NULL);
+}
+
+static void oidc_begun(void *ctx, const struct oidc_begun *result)
+{
+    struct request *r = ctx;
+    if (result->status != STATUS_OK) {
+        fail_on_page(r, &result->error);
+        return;
+    }
+    set_oidc_cookie(r, result->cookie, OIDC_LOGIN_S);
+    request_redirect(r, result->url);
+}
+
+void handle_login_oidc(struct request *r)
+{
+    if (!has_oidc(r))
+        return;
+    if (!is_sent_back_here(r)) {
+        struct error err = {0};
+        (void)fail(&err, STATUS_INVALID,
+                   "OIDC_REDIRECT_URL is '%.200s', but this page was opened at '%.100s': the provider would "
+                   "send you back elsewhere", r->api->config.config->oidc_redirect_url, r->asker.host);
+        fail_on_page(r, &err);
+        return;
+    }
+    http_keep(r->x);
+    oidc_begin(r->api->config.oidc, oidc_begun, r);
+}
+
+static void identity_entered(void *ctx, const struct auth_login_result *result)
+{
+    struct request *r = ctx;
+    if (result->status != STATUS_OK) {
+        if (result->status == STATUS_DENIED)
+            watchers_check(r->api); /* sessions there were have ended */
+        fail_on_page(r, &result->error);
+        return;
+    }
+    set_login(r, result);
+    request_redirect(r, "/");
+}
+
+static void oidc_finished(void *ctx, const struct oidc_person *result)
+{
+    struct request *r = ctx;
+    set_oidc_cookie(r, "", 0);
+    struct error err = {0};
+    if (result->status != STATUS_OK)
+        fail_on_page(r, &result->error);
+    else if (auth_enter_identity(r->api->config.auth, &result->who, r->asker.address, identity_entered, r,
+                                 &err) != STATUS_OK)
+        fail_on_page(r, &err);
+}
+
+void handle_oidc_callback(struct request *r)
+{
+    if (!has_oidc(r))
+        return;
+    char cookie[OIDC_COOKIE_MAX];
+    bool has_cookie = http_cookie(r->x, OIDC_COOKIE, cookie, sizeof cookie);
+    struct oidc_return back = {.cookie = has_cookie ? cookie : NULL,
+                               .state = http_query(r->x, "state"),
+                               .code = http_query(r->x, "code"),
+                               .issuer = http_query(r->x, "iss"),
+                               .error = http_query(r->x, "error"),
+                               .error_description = http_query(r->x, "error_description")};
+    http_keep(r->x);
+    oidc_finish(r->api->config.oidc, &back, oidc_finished, r);
+}
+
+/* --- logging out ----------------------------------------------------------------------------- */
 
 static void logged_out(void *ctx, enum status s)
 {

@@ -84,8 +84,6 @@ void request_fail_upgrade(struct request *r);
 void request_no_content(struct request *r);
 void request_redirect(struct request *r, const char *to); /* 303 */
 void request_retry_after(struct request *r, int64_t seconds); /* the header; 0: none */
-/* Says in what way one can log in. */
-void request_fail_login(struct request *r);
 /* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
 void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
@@ -114,6 +112,8 @@ HANDLER(ready);
 HANDLER(app);
 HANDLER(login);
 HANDLER(login_basic);
+HANDLER(login_oidc);
+HANDLER(oidc_callback);
 HANDLER(logout);
 HANDLER(logout_everywhere);
 HANDLER(sync_status);

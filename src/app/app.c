@@ -18,6 +18,7 @@
 #include "app/lock.h"
 #include "app/servers.h"
 #include "auth/auth.h"
+#include "auth/oidc.h"
 #include "backup/restore.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -42,6 +43,7 @@ struct app {
     size_t started; /* parts before this one in the table run, if their row says so */
     int lock_fd;
     struct auth *auth;
+    struct oidc *oidc;
     struct store *store;
     struct nats_server *nats;
     struct log *log;
@@ -88,18 +90,55 @@ static void stop_lock(struct app *a)
 static enum status start_auth(struct app *a, struct error *err)
 {
     auto_free char *path = in_data(a, "cartographus.sqlite");
+    const struct config *k = a->config;
+    bool has_password = config_has_auth_mode(k, "jwt") || config_has_auth_mode(k, "basic");
     struct auth_config c = {.path = path,
-                            .jwt_secret = a->config->jwt_secret,
-                            .admin_username = a->mode == APP_SERVE ? a->config->admin_username
-                                                                   : NULL,
-                            .admin_password = a->config->admin_password,
-                            .session_timeout_us = a->config->session_timeout};
+                            .jwt_secret = k->jwt_secret,
+                            .admin_username = has_password ? k->admin_username : NULL,
+                            .admin_password = k->admin_password,
+                            .issuer = config_has_auth_mode(k, "oidc") ? k->oidc_issuer_url : NULL,
+                            .is_offline = a->mode != APP_SERVE,
+                            .session_timeout_us = k->session_timeout};
     return auth_open(&c, &a->auth, err);
 }
 
 static void stop_auth(struct app *a)
 {
     auth_close(a->auth);
+}
+
+/* A provider that is down keeps nobody from starting: what is wrong with it is said. */
+static void told_of_provider(void *ctx, const struct oidc_begun *r)
+{
+    (void)ctx;
+    if (r->status != STATUS_OK)
+        log_warn("auth", "nobody can log in by OpenID Connect", LF_ERROR(&r->error));
+}
+
+static enum status start_oidc(struct app *a, struct error *err)
+{
+    const struct config *k = a->config;
+    if (!config_has_auth_mode(k, "oidc"))
+        return STATUS_OK;
+    struct oidc_config c = {.issuer = k->oidc_issuer_url,
+                            .client_id = k->oidc_client_id,
+                            .client_secret = k->oidc_client_secret,
+                            .redirect_url = k->oidc_redirect_url,
+                            .scopes = k->oidc_scopes,
+                            .roles_claim = k->oidc_roles_claim,
+                            .admin_roles = k->oidc_admin_roles,
+                            .jwt_secret = k->jwt_secret};
+    if (strncmp(c.issuer, "https://", 8) != 0)
+        log_warn("auth", "OIDC_ISSUER_URL is no https address: who is in between can log in",
+                 LF_TEXT("issuer", c.issuer));
+    TRY(oidc_start(&c, &a->oidc, err));
+    oidc_begin(a->oidc, told_of_provider, NULL);
+    return STATUS_OK;
+}
+
+static void stop_oidc(struct app *a)
+{
+    oidc_free(a->oidc);
 }
 
 static enum status start_store(struct app *a, struct error *err)
@@ -332,6 +371,7 @@ static enum status start_api(struct app *a, struct error *err)
     struct api_config c = {.config = a->config,
                            .version = a->version,
                            .auth = a->auth,
+                           .oidc = a->oidc,
                            .store = a->store,
                            .live = a->live,
                            .ingest = a->ingest,
@@ -432,6 +472,7 @@ static const struct {
 } parts[] = {
     {"lock", start_lock, stop_lock, false},
     {"auth", start_auth, stop_auth, false},
+    {"oidc", start_oidc, stop_oidc, true},
     {"store", start_store, stop_store, false},
     {"nats", start_nats, stop_nats, false},
     {"log", start_log, stop_log, false},

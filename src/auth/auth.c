@@ -24,7 +24,7 @@ struct session {
     struct auth_user user;
 };
 
-enum job_kind { JOB_LOGIN, JOB_VERIFY, JOB_ENTER, JOB_LOGOUT, JOB_LOGOUT_EVERYWHERE };
+enum job_kind { JOB_LOGIN, JOB_VERIFY, JOB_ENTER, JOB_ENTER_IDENTITY, JOB_LOGOUT, JOB_LOGOUT_EVERYWHERE };
 
 struct job {
     enum job_kind kind;
@@ -34,6 +34,7 @@ struct job {
     char device[AUTH_TOKEN_MAX]; /* "": none that is known */
     unsigned char hash[TOKEN_HASH_BYTES];
     struct remembered_key key; /* JOB_VERIFY */
+    struct auth_identity who;  /* JOB_ENTER_IDENTITY */
     struct auth_user user;     /* JOB_ENTER, JOB_LOGOUT_EVERYWHERE */
     auth_login_done *login_done;
     auth_logout_done *logout_done;
@@ -108,7 +109,10 @@ static const char SCHEMA[] =
     "  role text not null, password text not null, is_configured integer not null,"
     "  created_us integer not null) strict;"
     "create table if not exists session (hash blob primary key, user_id integer not null,"
-    "  created_us integer not null, expires_us integer not null) strict, without rowid;";
+    "  created_us integer not null, expires_us integer not null) strict, without rowid;"
+    /* Whom a provider knows. Their user has no password, and a name that nobody can type. */
+    "create table if not exists identity (user_id integer primary key, issuer text not null,"
+    "  subject text not null, name text not null, unique (issuer, subject)) strict;";
 
 static enum status hash_password(const char *password, char dst[static crypto_pwhash_STRBYTES],
                                  struct error *err)
@@ -130,17 +134,21 @@ static enum status drop_sessions_of(struct auth *a, const char *where, const cha
     return run(a, s, err);
 }
 
-/* The configuration is the truth: another name or password ends what was. */
-static enum status apply_configured(struct auth *a, struct error *err)
+/* The configuration is the truth: another name, password or provider ends what was. */
+static enum status apply_configured(struct auth *a, const char *issuer, struct error *err)
 {
-    const char *others = "is_configured = 1 and name <> ?1";
-    TRY(drop_sessions_of(a, others, a->admin_username, err));
+    const char *name = a->admin_username ? a->admin_username : "";
+    TRY(drop_sessions_of(a, "is_configured = 1 and name <> ?1", name, err));
+    TRY(drop_sessions_of(a, "user_id in (select user_id from identity where issuer <> ?1)",
+                         issuer ? issuer : "", err));
     {
         auto_stmt sqlite3_stmt *s = NULL;
         TRY(prepare(a, "delete from user where is_configured = 1 and name <> ?1", &s, err));
-        sqlite3_bind_text(s, 1, a->admin_username, -1, SQLITE_STATIC);
+        sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
         TRY(run(a, s, err));
     }
+    if (a->admin_username == NULL)
+        return STATUS_OK;
     {
         auto_stmt sqlite3_stmt *s = NULL;
         TRY(prepare(a, "select password from user where name = ?1 and role = 'admin'", &s, err));
@@ -188,8 +196,9 @@ static enum status load_sessions(struct auth *a, struct error *err)
 {
     auto_stmt sqlite3_stmt *s = NULL;
     TRY(prepare(a,
-                "select s.hash, s.expires_us, u.user_id, u.name, u.role from session s"
-                " join user u using (user_id) where s.expires_us > ?1",
+                "select s.hash, s.expires_us, u.user_id, coalesce(i.name, u.name), u.role"
+                " from session s join user u using (user_id) left join identity i using (user_id)"
+                " where s.expires_us > ?1",
                 &s, err));
     sqlite3_bind_int64(s, 1, clock_now_us());
     int step;
@@ -289,11 +298,61 @@ static enum status check_password(struct auth *a, const struct job *j, struct au
     return STATUS_OK;
 }
 
+/* The account of an identity, with what the provider says of it now. */
+static enum status store_identity(struct auth *a, const struct auth_identity *who,
+                                  struct auth_user *ret, struct error *err)
+{
+    auto_free char *key = xasprintf("%s %s", who->issuer, who->subject);
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a,
+                "insert into user (name, role, password, is_configured, created_us)"
+                " values (?1, ?2, '', 0, ?3) on conflict (name) do update set role = ?2"
+                " returning user_id",
+                &s, err));
+    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, role_name(who->role), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, clock_now_us());
+    if (sqlite3_step(s) != SQLITE_ROW)
+        return db_fail(a, err, "accounts");
+    *ret = (struct auth_user){.id = sqlite3_column_int64(s, 0), .role = who->role};
+    snprintf(ret->name, sizeof ret->name, "%s", who->name);
+    TRY(run(a, s, err));
+    auto_stmt sqlite3_stmt *i = NULL;
+    TRY(prepare(a,
+                "insert into identity values (?1, ?2, ?3, ?4)"
+                " on conflict (user_id) do update set name = ?4",
+                &i, err));
+    sqlite3_bind_int64(i, 1, ret->id);
+    sqlite3_bind_text(i, 2, who->issuer, -1, SQLITE_STATIC);
+    sqlite3_bind_text(i, 3, who->subject, -1, SQLITE_STATIC);
+    sqlite3_bind_text(i, 4, who->name, -1, SQLITE_STATIC);
+    return run(a, i, err);
+}
+
+static void forget_ended(struct auth *a, const struct job *j);
+static enum status delete_ended(struct auth *a, const struct job *j, struct error *err);
+
+static enum status check_identity(struct auth *a, const struct job *j, struct auth_user *ret,
+                                  struct error *err)
+{
+    TRY(store_identity(a, &j->who, ret, err));
+    if (j->who.role >= ROLE_ADMIN)
+        return STATUS_OK;
+    struct job end = {.kind = JOB_LOGOUT_EVERYWHERE, .user.id = ret->id};
+    forget_ended(a, &end);
+    TRY(delete_ended(a, &end, err));
+    return fail(err, STATUS_DENIED,
+                "%s is known to %s, but only administrators may log in: none of the roles there is one "
+                "of OIDC_ADMIN_ROLES", j->who.name, j->who.issuer);
+}
+
 static enum status check_login(struct auth *a, const struct job *j, struct auth_login_result *r,
                                struct error *err)
 {
     if (j->kind == JOB_ENTER) {
         r->user = j->user;
+    } else if (j->kind == JOB_ENTER_IDENTITY) {
+        TRY(check_identity(a, j, &r->user, err));
     } else if (j->kind == JOB_LOGIN ||
                !remembered_find(a->remembered, &j->key, clock_monotonic_us(), &r->user)) {
         TRY(check_password(a, j, &r->user, err));
@@ -326,7 +385,7 @@ static void do_login(struct auth *a, const struct job *j)
     if (j->kind == JOB_VERIFY)
         remembered_end(a->remembered, &j->key, clock_monotonic_us(),
                        r.status == STATUS_OK ? &r.user : NULL);
-    if (r.status == STATUS_OK && j->kind != JOB_ENTER)
+    if (r.status == STATUS_OK && (j->kind == JOB_LOGIN || j->kind == JOB_VERIFY))
         proved(a, j, &r);
     if (r.status == STATUS_OK)
         log_info("auth", "logged in", LF_TEXT("user", r.user.name), LF_TEXT("address", j->address));
@@ -493,6 +552,19 @@ enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_
     return submit(a, j, err);
 }
 
+enum status auth_enter_identity(struct auth *a, const struct auth_identity *who,
+                                const char *address, auth_login_done *done, void *ctx,
+                                struct error *err)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_ENTER_IDENTITY;
+    j->who = *who;
+    snprintf(j->address, sizeof j->address, "%s", address);
+    j->login_done = done;
+    j->ctx = ctx;
+    return submit(a, j, err);
+}
+
 enum status auth_logout(struct auth *a, const char *token, auth_logout_done *done, void *ctx,
                         struct error *err)
 {
@@ -539,21 +611,22 @@ static void auth_free(struct auth *a)
     free(a);
 }
 
-static enum status open_file(struct auth *a, const char *path, struct error *err)
+static enum status open_file(struct auth *a, const struct auth_config *c, struct error *err)
 {
+    const char *path = c->path;
     if (sqlite3_open(path, &a->db) != SQLITE_OK)
         return fail(err, STATUS_IO, "open '%s': %s", path,
                     a->db ? sqlite3_errmsg(a->db) : "no memory");
     if (sqlite3_exec(a->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK)
         return fail(err, STATUS_IO, "'%s': %s", path, sqlite3_errmsg(a->db));
-    if (a->admin_username == NULL)
+    if (c->is_offline)
         return STATUS_OK;
     char random[33];
     unsigned char bytes[16];
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2hex(random, sizeof random, bytes, sizeof bytes);
     TRY(hash_password(random, a->nobody_hash, err));
-    TRY(apply_configured(a, err));
+    TRY(apply_configured(a, c->issuer, err));
     return load_sessions(a, err);
 }
 
@@ -573,7 +646,7 @@ enum status auth_open(const struct auth_config *c, struct auth **ret, struct err
     a->queue = queue_new(QUEUE_MOST);
     a->sessions = xcalloc(SESSIONS_MOST, sizeof *a->sessions);
     pthread_mutex_init(&a->mutex, NULL);
-    enum status s = open_file(a, c->path, err);
+    enum status s = open_file(a, c, err);
     if (s == STATUS_OK && pthread_create(&a->worker, NULL, work, a) != 0)
         s = fail(err, STATUS_UNAVAILABLE, "no thread for logins");
     if (s != STATUS_OK) {

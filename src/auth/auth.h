@@ -27,6 +27,8 @@ enum {
     AUTH_PASSWORD_MAX = 1024,
     AUTH_TOKEN_MAX = TOKEN_MAX, /* of either cookie's value, with its NUL */
     AUTH_DEVICE_DAYS = 400,
+    AUTH_ISSUER_MAX = 512,
+    AUTH_SUBJECT_MAX = 256,
 };
 
 struct auth_user {
@@ -38,8 +40,10 @@ struct auth_user {
 struct auth_config {
     const char *path; /* DATA/cartographus.sqlite; ":memory:" in tests */
     const char *jwt_secret;
-    const char *admin_username; /* NULL: accounts stay as they are, nobody logs in (offline) */
+    const char *admin_username; /* NULL: nobody logs in by password */
     const char *admin_password;
+    const char *issuer; /* of the OpenID Connect provider; NULL: none. Sessions of others end */
+    bool is_offline;    /* accounts stay as they are, nobody logs in */
     int64_t session_timeout_us;
 };
 
@@ -77,6 +81,18 @@ enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done
 enum status auth_verify(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
                         int64_t *ret_retry_after_s, struct error *err);
 bool auth_remembers(struct auth *a, const char *name, const char *password, struct auth_user *ret);
+/* Somebody as an OpenID Connect provider knows them: the two of these are who it is, for good. */
+struct auth_identity {
+    char issuer[AUTH_ISSUER_MAX];
+    char subject[AUTH_SUBJECT_MAX];
+    char name[AUTH_NAME_MAX]; /* to be called by; no proof of anything */
+    enum role role;
+};
+/* A session for them. DENIED unless their role is administrator, as what others see is not limited
+ * to their own; sessions they may have had then end. */
+enum status auth_enter_identity(struct auth *a, const struct auth_identity *who,
+                                const char *address, auth_login_done *done, void *ctx,
+                                struct error *err);
 /* A session for an account that has been verified. */
 enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_done *done,
                        void *ctx, struct error *err);

@@ -121,7 +121,7 @@ bool config_has_auth_mode(const struct config *c, const char *mode)
 
 static void check_auth_mode(struct loading *l)
 {
-    static const char *const modes[] = {"jwt", "basic"};
+    static const char *const modes[] = {"jwt", "basic", "oidc"};
     struct str rest = str_of(l->out->auth_mode), piece;
     while (str_next(&rest, ',', &piece)) {
         piece = str_trim(piece);
@@ -129,9 +129,50 @@ static void check_auth_mode(struct loading *l)
         for (size_t i = 0; i < ARRAY_LEN(modes); i++)
             is_known = is_known || str_eq(piece, str_of(modes[i]));
         if (!is_known)
-            config_fault(l, "AUTH_MODE: '%.*s' is not known; it must be jwt or basic, or both with a "
-                            "comma between", (int)piece.len, piece.ptr);
+            config_fault(l, "AUTH_MODE: '%.*s' is not known; it must be jwt, basic or oidc, or several "
+                            "with commas between", (int)piece.len, piece.ptr);
     }
+}
+
+static bool is_web_address(const char *url)
+{
+    struct str s = str_of(url);
+    return (str_has_prefix(s, STR("https://")) && s.len > 8) ||
+           (str_has_prefix(s, STR("http://")) && s.len > 7);
+}
+
+static void check_oidc(struct loading *l)
+{
+    const struct config *c = l->out;
+    if (*c->oidc_issuer_url && (!is_web_address(c->oidc_issuer_url) || strpbrk(c->oidc_issuer_url, "?#")))
+        config_fault(l, "OIDC_ISSUER_URL: '%s' is no https:// address without ? and #", c->oidc_issuer_url);
+    const char *url = c->oidc_redirect_url, *path = strstr(url, "/api/");
+    if (*url && (!is_web_address(url) || !path ||
+                 (!streq(path, "/api/auth/oidc/callback") && !streq(path, "/api/v1/auth/oidc/callback"))))
+        config_fault(l, "OIDC_REDIRECT_URL: '%s' is not right; it must be the page's own address with "
+                        "/api/auth/oidc/callback, such as https://cartographus.example.org/api/auth/oidc/"
+                        "callback", url);
+    bool has_openid = false;
+    auto_free char *scopes = xstrdup(c->oidc_scopes);
+    char *rest = scopes, *one;
+    while ((one = strsep(&rest, ", \t")) != NULL)
+        has_openid = has_openid || streq(one, "openid");
+    if (!has_openid)
+        config_fault(l, "OIDC_SCOPES: '%s' lacks openid", c->oidc_scopes);
+}
+
+static void check_oidc_is_whole(struct loading *l)
+{
+    const struct config *c = l->out;
+    if (!config_has_auth_mode(c, "oidc"))
+        return;
+    if (!*c->oidc_issuer_url && !config_has_fault(l, "OIDC_ISSUER_URL"))
+        config_fault(l, "OIDC_ISSUER_URL: is missing; AUTH_MODE has oidc");
+    if (!*c->oidc_client_id && !config_has_fault(l, "OIDC_CLIENT_ID"))
+        config_fault(l, "OIDC_CLIENT_ID: is missing; AUTH_MODE has oidc");
+    if (!*c->oidc_redirect_url && !config_has_fault(l, "OIDC_REDIRECT_URL"))
+        config_fault(l, "OIDC_REDIRECT_URL: is missing; it is this page's own address with "
+                        "/api/auth/oidc/callback");
 }
 
 void config_check_values(struct loading *l)
@@ -149,6 +190,7 @@ void config_check_values(struct loading *l)
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
     check_auth_mode(l);
+    check_oidc(l);
     check_trusted_proxies(l);
     check_nats(l);
     if (isnan(c->server_latitude) != isnan(c->server_longitude))
@@ -163,10 +205,12 @@ void config_check_for_serving(struct loading *l)
     const struct config *c = l->out;
     if (!*c->jwt_secret && !config_has_fault(l, "JWT_SECRET"))
         check_jwt_secret(l);
-    if (!*c->admin_username && !config_has_fault(l, "ADMIN_USERNAME"))
+    bool has_password = config_has_auth_mode(c, "jwt") || config_has_auth_mode(c, "basic");
+    if (has_password && !*c->admin_username && !config_has_fault(l, "ADMIN_USERNAME"))
         config_fault(l, "ADMIN_USERNAME: is missing; choose the administrator's name");
-    if (!*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
+    if (has_password && !*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
         check_admin_password(l);
+    check_oidc_is_whole(l);
     bool is_any_on = false;
 #define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
 #include "model/server_kinds.def"

@@ -1,7 +1,10 @@
 // Logging in by the modes that are on, each with a program of its own.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, test } from 'node:test';
-import { startProgram } from '../integration/program.mjs';
+import { Provider } from 'oidc-provider';
+import { freePort, startProgram } from '../integration/program.mjs';
+import { newKey } from '../integration/provider.mjs';
 import { openPage, password, startBrowser } from './browser.mjs';
 
 const browser = await startBrowser();
@@ -36,4 +39,68 @@ test('row 34: form and HTTP Basic stand side by side where both are on', () =>
     await page.goto('/');
     await page.getByLabel('Password').waitFor();
     assert.equal(await page.getByRole('link', { name: /HTTP Basic/ }).count(), 1);
+  }));
+
+// A real provider: the npm package oidc-provider with the pages that it brings for trying it out, at
+// which anybody is who they say. Who calls themselves admin has the role. To the browser it is another
+// site than the program.
+async function startRealProvider(redirectUrl, signing) {
+  const port = await freePort();
+  const issuer = `http://localhost:${port}`;
+  const key = newKey(signing === 'ES256' ? 'EC' : 'RSA');
+  const provider = new Provider(issuer, {
+    jwks: { keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid: key.kid, use: 'sig', alg: signing }] },
+    clients: [{ client_id: 'cartographus', client_secret: 'a secret of 32 characters, or so',
+      redirect_uris: [redirectUrl], id_token_signed_response_alg: signing }],
+    pkce: { required: () => true },
+    claims: { openid: ['sub'], profile: ['name', 'roles'] },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, name: `${id} of the provider`, roles: [id] }) }),
+    cookies: { keys: ['of a test'] },
+  });
+  const server = provider.listen(port, 'localhost');
+  await once(server, 'listening');
+  return { issuer, end: () => { server.closeAllConnections(); server.close(); } };
+}
+async function withProvider(signing, act) {
+  const port = await freePort();
+  const redirectUrl = `http://127.0.0.1:${port}/api/auth/oidc/callback`;
+  const provider = await startRealProvider(redirectUrl, signing);
+  const program = await startProgram({ SETUP: 'true', AUTH_MODE: 'jwt,oidc', OIDC_ISSUER_URL: provider.issuer,
+    OIDC_CLIENT_ID: 'cartographus', OIDC_CLIENT_SECRET: 'a secret of 32 characters, or so',
+    OIDC_REDIRECT_URL: redirectUrl }, undefined, port);
+  const context = await browser.newContext({ locale: 'en-GB' });
+  try {
+    const page = await context.newPage();
+    await page.goto(program.url('/'));
+    const loginAs = async (name) => {
+      await page.getByRole('link', { name: 'Log in by OpenID Connect' }).click();
+      await page.locator('input[name=login]').fill(name);
+      await page.locator('input[name=password]').fill('any');
+      await page.getByRole('button', { name: /sign-in/i }).click();
+      await page.getByRole('button', { name: 'Continue' }).click();
+    };
+    await act(page, loginAs);
+  } finally {
+    await context.close();
+    await program.stop();
+    provider.end();
+  }
+}
+
+for (const signing of ['RS256', 'ES256']) test(`row 34: at a real provider, whose tokens are signed by ${signing}`, () =>
+  withProvider(signing, async (page, loginAs) => {
+    await page.getByLabel('Password').waitFor();
+    await loginAs('admin');
+    await page.getByRole('button', { name: 'Menu of admin of the provider' }).click();
+    await page.getByRole('button', { name: 'Log out', exact: true }).click();
+    await page.getByLabel('Password').waitFor();
+  }));
+
+test('whom the provider knows but who is no administrator reads why, once', () =>
+  withProvider('RS256', async (page, loginAs) => {
+    await loginAs('ann');
+    assert.match(await page.getByRole('alert').textContent(), /ann of the provider is known to .*only administrators/);
+    await page.reload();
+    await page.getByLabel('Password').waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
   }));

@@ -106,6 +106,8 @@ const needs = {
   'POST /auth/login': { body: () => JSON.stringify({ username: 'admin', password }) },
   'POST /auth/logout': { cookie: () => program.login() },
   'GET /auth/basic': { separately: true },
+  'GET /auth/oidc/login': { separately: true },
+  'GET /auth/oidc/callback': { separately: true },
   'POST /auth/logout/all': { separately: true },
   'POST /sync/trigger': {},
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },

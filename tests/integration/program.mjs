@@ -18,11 +18,11 @@ export const freePort = () => new Promise((resolve) => {
 export const newFolder = () => mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
 
 // Starts `cartographus serve` and waits until it is healthy. `more` is its further environment. A
-// data folder that is given stays when it stops.
-export async function startProgram(more = {}, given = undefined) {
+// data folder that is given stays when it stops; its port may be given, too.
+export async function startProgram(more = {}, given = undefined, onPort = undefined) {
   const children = new Children();
   const folder = given ?? await newFolder();
-  const port = await freePort();
+  const port = onPort ?? await freePort();
   const child = children.spawn(path.join(build, 'cartographus'), ['serve'], { env: {
     PATH: process.env.PATH, DATA_DIR: folder, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port),
     JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password, ...more } });

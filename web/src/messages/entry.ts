@@ -7,6 +7,7 @@ export const entry = {
   'login.name': 'User name',
   'login.password': 'Password',
   'login.submit': 'Log in',
+  'login.oidc': 'Log in by OpenID Connect',
   'login.basic': 'Log in by the browser (HTTP Basic)',
   'login.no_answer': 'The server does not answer.',
   'login.hint': 'The administrator is the one of the configuration (ADMIN_USERNAME). The first start printed where its password is.',

@@ -1,0 +1,50 @@
+// What the guide says of logging in: each row by its number, on the real binary. HTTP Basic and OpenID
+// Connect have files of their own (tests/integration, tests/browser).
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { newFolder, password, startProgram } from '../integration/program.mjs';
+import { run } from './commands.mjs';
+
+let folder;
+before(async () => { folder = await newFolder(); });
+after(() => rm(folder, { recursive: true }));
+
+const login = (program, password_, username = 'admin') => fetch(program.url('/api/v1/auth/login'),
+  { method: 'POST', body: JSON.stringify({ username, password: password_ }) });
+const cookieOf = (answer) => answer.headers.get('set-cookie').split(';')[0];
+const plays = async (program, cookie) => (await fetch(program.url('/api/v1/plays'), { headers: { cookie } })).status;
+
+test('row 32: the configured administrator is the truth at every start', async () => {
+  const other = 'another horse battery';
+  let program = await startProgram({ SETUP: 'true' }, folder);
+  const cookie = cookieOf(await login(program, password));
+  assert.equal(await plays(program, cookie), 200);
+  await program.stop();
+  program = await startProgram({ SETUP: 'true' }, folder);
+  assert.equal(await plays(program, cookie), 200, 'a session outlives a restart');
+  await program.stop();
+  program = await startProgram({ SETUP: 'true', ADMIN_PASSWORD: other }, folder);
+  assert.equal(await plays(program, cookie), 401, 'but not another password');
+  assert.equal((await login(program, password)).status, 401);
+  const next = cookieOf(await login(program, other));
+  assert.equal(await plays(program, next), 200);
+  await program.stop();
+  program = await startProgram({ SETUP: 'true', ADMIN_PASSWORD: other, ADMIN_USERNAME: 'ada' }, folder);
+  assert.equal(await plays(program, next), 401, 'nor another name');
+  assert.equal((await login(program, other)).status, 401);
+  assert.equal((await login(program, other, 'ada')).status, 200);
+  await program.stop();
+});
+test('row 34: a mode that is not known, or lacks what it needs, is a fault at start', async () => {
+  const env = { SETUP: 'true', JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password };
+  for (const [mode, pattern] of [
+    ['magic', /^AUTH_MODE: 'magic' is not known; it must be jwt, basic or oidc/m],
+    ['jwt,none', /^AUTH_MODE: 'none' is not known/m],
+    ['oidc', /^OIDC_ISSUER_URL: is missing(.|\n)*^OIDC_CLIENT_ID: is missing(.|\n)*^OIDC_REDIRECT_URL: is missing/m],
+  ]) {
+    const { code, text } = await run(['serve'], { cwd: folder, env: { ...env, AUTH_MODE: mode } });
+    assert.equal(code, 1, text);
+    assert.match(text, pattern);
+  }
+});
