@@ -254,3 +254,26 @@ void handle_logout_everywhere(struct request *r)
     if (auth_logout_everywhere(r->api->config.auth, r->user.id, logged_out, r, &err) != STATUS_OK)
         request_fail(r, &err);
 }
+
+static void has_reset(void *ctx, enum status s)
+{
+    struct request *r = ctx;
+    if (s == STATUS_NOT_FOUND) {
+        request_failf(r, s, "account", "nobody is called '%s'", r->params[0]);
+        return;
+    }
+    if (s != STATUS_OK) {
+        request_failf(r, s, "", "it could not be stored");
+        return;
+    }
+    watchers_check(r->api);
+    request_no_content(r);
+}
+
+void handle_user_reset(struct request *r)
+{
+    struct error err = {0};
+    http_keep(r->x);
+    if (auth_reset(r->api->config.auth, r->params[0], has_reset, r, &err) != STATUS_OK)
+        request_fail(r, &err);
+}

@@ -116,6 +116,7 @@ HANDLER(login_oidc);
 HANDLER(oidc_callback);
 HANDLER(logout);
 HANDLER(logout_everywhere);
+HANDLER(user_reset);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);

@@ -21,6 +21,8 @@ const struct route api_routes[] = {
     ROUTE("POST", "/auth/logout", NOBODY, AT_ONCE, logout, "Log out; the session is revoked"),
     ROUTE("POST", "/auth/logout/all", VIEWER, AT_ONCE, logout_everywhere,
           "Log out everywhere: all sessions of the account are revoked"),
+    ROUTE("POST", "/users/{account}/reset", ADMIN, AT_ONCE, user_reset,
+          "End all sessions of an account, and let it try to log in at once"),
     ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
     ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
     ROUTE("GET", "/sessions", VIEWER, QUERY, sessions, "What plays now"),

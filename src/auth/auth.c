@@ -24,7 +24,15 @@ struct session {
     struct auth_user user;
 };
 
-enum job_kind { JOB_LOGIN, JOB_VERIFY, JOB_ENTER, JOB_ENTER_IDENTITY, JOB_LOGOUT, JOB_LOGOUT_EVERYWHERE };
+enum job_kind {
+    JOB_LOGIN = 1,
+    JOB_VERIFY,
+    JOB_ENTER,
+    JOB_ENTER_IDENTITY,
+    JOB_LOGOUT,
+    JOB_LOGOUT_EVERYWHERE,
+    JOB_RESET,
+};
 
 struct job {
     enum job_kind kind;
@@ -329,8 +337,7 @@ static enum status store_identity(struct auth *a, const struct auth_identity *wh
     return run(a, i, err);
 }
 
-static void forget_ended(struct auth *a, const struct job *j);
-static enum status delete_ended(struct auth *a, const struct job *j, struct error *err);
+static enum status end_all_of(struct auth *a, int64_t user_id, struct error *err);
 
 static enum status check_identity(struct auth *a, const struct job *j, struct auth_user *ret,
                                   struct error *err)
@@ -338,9 +345,7 @@ static enum status check_identity(struct auth *a, const struct job *j, struct au
     TRY(store_identity(a, &j->who, ret, err));
     if (j->who.role >= ROLE_ADMIN)
         return STATUS_OK;
-    struct job end = {.kind = JOB_LOGOUT_EVERYWHERE, .user.id = ret->id};
-    forget_ended(a, &end);
-    TRY(delete_ended(a, &end, err));
+    TRY(end_all_of(a, ret->id, err));
     return fail(err, STATUS_DENIED,
                 "%s is known to %s, but only administrators may log in: none of the roles there is one "
                 "of OIDC_ADMIN_ROLES", j->who.name, j->who.issuer);
@@ -427,12 +432,46 @@ static enum status delete_ended(struct auth *a, const struct job *j, struct erro
     return run(a, s, err);
 }
 
+static enum status end_all_of(struct auth *a, int64_t user_id, struct error *err)
+{
+    struct job end = {.kind = JOB_LOGOUT_EVERYWHERE, .user.id = user_id};
+    forget_ended(a, &end);
+    return delete_ended(a, &end, err);
+}
+
+static enum status reset(struct auth *a, const char *name, struct error *err)
+{
+    throttle_succeeded(a->throttle, &(struct throttle_who){name, "", NULL});
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(prepare(a,
+                "select user_id from user u left join identity i using (user_id)"
+                " where u.name = ?1 or i.name = ?1",
+                &s, err));
+    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+    bool is_any = false;
+    int step;
+    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+        is_any = true;
+        TRY(end_all_of(a, sqlite3_column_int64(s, 0), err));
+    }
+    if (step != SQLITE_DONE)
+        return db_fail(a, err, "accounts");
+    return is_any ? STATUS_OK : fail(err, STATUS_NOT_FOUND, "nobody is called '%s'", name);
+}
+
+static enum status end_sessions(struct auth *a, const struct job *j, struct error *err)
+{
+    if (j->kind == JOB_RESET)
+        return reset(a, j->name, err);
+    forget_ended(a, j); /* also what a login before it in the queue has made */
+    return delete_ended(a, j, err);
+}
+
 static void do_logout(struct auth *a, const struct job *j)
 {
     struct error err = {0};
-    forget_ended(a, j); /* also what a login before it in the queue has made */
-    enum status s = delete_ended(a, j, &err);
-    if (s != STATUS_OK)
+    enum status s = end_sessions(a, j, &err);
+    if (s != STATUS_OK && s != STATUS_NOT_FOUND)
         log_error("auth", "logout not stored", LF_ERROR(&err));
     j->logout_done(j->ctx, s);
 }
@@ -586,6 +625,17 @@ enum status auth_logout_everywhere(struct auth *a, int64_t user_id, auth_logout_
     j->logout_done = done;
     j->ctx = ctx;
     forget_ended(a, j);
+    return submit(a, j, err);
+}
+
+enum status auth_reset(struct auth *a, const char *name, auth_logout_done *done, void *ctx,
+                       struct error *err)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_RESET;
+    snprintf(j->name, sizeof j->name, "%s", name);
+    j->logout_done = done;
+    j->ctx = ctx;
     return submit(a, j, err);
 }
 

@@ -103,6 +103,10 @@ enum status auth_logout(struct auth *a, const char *token, auth_logout_done *don
 /* Ends all sessions of an account, wherever they are. */
 enum status auth_logout_everywhere(struct auth *a, int64_t user_id, auth_logout_done *done,
                                    void *ctx, struct error *err);
+/* The same for whoever is called so, and no try for that name has to wait any more. NOT_FOUND (to
+ * `done`): there is nobody. */
+enum status auth_reset(struct auth *a, const char *name, auth_logout_done *done, void *ctx,
+                       struct error *err);
 /* Whose session a cookie's value is; false when none, expired, revoked or forged. Any thread. */
 bool auth_session(struct auth *a, const char *token, struct auth_user *ret);
 /* Seconds a new cookie may live. */

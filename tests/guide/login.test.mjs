@@ -36,6 +36,30 @@ test('row 32: the configured administrator is the truth at every start', async (
   assert.equal((await login(program, other, 'ada')).status, 200);
   await program.stop();
 });
+test('row 32: user reset ends the sessions of a name, with the server running or not', async () => {
+  const env = { SETUP: 'true', JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password, DATA_DIR: folder };
+  const reset = (...names) => run(['user', 'reset', ...names], { cwd: folder, env });
+  let program = await startProgram({ SETUP: 'true' }, folder);
+  let cookie = cookieOf(await login(program, password));
+  for (let i = 0; i < 6; i++) await login(program, 'wrong');
+  assert.equal((await login(program, password)).status, 429);
+  const running = await reset('admin');
+  assert.deepEqual([running.code, running.out], [0, 'all sessions of admin have ended\n'], running.text);
+  assert.equal(await plays(program, cookie), 401);
+  const unknown = await reset('nobody');
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.text, /nobody is called 'nobody'/);
+  assert.equal((await reset()).code, 2);
+  await program.stop();
+  program = await startProgram({ SETUP: 'true' }, folder);
+  cookie = cookieOf(await login(program, password));
+  await program.stop();
+  const offline = await reset('admin');
+  assert.equal(offline.code, 0, offline.text);
+  program = await startProgram({ SETUP: 'true' }, folder);
+  assert.equal(await plays(program, cookie), 401);
+  await program.stop();
+});
 test('row 34: a mode that is not known, or lacks what it needs, is a fault at start', async () => {
   const env = { SETUP: 'true', JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password };
   for (const [mode, pattern] of [

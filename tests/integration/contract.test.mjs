@@ -109,6 +109,7 @@ const needs = {
   'GET /auth/oidc/login': { separately: true },
   'GET /auth/oidc/callback': { separately: true },
   'POST /auth/logout/all': { separately: true },
+  'POST /users/{account}/reset': { separately: true },
   'POST /sync/trigger': {},
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
   'GET /import/{id}': { path: async () => ended(await begin(500)) },
