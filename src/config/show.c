@@ -81,7 +81,8 @@ void config_show(const struct config *c, struct buf *out)
     for (unsigned i = 0; i < c->server_count; i++) {
         const struct server_config *s = &c->servers[i];
         buf_printf(out, "# server %s: %s at %s, token ***, live updates %s, polling %s", s->key,
-                   s->name ? s->name : s->key, s->url, s->is_realtime ? "on" : "off", s->is_polling ? "every " : "off");
+                   s->name ? s->name : s->key, s->url, s->is_realtime ? "on" : "off",
+                   s->is_polling ? "every " : "off");
         if (s->is_polling)
             add_duration(out, s->polling_interval_us);
         buf_puts(out, s->is_tls_unverified ? ", certificate not checked\n" : "\n");
