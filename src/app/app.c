@@ -334,6 +334,7 @@ static enum status start_backups(struct app *a, struct error *err)
     bool is_demo = demo_is_folder(o->data_dir);
     a->backup_folder = app_backup_folder(o);
     struct backups_config c = {.store = a->store,
+                               .ingest = a->ingest,
                                .log = a->log,
                                .data_dir = o->data_dir,
                                .folder = a->backup_folder,

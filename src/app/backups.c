@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/mem.h"
+#include "ingest/ingest.h"
 #include "store/store.h"
 
 #include "base/banned.h"
@@ -94,6 +95,11 @@ static void prune(const struct backups *b)
         log_warn("backup", "old backups were not removed", LF_ERROR(&err));
 }
 
+static enum status give_back(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    return store_trim(c, err);
+}
+
 static void make(struct backups *b, bool is_due)
 {
     struct backup_config c = config_of(b);
@@ -110,6 +116,10 @@ static void make(struct backups *b, bool is_due)
     else
         log_error("backup", "failed; nothing is left of it", LF_TEXT("folder", b->config.folder),
                   LF_ERROR(&err));
+    /* The whole store was read; by the writer, since nobody appends then. */
+    struct error why = {0};
+    if (ingest_run(b->config.ingest, give_back, NULL, &why) != STATUS_OK)
+        log_debug("backup", "memory is kept", LF_ERROR(&why));
     if (s == STATUS_OK && is_due)
         prune(b);
     pthread_mutex_lock(&b->lock);

@@ -6,6 +6,7 @@
 
 #include "api/backups.h"
 
+struct ingest;
 struct log;
 struct store;
 struct backups;
@@ -13,6 +14,7 @@ struct backups;
 /* Everything is borrowed until backups_stop(). */
 struct backups_config {
     struct store *store;
+    struct ingest *ingest;
     struct log *log;
     const char *data_dir;
     const char *folder;
