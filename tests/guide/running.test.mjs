@@ -165,7 +165,7 @@ test('row 3: curl sync/status answers without a login what is no secret', async 
   }
   const whole = await until('all are counted', async () => {
     const value = await get('/sync/status');
-    return { is: value.servers.every((s) => s.plays > 0), value };
+    return { is: value.servers.length > 0 && value.servers.every((s) => s.plays > 0), value };
   }, 60000);
   for (const server of whole.servers)
     for (const name of ['key', 'name', 'url', 'error']) assert.ok(name in server, name);
@@ -243,17 +243,10 @@ test('row 16: each switch is that of its own kind\'s socket', async () => {
     const one = await started({ ...other.environment(), [realtime[off]]: 'false' });
     await until('all are watched', async () => {
       const { servers: value } = await status(one);
-      return { is: value.every((s) => s.state === (s.kind === off ? 'polling' : 'connected')), value };
+      return { is: value.length === kinds.length && value.every((s) => s.state === (s.kind === off ? 'polling' : 'connected')), value };
     });
-    const asked = async () => Object.fromEntries(await Promise.all(kinds.map(async (kind) =>
-      [kind, (await requests(other, kind, socketPath[kind], from)).length])));
-    const wanted = Object.fromEntries(kinds.map((kind) => [kind, kind === off ? 0 : 1]));
-    // The simulator writes a request down when it is done with it.
-    await until(`all but ${off} have asked for their socket`, async () => {
-      const value = await asked();
-      return { is: kinds.every((kind) => value[kind] >= wanted[kind]), value };
-    });
-    assert.deepEqual(await asked(), wanted);
+    for (const kind of kinds)
+      assert.equal((await requests(other, kind, socketPath[kind], from)).length, kind === off ? 0 : 1, `${off} off: ${kind}`);
     await stopped(one);
   }
 });
@@ -427,7 +420,7 @@ test('row 49: a server without plays is told apart from one whose history cannot
   await fetch(one.url('/api/v1/sync/trigger'), { method: 'POST', headers: { cookie: its } });
   await until('it is said', async () => {
     const value = await servers();
-    return { is: value.every((s) => /refuses the token \(HTTP 403\)/.test(s.history_error ?? '')), value };
+    return { is: value.length > 0 && value.every((s) => /refuses the token \(HTTP 403\)/.test(s.history_error ?? '')), value };
   });
   assert.equal((await status(one)).state, 'idle', 'a sync that failed does not run for ever');
   await stopped(one);

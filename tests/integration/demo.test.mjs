@@ -79,7 +79,7 @@ test('the start waits for no history; it comes in by an import', async () => {
   assert.equal(report.people, truth.people.length);
   await until('the servers\' own history is in', async () => {
     const { servers } = await ask('/sync/status');
-    return { is: servers.every((s) => s.percent === 100 && s.plays > 0), value: servers };
+    return { is: servers.length > 0 && servers.every((s) => s.percent === 100 && s.plays > 0), value: servers };
   }, 180000);
   await stop(child);
 });

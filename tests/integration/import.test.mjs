@@ -244,7 +244,7 @@ test('imported before its server is known or after: the same plays, once', async
     if (environment === plex)
       await until('the past of the server is known', async () => {
         const value = await get('/sync/status');
-        return { is: value.servers.every((s) => s.percent === 100), value };
+        return { is: value.servers.length > 0 && value.servers.every((s) => s.percent === 100), value };
       }, 30000);
     await act();
     await program.stop();
