@@ -253,10 +253,16 @@ static int64_t server_of(void *ctx, const char *key, char ret_name[static LIVE_N
                          const char **ret_kind)
 {
     const struct app *a = ctx;
-    for (unsigned i = 0; i < a->config->server_count; i++)
-        if (streq(a->config->servers[i].key, key))
-            *ret_kind = server_kind_name(a->config->servers[i].kind);
-    return ingest_server(a->ingest, key, ret_name, LIVE_NAME_MAX);
+    int64_t id = ingest_server(a->ingest, key, ret_name, LIVE_NAME_MAX);
+    for (unsigned i = 0; i < a->config->server_count; i++) {
+        const struct server_config *s = &a->config->servers[i];
+        if (!streq(s->key, key))
+            continue;
+        *ret_kind = server_kind_name(s->kind);
+        if (s->name) /* also of a server that has not said yet who it is */
+            snprintf(ret_name, LIVE_NAME_MAX, "%s", s->name);
+    }
+    return id;
 }
 
 static bool person_of(void *ctx, const char *server, const char *account_key,
