@@ -407,6 +407,7 @@ void source_write_view(const struct source *s, struct json_writer *w, const char
 /* --- identity ----------------------------------------------------------------------------- */
 
 static void ask_identity(void *ctx);
+static void apply_snapshot(struct source *s);
 
 static enum status take_identity(struct source *s, const json_t *root, struct error *err)
 {
@@ -441,12 +442,14 @@ static void took_identity(void *ctx, const struct http_answer *a)
     }
     if (status == STATUS_OK) {
         flush(s);
-        return;
+    } else {
+        log_warn("sources", "the server's identity is not known", LF_TEXT("server", s->config->key),
+                 LF_ERROR(&err));
+        if (!s->identity_timer)
+            s->identity_timer = loop_timer_start(s->loop, IDENTITY_RETRY_US, ask_identity, s);
     }
-    log_warn("sources", "the server's identity is not known", LF_TEXT("server", s->config->key),
-             LF_ERROR(&err));
-    if (!s->identity_timer)
-        s->identity_timer = loop_timer_start(s->loop, IDENTITY_RETRY_US, ask_identity, s);
+    if (s->snapshot && !s->want)
+        apply_snapshot(s);
 }
 
 static void ask_identity(void *ctx)
@@ -514,7 +517,7 @@ static void apply_snapshot(struct source *s)
         poll_failed(s, &err);
         return;
     }
-    bool was_blind = s->poll_failures || s->last_good_us == TIME_NONE;
+    bool had_failed = s->poll_failures;
     if (s->was_slow && s->last_good_us != TIME_NONE && s->coverage != SOURCE_BLIND)
         go_blind(s, s->last_good_us, "no answer in time");
     s->poll_failures = 0;
@@ -527,7 +530,7 @@ static void apply_snapshot(struct source *s)
     s->is_ws_steady = s->is_ws_open && s->has_ws_told;
     try_token_in_address(s);
     update_state(s, NULL);
-    if ((was_blind || !s->machine_id) && !s->identity && !s->identity_timer)
+    if ((had_failed || !s->machine_id) && !s->identity && !s->identity_timer)
         ask_identity(s);
     poll_over(s);
 }
@@ -562,7 +565,11 @@ static void next_want(struct source *s)
         s->want = fetch(s, buf_text(&path), WANT_TIMEOUT_MS, SNAPSHOT_BYTES_MAX, took_wanted);
         return;
     }
-    apply_snapshot(s);
+    /* The first one: whose plays these are is told before the plays. */
+    if (s->last_good_us == TIME_NONE && !s->machine_id && !s->identity_timer)
+        ask_identity(s);
+    else
+        apply_snapshot(s);
 }
 
 static void took_sessions(void *ctx, const struct http_answer *a)

@@ -192,7 +192,7 @@ struct source {
     bool is_recheck_due; /* a change was announced: look once more a little later */
     int64_t polled_us;   /* monotonic, when the last poll began */
     unsigned poll_failures;
-    json_t *snapshot; /* waiting for what `wants` asked for */
+    json_t *snapshot; /* waiting for what `wants` asked for; the first one for the identity, too */
     struct http_call *want;
     char *want_key;
     int64_t snapshot_us; /* our clock, when its answer came */

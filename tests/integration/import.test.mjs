@@ -239,6 +239,7 @@ test('imported before its server is known or after: the same plays, once', async
   const plex = { ENABLE_PLEX_SYNC: 'true', PLEX_URL: url, PLEX_TOKEN: token };
   const before = program;
   const run = async (data, environment, act) => {
+    mkdirSync(data, { recursive: true });
     program = await startProgram(environment, data);
     cookie = await program.login();
     if (environment === plex)
@@ -252,9 +253,16 @@ test('imported before its server is known or after: the same plays, once', async
   const take = async () => assert.equal((await ended(await begin(file))).state, 'done');
   const outcome = {};
   try {
+    // Somebody watches when the server is first heard of: their account is told with what they watch.
+    const watched = await sim.play('plex', { person: 1, kind: 'movie' });
+    await run(path.join(folder, 'watched'), { SETUP: 'true' }, take);
+    await run(path.join(folder, 'watched'), plex, async () => {
+      const { servers } = await get('/filters');
+      assert.deepEqual([servers.length, (await get('/sessions')).sessions.length], [1, 1]);
+    });
+    await sim.act(watched, 'stop');
     for (const [name, steps] of [['before', [[{ SETUP: 'true' }, take], [plex, () => {}]]], ['after', [[plex, take]]]]) {
       const data = path.join(folder, name);
-      mkdirSync(data);
       for (const [environment, act] of steps) await run(data, environment, act);
       await run(data, plex, async () => {
         const { servers } = await get('/filters');
