@@ -408,6 +408,8 @@ static void *run(void *arg)
         int64_t seen = in->peeked > in->position ? in->peeked : in->position;
         if (!in->must_apply && !queue_length(in->jobs))
             (void)log_wait(in->config.log, seen, US_PER_S);
+        /* One that comes later may be about what this batch does not hold yet: it takes the next turn. */
+        bool has_job = queue_length(in->jobs) > 0;
         struct error err;
         if (is_due(in, &err) && step(in, &err) != STATUS_OK) {
             log_error("ingest", "a batch was not applied; trying again",
@@ -415,7 +417,7 @@ static void *run(void *arg)
             if (!queue_length(in->jobs))
                 (void)log_wait(in->config.log, INT64_MAX, RETRY_US);
         }
-        struct job *j = queue_pop(in->jobs, 0);
+        struct job *j = has_job ? queue_pop(in->jobs, 0) : NULL;
         if (j)
             run_job(in, j);
         checkpoint(in, false);

@@ -117,6 +117,7 @@ enum status apply_server(struct writer *w, const json_t *j, struct error *err)
                           " longitude = coalesce($7, longitude) where server_id = $1",
                        v, ARRAY_LEN(v), err);
 }
+
 /* In the same transaction as the views before it, so that a kill loses both or neither. */
 enum status apply_position(struct writer *w, const struct log_record *r, const json_t *j,
                            struct error *err)
