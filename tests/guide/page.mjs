@@ -89,5 +89,9 @@ test('row 49: the page tells no plays yet from a history that cannot be read', a
   await fetch(program.url('/api/v1/sync/trigger'), { method: 'POST', headers: { cookie } });
   await main.getByText('Its history cannot be read: the server refuses the token (HTTP 403)').nth(2).waitFor();
   assert.equal(await main.getByText('No plays on this server yet.').count(), 0);
+  // Where nothing was ever played no chart speaks of a filter, or of plays.
+  await page.goto('/explore');
+  for (const chart of ['plays-over-time', 'week']) await main.locator(`#chart-${chart}`).getByText('No plays yet.').waitFor();
+  assert.equal(await main.getByText(/Take a filter away|Of these plays/).count(), 0);
   await close();
 });

@@ -8,6 +8,7 @@ export const filter = {
   'filter.chip': '{name}: {value}',
   'filter.find': 'Find in {name}',
   'filter.no_choice': 'Nothing to choose from yet.',
+  'nothing.yet': 'No plays yet.',
   'nothing.all': 'Nothing was watched in what the filter leaves. Take a filter away.',
   'nothing.in': 'Nothing was watched in this time: {range}.',
   'nothing.all_time': 'Show all time',
