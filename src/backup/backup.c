@@ -29,10 +29,9 @@ enum { ROOM_BESIDE = 2 * 1024 * 1024 };
 
 static void put_name(int64_t made_us, char dst[static BACKUP_NAME_MAX])
 {
-    char t[TIME_TEXT_MAX]; /* 2026-01-02T03:04:05.678Z */
-    time_format(made_us, t);
-    snprintf(dst, BACKUP_NAME_MAX, "cartographus-%.4s%.2s%.2s-%.2s%.2s%.2s.tar.gz", t, t + 5, t + 8,
-             t + 11, t + 14, t + 17);
+    char stamp[FILES_STAMP_MAX];
+    files_stamp(made_us, stamp);
+    snprintf(dst, BACKUP_NAME_MAX, "cartographus-%s.tar.gz", stamp);
 }
 
 bool backup_is_name(const char *name, int64_t *ret_made_us)

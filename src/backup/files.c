@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/clock.h"
 #include "base/logger.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -15,6 +16,14 @@
 #include "base/banned.h"
 
 enum { SMALL_MAX = 64 * 1024, FOLDER_MODE = 0700 };
+
+void files_stamp(int64_t time_us, char dst[static FILES_STAMP_MAX])
+{
+    char t[TIME_TEXT_MAX]; /* 2026-01-02T03:04:05.678Z */
+    time_format(time_us, t);
+    snprintf(dst, FILES_STAMP_MAX, "%.4s%.2s%.2s-%.2s%.2s%.2s", t, t + 5, t + 8, t + 11, t + 14,
+             t + 17);
+}
 
 enum status files_write(int fd, const char *path, const void *data, size_t len, struct error *err)
 {

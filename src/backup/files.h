@@ -22,5 +22,8 @@ enum status files_work_begin(const char *folder, char **ret, struct error *err);
 void files_sweep(const char *folder, const char *prefix, const char *suffix);
 /* The file, or the folder with all in it, as far as that can be done. */
 void files_remove(const char *path);
+/* A time as names of files have it: 20260102-030405 (UTC). */
+enum { FILES_STAMP_MAX = 16 };
+void files_stamp(int64_t time_us, char dst[static FILES_STAMP_MAX]);
 /* What was renamed or made in it is on the disk after this. */
 enum status files_sync_folder(const char *folder, struct error *err);

@@ -20,7 +20,6 @@
 #define READY "restore-ready-"
 #define PLACING "restore-placing-"
 #define ASIDE "before-restore-"
-enum { STAMP_MAX = 16 };
 
 void restored_done(struct restored *r)
 {
@@ -35,12 +34,10 @@ static bool is_folder(const char *path)
 }
 
 /* The first stamp from now on under which nothing lies aside. */
-static void free_stamp(const char *data_dir, char ret[static STAMP_MAX])
+static void free_stamp(const char *data_dir, char ret[static FILES_STAMP_MAX])
 {
     for (int64_t us = clock_now_us();; us += US_PER_S) {
-        char t[TIME_TEXT_MAX];
-        time_format(us, t);
-        snprintf(ret, STAMP_MAX, "%.4s%.2s%.2s-%.2s%.2s%.2s", t, t + 5, t + 8, t + 11, t + 14, t + 17);
+        files_stamp(us, ret);
         auto_free char *path = xasprintf("%s/" ASIDE "%s", data_dir, ret);
         if (access(path, F_OK) != 0)
             return;
@@ -54,7 +51,7 @@ static char *last_named(const char *data_dir, const char *prefix)
     char *found = NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         if (!str_has_prefix(str_of(e->d_name), str_of(prefix)) ||
-            strlen(e->d_name) != strlen(prefix) + STAMP_MAX - 1 ||
+            strlen(e->d_name) != strlen(prefix) + FILES_STAMP_MAX - 1 ||
             (found && strcmp(e->d_name, found) < 0))
             continue;
         free(found);
@@ -154,7 +151,7 @@ enum status restore_finish(const char *data_dir, struct error *err)
 static enum status go(const char *data_dir, const char *from, struct restored *ret,
                       struct error *err)
 {
-    char stamp[STAMP_MAX];
+    char stamp[FILES_STAMP_MAX];
     free_stamp(data_dir, stamp);
     auto_free char *ready = xasprintf("%s/" READY "%s", data_dir, stamp);
     auto_free char *aside = xasprintf("%s/" ASIDE "%s", data_dir, stamp);
