@@ -96,7 +96,7 @@ before(async () => {
   folder = await newFolder();
   sim = await startSimulator(children, 1, 60);
   program = await started({ ...sim.environment(), API_MAX_PAGE_SIZE: '60', WS_MAX_SUBSCRIBERS: '3', SYNC_BATCH_SIZE: '20' });
-  while (!seen.length || seen.at(-1).servers.some((s) => s.percent !== 100)) {
+  while (!seen.at(-1)?.servers.length || seen.at(-1).servers.some((s) => s.percent !== 100)) {
     seen.push(await status());
     assert.ok(seen.length < 5000, JSON.stringify(seen.at(-1)));
   }
@@ -421,7 +421,7 @@ test('row 49: a server without plays is told apart from one whose history cannot
   await until('it is said', async () => {
     const value = await servers();
     return { is: value.length > 0 && value.every((s) => /refuses the token \(HTTP 403\)/.test(s.history_error ?? '')), value };
-  });
+  }, 20000);
   assert.equal((await status(one)).state, 'idle', 'a sync that failed does not run for ever');
   await stopped(one);
 });

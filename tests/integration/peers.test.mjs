@@ -113,7 +113,7 @@ const serverNamed = async (name) => (await servers()).find((s) => s.name === nam
 for (const [name, { state, error }] of Object.entries(bad))
   test(`${name} is ${state}`, () => until(`${name} is ${state}`, async () => {
     const value = await serverNamed(name);
-    return { is: value.state === state && (error ? error.test(value.error ?? '') : !value.error), value };
+    return { is: value?.state === state && (error ? error.test(value.error ?? '') : !value.error), value };
   }, 20000));
 test('what plays on the good servers is seen all the same', async () => {
   for (const kind of kinds) {
