@@ -9,8 +9,8 @@ export interface Place {
   name: keyof typeof names;
   icon: IconName;
   load: () => Promise<{ default: Component }>;
-  // bar: in the header (and at the bottom of a phone); menu: in the user's menu.
-  link: 'bar' | 'menu';
+  // bar: in the header (and at the bottom of a phone); settings: in the list beside each of these.
+  link: 'bar' | 'settings';
   // The place has the filter bar: links to it keep the filter of the place before.
   isFiltered: boolean;
   isForAdmin: boolean;
@@ -34,7 +34,7 @@ export const places: readonly Place[] = [
     load: () => import('../places/Explore.svelte'),
   },
   {
-    path: '/settings/import', name: 'place.import', icon: 'import', link: 'menu', isFiltered: false, isForAdmin: true,
+    path: '/settings/import', name: 'place.import', icon: 'import', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Import.svelte'),
   },
 ];

@@ -3,5 +3,6 @@ export const places = {
   'place.history': 'History',
   'place.map': 'Map',
   'place.explore': 'Explore',
+  'place.settings': 'Settings',
   'place.import': 'Import',
 } as const;
