@@ -3,7 +3,6 @@
 #include <sodium.h>
 
 #include "analytics/analytics.h"
-#include "api/assets.h"
 #include "api/pool.h"
 #include "api/request.h"
 #include "auth/basic.h"
@@ -84,6 +83,12 @@ void request_redirect(struct request *r, const char *to)
     http_add_header(x, "Location", to);
     request_release_no_store(r, 303);
     http_reply_static(x, 303, NULL, STR(""));
+}
+
+void request_redirect_to_page(struct request *r)
+{
+    auto_free char *to = xasprintf("%s/", r->api->config.config->base_path);
+    request_redirect(r, to);
 }
 
 /* `code` where the closed list of statuses has none for it. */
@@ -398,7 +403,7 @@ void api_handle(void *ctx, struct http_exchange *x)
     } else if (is_change(http_method(x))) {
         http_reply_static(x, 405, "text/plain; charset=utf-8", STR("only GET is possible here\n"));
     } else {
-        assets_reply(x);
+        assets_reply(&((struct api *)ctx)->page, x);
     }
 }
 
@@ -459,6 +464,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
     a->config = *c;
     a->proxies = trusted_proxies_parse(c->config->trusted_proxies);
     a->started_us = clock_monotonic_us();
+    page_init(&a->page, c->config->base_path);
     pthread_mutex_init(&a->mutex, NULL);
     a->analytics = analytics_new(c->store, ANSWERS_MOST);
     a->told_version = store_data_version(c->store);
@@ -507,6 +513,7 @@ void api_free(struct api *a)
     ws_hub_stop(a->hub);
     analytics_free(a->analytics);
     pthread_mutex_destroy(&a->mutex);
+    page_done(&a->page);
     free(a->told_sync);
     free(a->proxies.ranges);
     free(a);

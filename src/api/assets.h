@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/str.h"
+
 struct http_exchange;
 
 struct asset {
@@ -19,5 +21,14 @@ struct asset {
 extern const struct asset assets[];
 extern const size_t asset_count;
 
-/* Answers a GET or HEAD outside /api: the file, or index.html for any other path. http thread. */
-void assets_reply(struct http_exchange *x);
+/* index.html as it is served: its addresses begin with the base path. Empty: the page is not part of
+ * this build. */
+struct page {
+    struct buf html;
+    char etag[160];
+};
+void page_init(struct page *p, const char *base_path);
+void page_done(struct page *p);
+
+/* Answers a GET or HEAD outside /api: the file, or the page for any other path. http thread. */
+void assets_reply(const struct page *p, struct http_exchange *x);

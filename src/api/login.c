@@ -13,13 +13,14 @@
 #define PROBLEM_COOKIE "cartographus_problem"
 enum { PROBLEM_S = 60 };
 
-/* More of it than that it is for the whole site: `more` are attributes. Behind TLS a cookie is for
+/* More of it than that it is for the whole page: `more` are attributes. Behind TLS a cookie is for
  * TLS only; a trusted proxy says so. */
 static void add_cookie(struct request *r, const char *name, const char *value, int64_t seconds,
                        const char *more)
 {
     bool is_tls = r->asker.scheme != NULL && streq(r->asker.scheme, "https");
-    auto_free char *text = xasprintf("%s=%s; Path=/; Max-Age=%lld; %s%s", name, value,
+    const char *base = r->api->config.config->base_path;
+    auto_free char *text = xasprintf("%s=%s; Path=%s; Max-Age=%lld; %s%s", name, value, *base ? base : "/",
                                      (long long)seconds, more, is_tls ? "; Secure" : "");
     http_add_header(r->x, "Set-Cookie", text);
     secret_wipe(text, strlen(text));
@@ -94,7 +95,7 @@ static void entered(void *ctx, const struct auth_login_result *result)
         return;
     }
     set_login(r, result);
-    request_redirect(r, "/");
+    request_redirect_to_page(r);
 }
 
 /* Where the page goes in mode basic: the browser asks for name and password and has a session. */
@@ -105,7 +106,7 @@ void handle_login_basic(struct request *r)
         return;
     }
     if (r->has_session || r->user.id == 0) {
-        request_redirect(r, "/");
+        request_redirect_to_page(r);
         return;
     }
     struct error err = {0};
@@ -125,7 +126,7 @@ static void fail_on_page(struct request *r, const struct error *err)
     buf_add_urlencoded(&text, buf_str(&clean));
     add_cookie(r, PROBLEM_COOKIE, buf_text(&text), PROBLEM_S, "SameSite=Strict");
     log_warn("auth", "login refused", LF_TEXT("address", r->asker.address), LF_ERROR(err));
-    request_redirect(r, "/");
+    request_redirect_to_page(r);
 }
 
 /* The cookie comes back with a visit from the provider's site: not Strict. */
@@ -190,7 +191,7 @@ static void identity_entered(void *ctx, const struct auth_login_result *result)
         return;
     }
     set_login(r, result);
-    request_redirect(r, "/");
+    request_redirect_to_page(r);
 }
 
 static void oidc_finished(void *ctx, const struct oidc_person *result)

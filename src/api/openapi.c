@@ -73,12 +73,13 @@ static void write_paths(struct buf *out)
 
 void handle_openapi(struct request *r)
 {
+    const char *base = r->api->config.config->base_path;
     struct buf out = {0};
     buf_printf(&out,
                "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Cartographus\",\"version\":\"%s\"},"
-               "\"components\":{\"securitySchemes\":{\"session\":{\"type\":\"apiKey\","
+               "\"servers\":[{\"url\":\"%s\"}],\"components\":{\"securitySchemes\":{\"session\":{\"type\":\"apiKey\","
                "\"in\":\"cookie\",\"name\":\"%s\"}},%s},\"paths\":{",
-               r->api->config.version, AUTH_COOKIE, api_components);
+               r->api->config.version, *base ? base : "/", AUTH_COOKIE, api_components);
     write_paths(&out);
     buf_puts(&out, "}}");
     request_reply(r, 200, &out);

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "analytics/filter.h"
+#include "api/assets.h"
 #include "auth/auth.h"
 #include "auth/forwarded.h"
 #include "base/error.h"
@@ -25,6 +26,7 @@ struct api {
     struct pool *pool;
     struct ws_hub *hub;
     struct analytics *analytics;
+    struct page page;
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
     pthread_mutex_t mutex; /* guards collector */
@@ -83,6 +85,7 @@ void request_failf(struct request *r, enum status s, const char *field, const ch
 void request_fail_upgrade(struct request *r);
 void request_no_content(struct request *r);
 void request_redirect(struct request *r, const char *to); /* 303 */
+void request_redirect_to_page(struct request *r);         /* 303 to where the page begins */
 void request_retry_after(struct request *r, int64_t seconds); /* the header; 0: none */
 /* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
 void request_to_worker(struct request *r);

@@ -399,13 +399,14 @@ static enum status start_http(struct app *a, struct error *err)
     struct http_server_config c = {.host = a->mode == APP_SERVE ? a->config->http_host : NULL,
                                    .port = (uint16_t)a->config->http_port,
                                    .socket_path = socket_path,
+                                   .base_path = a->config->base_path,
                                    .ctx = a->api,
                                    .body_policy = api_body_policy,
                                    .handle = api_handle};
     TRY(http_server_start(&c, &a->http, err));
     if (a->mode == APP_SERVE)
         log_info("app", "listening", LF_TEXT("host", a->config->http_host),
-                 LF_INT("port", http_server_port(a->http)));
+                 LF_INT("port", http_server_port(a->http)), LF_TEXT("base_path", a->config->base_path));
     return STATUS_OK;
 }
 

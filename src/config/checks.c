@@ -134,6 +134,28 @@ static void check_auth_mode(struct loading *l)
     }
 }
 
+/* Stands in cookies, addresses and the page as it is: letters, digits and what needs no escape. */
+static void check_base_path(struct loading *l)
+{
+    const char *path = l->out->base_path;
+    if (!*path)
+        return;
+    struct str rest = str_of(path), piece;
+    (void)str_next(&rest, '/', &piece);
+    bool is_right = piece.len == 0 && *path == '/';
+    for (bool is_first = true; is_right && str_next(&rest, '/', &piece); is_first = false) {
+        is_right = piece.len > 0 && piece.ptr[0] != '.';
+        for (size_t i = 0; i < piece.len; i++)
+            is_right = is_right && (isalnum((unsigned char)piece.ptr[i]) || strchr("-_.~", piece.ptr[i]));
+        if (is_first && (str_eq(piece, STR("api")) || str_eq(piece, STR("assets"))))
+            is_right = false;
+    }
+    if (!is_right)
+        config_fault(l, "BASE_PATH: '%s' is not right; it must begin with / and not end with one, be made of "
+                        "letters, digits, - _ . ~ and /, and not begin with /api or /assets, such as "
+                        "/cartographus", path);
+}
+
 static bool is_web_address(const char *url)
 {
     struct str s = str_of(url);
@@ -146,12 +168,14 @@ static void check_oidc(struct loading *l)
     const struct config *c = l->out;
     if (*c->oidc_issuer_url && (!is_web_address(c->oidc_issuer_url) || strpbrk(c->oidc_issuer_url, "?#")))
         config_fault(l, "OIDC_ISSUER_URL: '%s' is no https:// address without ? and #", c->oidc_issuer_url);
-    const char *url = c->oidc_redirect_url, *path = strstr(url, "/api/");
-    if (*url && (!is_web_address(url) || !path ||
-                 (!streq(path, "/api/auth/oidc/callback") && !streq(path, "/api/v1/auth/oidc/callback"))))
-        config_fault(l, "OIDC_REDIRECT_URL: '%s' is not right; it must be the page's own address with "
-                        "/api/auth/oidc/callback, such as https://cartographus.example.org/api/auth/oidc/"
-                        "callback", url);
+    const char *url = c->oidc_redirect_url;
+    const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
+    auto_free char *callback = xasprintf("%s/api/auth/oidc/callback", c->base_path);
+    auto_free char *with_version = xasprintf("%s/api/v1/auth/oidc/callback", c->base_path);
+    if (*url && (!is_web_address(url) || !path || (!streq(path, callback) && !streq(path, with_version))))
+        config_fault(l, "OIDC_REDIRECT_URL: '%s' is not right; it must be the page's own address%s with "
+                        "/api/auth/oidc/callback, such as https://cartographus.example.org%s",
+                     url, *c->base_path ? ", BASE_PATH too," : "", callback);
     bool has_openid = false;
     auto_free char *scopes = xstrdup(c->oidc_scopes);
     char *rest = scopes, *one;
@@ -189,6 +213,7 @@ void config_check_values(struct loading *l)
         !streq(c->log_format, "json"))
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
+    check_base_path(l);
     check_auth_mode(l);
     check_oidc(l);
     check_trusted_proxies(l);

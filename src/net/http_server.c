@@ -588,6 +588,15 @@ static bool is_own_peer(struct MHD_Connection *connection)
            (who.uid == geteuid() || who.uid == 0);
 }
 
+/* What is below `base`: "/" for itself, `path` where it is not below it. */
+static const char *below_base(const char *base, const char *path)
+{
+    size_t len = base ? strlen(base) : 0;
+    if (len == 0 || strncmp(path, base, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+        return path;
+    return path[len] ? path + len : "/";
+}
+
 /* Sees the raw address first: the query text is not to be had later. NULL: the connection is cut. */
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -597,7 +606,8 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     const char *question = strchr(uri, '?');
     auto_free char *path = question ? xstrndup(uri, (size_t)(question - uri)) : xstrdup(uri);
     MHD_http_unescape(path);
-    return exchange_new(from, connection, path, question ? question + 1 : "");
+    return exchange_new(from, connection, below_base(from->server->config.base_path, path),
+                        question ? question + 1 : "");
 }
 
 /* --- start and stop ------------------------------------------------------------------------ */

@@ -29,6 +29,9 @@ struct http_server_config {
     /* A unix socket of mode 0600 for our own user and root; made anew, so the caller holds the
      * folder's lock. NULL: none. */
     const char *socket_path;
+    /* "/cartographus": a request below it is as one without it, so that a reverse proxy may pass it on
+     * or cut it off. Borrowed; NULL or empty: none. */
+    const char *base_path;
     unsigned threads; /* of the port; 0: 2 */
     unsigned most_connections; /* 0: 1024 */
     unsigned timeout_s;        /* idle connections; 0: 75 */
@@ -52,7 +55,7 @@ void http_server_stop(struct http_server *s);
 
 /* The request: valid until the reply. Any thread that owns the exchange. */
 const char *http_method(const struct http_exchange *x);
-const char *http_path(const struct http_exchange *x); /* decoded, without the query */
+const char *http_path(const struct http_exchange *x); /* decoded, without base path and query */
 /* First value of a query parameter, decoded; NULL when absent, "" when empty. */
 const char *http_query(const struct http_exchange *x, const char *name);
 /* All query parameters in order; return false from `each` to stop. */

@@ -1,5 +1,6 @@
 // The one way the page talks to the server (docs/internals/api.md). Every failure is an ApiError;
 // an aborted request throws the signal's own AbortError. See asking.svelte.ts for how a panel asks.
+import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
 import type { Answer, AppInfo, Choices, Import, NowAnswer, PlayDetail, PlaysPage, User } from './types';
@@ -41,13 +42,13 @@ async function failure(answer: Response): Promise<ApiError> {
 }
 
 export const url = (path: string, query?: URLSearchParams): string =>
-  `/api/v1${path}${query?.size ? `?${readable(query)}` : ''}`;
+  `${base}/api/v1${path}${query?.size ? `?${readable(query)}` : ''}`;
 
 async function call<T>(path: string, options: Options = {}): Promise<T> {
   const { method = 'GET', json, signal } = options;
   let answer: Response;
   try {
-    answer = await fetch(`/api/v1${path}`, {
+    answer = await fetch(url(path), {
       method,
       credentials: 'same-origin',
       signal: signal ?? null,

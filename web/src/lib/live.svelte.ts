@@ -1,6 +1,6 @@
 // What happens now, for the whole page: one WebSocket while somebody is logged in, and state that
 // every place may read. What the socket may miss, a slow poll finds.
-import { ApiError, api } from './api';
+import { ApiError, api, url } from './api';
 import type { Frame, Import, ServerStatus, Session, Today } from './types';
 
 const POLL_MS = 30_000;
@@ -81,7 +81,7 @@ class Live {
 
   #open(): void {
     if (this.#isOver) return;
-    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/ws`);
+    const socket = new WebSocket(new URL(url('/ws'), location.href.replace(/^http/, 'ws')));
     this.#socket = socket;
     socket.onopen = () => {
       this.#waitMs = 1000;
