@@ -95,6 +95,12 @@ for path, text in page.items():
         if key and f"'{key[1]}'" not in uses and not any(key[1].startswith(s) for s in stems):
             fault(path, number, f"the message '{key[1]}' is used nowhere")
 
+# --- addresses of the page: below BASE_PATH, by below() and url() ---------------------------------
+for path, text in page.items():
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.search(r"""(href|src)=["']/|\bgo\(['"`]/|\b(fetch|location\.\w+)\(['"`]/|['"`]/api/v1""", line):
+            fault(path, number, "an address that does not begin with the base: lib/base.ts")
+
 # --- dependencies -------------------------------------------------------------------------------
 named = texts[pathlib.Path("docs/dependencies.md")]
 packages = subprocess.run(["scripts/setup", "names"], check=True, capture_output=True,

@@ -77,7 +77,8 @@ void handle_openapi(struct request *r)
     struct buf out = {0};
     buf_printf(&out,
                "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Cartographus\",\"version\":\"%s\"},"
-               "\"servers\":[{\"url\":\"%s\"}],\"components\":{\"securitySchemes\":{\"session\":{\"type\":\"apiKey\","
+               "\"servers\":[{\"url\":\"%s\"}],"
+               "\"components\":{\"securitySchemes\":{\"session\":{\"type\":\"apiKey\","
                "\"in\":\"cookie\",\"name\":\"%s\"}},%s},\"paths\":{",
                r->api->config.version, *base ? base : "/", AUTH_COOKIE, api_components);
     write_paths(&out);

@@ -9,3 +9,4 @@ import './access.test.mjs';
 import './import.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
+import './base_path.test.mjs';

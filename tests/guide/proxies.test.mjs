@@ -28,13 +28,22 @@ const caddySample = `cartographus.example.com {
 const host = 'cartographus.example.com';
 const children = new Children();
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-let folder, sim, program, impatientProgram;
+let folder, sim, program, impatientProgram, basedProgram;
 const proxies = {}; // name -> { origin, agentOptions }
+
+// The samples of the page about proxies for a path: [nginx passing it on, cutting it off], and Caddy's.
+const basePath = '/cartographus';
+const documented = await readFile('docs/wiki/Reverse-Proxy.md', 'utf8');
+const samplesBelow = (kind) => {
+  const found = [...documented.matchAll(new RegExp(`\`\`\`${kind} base-path\\n([^\`]+)\`\`\``, 'g'))].map((match) => match[1]);
+  assert.equal(found.length, 2, kind);
+  return found;
+};
 
 // nginx with the sample, the same with a short time-out, and the same that tells who asks over TLS.
 async function startNginx() {
-  const [plain, impatient, hasty, telling] = await Promise.all([1, 2, 3, 4].map(freePort));
-  const at = (port) => nginxSample.replace('3857', String(port));
+  const [plain, impatient, hasty, telling, ...below] = await Promise.all([1, 2, 3, 4, 5, 6].map(freePort));
+  const at = (port, sample = nginxSample) => sample.replace('3857', String(port));
   const patience = (text) => text.replace('86400', '4s');
   const server = (port, location) => `server { listen 127.0.0.1:${port}; ${location} }\n`;
   // As README.md has it, but for a TLS that is not there.
@@ -54,17 +63,19 @@ access_log off;
 ${server(plain, at(program.port))}
 ${server(impatient, patience(at(program.port)))}
 ${server(hasty, patience(at(impatientProgram.port)))}
+${samplesBelow('nginx').map((sample, i) => server(below[i], at(basedProgram.port, sample))).join('')}
 ${server(telling, at(program.port).replace('proxy_read_timeout', `${tells} proxy_read_timeout`))}
 }`);
   children.spawn('nginx', ['-c', path.join(home, 'nginx.conf'), '-e', 'stderr'], { env: {
     PATH: `${process.env.PATH}:/usr/sbin` } });
-  for (const [name, port] of [['nginx', plain], ['nginx, 4 s', impatient], ['nginx, 4 s, no pings', hasty], ['nginx, telling', telling]])
+  for (const [name, port] of [['nginx, path kept', below[0]], ['nginx, path cut', below[1]], ['nginx', plain], ['nginx, 4 s', impatient], ['nginx, 4 s, no pings', hasty], ['nginx, telling', telling]])
     proxies[name] = { origin: `http://localhost:${port}`, options: {} };
 }
 
 async function startCaddy() {
   const [port, redirects] = await Promise.all([freePort(), freePort()]);
   const home = path.join(folder, 'caddy');
+  const caddyBelow = samplesBelow('caddy'), hosts = ['kept.example.com', 'cut.example.com'];
   const file = path.join(folder, 'Caddyfile');
   await writeFile(file, `{
     admin off
@@ -74,6 +85,7 @@ async function startCaddy() {
     https_port ${port}
 }
 ${caddySample.replace('3857', String(program.port))}
+${caddyBelow.map((sample, i) => sample.replace('3857', String(basedProgram.port)).replace(host, `${hosts[i]}:${port}`)).join('\n')}
 `);
   const child = children.spawn('caddy', ['run', '--adapter', 'caddyfile', '--config', file],
     { env: { PATH: process.env.PATH, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home } });
@@ -82,7 +94,8 @@ ${caddySample.replace('3857', String(program.port))}
     return { is: value !== null, value: value ?? child.text };
   }, 20000);
   const toUs = (name, options, done) => (options.all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4));
-  proxies.caddy = { origin: `https://${host}:${port}`, options: { ca, servername: host, lookup: toUs } };
+  for (const [name, as] of [['caddy', host], ['caddy, path kept', hosts[0]], ['caddy, path cut', hosts[1]]])
+    proxies[name] = { origin: `https://${as}:${port}`, options: { ca, servername: as, lookup: toUs } };
 }
 
 // One request through a proxy, or straight.
@@ -123,11 +136,12 @@ before(async () => {
   const server = { ENABLE_PLEX_SYNC: 'true', PLEX_URL: url, PLEX_TOKEN: token };
   program = await startProgram({ ...server, WS_PING_INTERVAL: '1s', LOG_LEVEL: 'debug', TRUSTED_PROXIES: '127.0.0.1,::1' });
   impatientProgram = await startProgram({ SETUP: 'true' });
+  basedProgram = await startProgram({ SETUP: 'true', BASE_PATH: basePath });
   await startNginx();
   await startCaddy();
-  for (const proxy of Object.values(proxies))
+  for (const [name, proxy] of Object.entries(proxies))
     await until(`${proxy.origin} answers`, async () => {
-      const value = await ask(proxy, '/api/v1/health').catch((error) => ({ text: error.message }));
+      const value = await ask(proxy, `${name.includes('path') ? basePath : ''}/api/v1/health`).catch((error) => ({ text: error.message }));
       return { is: value.status === 200, value };
     }, 20000);
 });
@@ -135,6 +149,7 @@ after(async () => {
   await children.end();
   await program?.stop();
   await impatientProgram?.stop();
+  await basedProgram?.stop();
   await rm(folder, { recursive: true });
 });
 
@@ -150,6 +165,28 @@ for (const name of ['nginx', 'caddy']) {
     const sessions = await ask(proxy, '/api/v1/sessions', { headers: { cookie } });
     assert.equal(sessions.status, 200);
     assert.equal((await tryLogin(proxy, { headers: { origin: 'http://evil.example' } })).status, 403);
+  });
+}
+
+for (const name of ['nginx, path kept', 'nginx, path cut', 'caddy, path kept', 'caddy, path cut']) {
+  test(`BASE_PATH: the documented sample (${name}) serves page, login and live updates below the path`, async () => {
+    const proxy = proxies[name];
+    assert.ok([301, 302].includes((await ask(proxy, basePath)).status), 'without the slash at its end');
+    const page = await ask(proxy, `${basePath}/history`);
+    const script = page.text.match(/src="([^"]+\.js)"/)[1];
+    assert.ok(script.startsWith(`${basePath}/assets/`), script);
+    assert.match((await ask(proxy, script)).headers['content-type'], /javascript/);
+    const entered = await ask(proxy, `${basePath}/api/v1/auth/login`, { method: 'POST', headers: { origin: proxy.origin },
+      body: JSON.stringify({ username: 'admin', password }) });
+    assert.equal(entered.status, 200, entered.text);
+    assert.match(entered.headers['set-cookie'][0], /; Path=\/cartographus;/);
+    const cookie = entered.headers['set-cookie'][0].split(';')[0];
+    assert.equal((await ask(proxy, `${basePath}/api/v1/sessions`, { headers: { cookie } })).status, 200);
+    const socket = new WebSocket(`${proxy.origin.replace('http', 'ws')}${basePath}/api/v1/ws`,
+      { headers: { cookie }, origin: proxy.origin, ...proxy.options });
+    await once(socket, 'open');
+    socket.terminate();
+    assert.doesNotMatch((await ask(proxy, '/api/v1/health')).text, /healthy/, 'nothing beside the path');
   });
 }
 
