@@ -14,7 +14,7 @@ import sys
 TYPES = {"int": "number", "double": "number", "text": "string", "bool": "boolean", "time": "string"}
 ROLES = {"viewer": "ROLE_VIEWER", "admin": "ROLE_ADMIN"}
 # Bound for every query: the time zone, and the instant that "today" is of.
-BUILT_IN = {"tz", "now"}
+BUILT_IN = {"tz", "now", "sees_all"}
 ONCE = {"shared", "title", "question", "row", "role", "cache", "behind", "about"}
 REQUIRED = ("title", "question", "row", "about")
 MOST_CACHE_S = 86400

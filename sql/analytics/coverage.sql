@@ -7,7 +7,7 @@
 -- column: started time: when it began, or the period does
 -- column: ended time?: when it ended, or the period does; null: still
 -- column: duration_ms int: how long
--- column: why text?: what was said about it
+-- column: why text?: what was said about it (administrators)
 -- column: plays int: plays of this server that start in it
 -- about: connected: the server's own messages and polling; polling: asked regularly; blind: not seen,
 -- about: so that what was watched in it is known only from the server's history, if at all. A
@@ -24,7 +24,8 @@ bounded as (
   select *, coalesce(ended, $now::timestamp) as until from cut
 )
 select server_id, v.name as server, state, started, ended,
-  greatest(epoch_us(until) - epoch_us(started), 0) // 1000 as duration_ms, why,
+  greatest(epoch_us(until) - epoch_us(started), 0) // 1000 as duration_ms,
+  case when $sees_all then why end as why,
   (select count(*) from filtered_play p where p.server_id = b.server_id and p.started >= b.started
     and p.started < b.until) as plays
 from bounded b join server v using (server_id)

@@ -48,6 +48,7 @@ static struct store_named *all_values(const struct question *q, const struct fil
         {"tz", {.kind = SV_TEXT, .s = str_of(filter_time_zone(f))}},
         {"now", {.kind = SV_TIME, .i = question_now_us(q)}},
         {"servers", {.kind = servers ? SV_TEXT : SV_NULL, .s = str_of(servers)}},
+        {"sees_all", {.kind = SV_BOOL, .i = question_sees_all(q)}},
     };
     struct store_named *all = xcalloc(of_filter + ARRAY_LEN(every) + own, sizeof *all);
     size_t n = 0;

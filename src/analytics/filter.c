@@ -39,22 +39,16 @@ const struct filter_list_kind filter_list_kinds[FILTER_LIST_COUNT] = {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static const char *join_ids(struct arena *a, const int64_t *ids, size_t count)
-{
-    auto_buf struct buf text = {0};
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&text, "%s%" PRId64, i ? (char[]){FILTER_SEPARATOR, '\0'} : "", ids[i]);
-    return arena_strndup(a, buf_text(&text), text.len);
-}
-
 struct filter *filter_new(const struct filter_config *c)
 {
     struct filter *f = xcalloc(1, sizeof *f);
     f->config = *c;
     f->config.time_zone = arena_strdup(&f->arena, c->time_zone);
-    f->config.account_ids = NULL;
-    if (!c->sees_all)
-        f->scope = join_ids(&f->arena, c->account_ids, c->account_count);
+    f->config.scope = NULL;
+    if (!c->sees_all) {
+        f->scope = arena_strdup(&f->arena, c->scope && c->scope->accounts ? c->scope->accounts : "");
+        f->plex_id = arena_strdup(&f->arena, c->scope ? c->scope->plex_id : "");
+    }
     f->from_us = f->to_us = TIME_NONE;
     return f;
 }
@@ -397,8 +391,10 @@ static void bind_values(struct filter *f)
         add_value(f, "from", (struct store_value){.kind = SV_TIME, .i = f->from_us});
     if (f->to_us != TIME_NONE)
         add_value(f, "to", (struct store_value){.kind = SV_TIME, .i = f->to_us});
-    if (f->scope)
+    if (f->scope) {
         add_value(f, "scope", text_value(f->scope));
+        add_value(f, "plex_id", text_value(f->plex_id));
+    }
     for (size_t i = 0; i < FILTER_LIST_COUNT; i++)
         if (f->lists[i].count)
             add_value(f, filter_list_kinds[i].name, text_value(f->lists[i].bound));
@@ -413,6 +409,11 @@ enum status filter_finish(struct filter *f, struct store_conn *c, struct error *
         finish_list(f, &f->lists[i]);
     bind_values(f);
     return STATUS_OK;
+}
+
+bool filter_is_scoped(const struct filter *f)
+{
+    return f->scope != NULL;
 }
 
 int64_t filter_from_us(const struct filter *f)
@@ -444,7 +445,7 @@ void filter_key(const struct filter *f, struct buf *out)
     if (f->to_us != TIME_NONE)
         buf_printf(out, "\nto=%" PRId64, f->to_us);
     if (f->scope)
-        buf_printf(out, "\nscope=%s", f->scope);
+        buf_printf(out, "\nscope=%s %s", f->plex_id, f->scope);
     for (size_t i = 0; i < FILTER_LIST_COUNT; i++) {
         if (!filter_list_is_active(&f->lists[i]))
             continue;

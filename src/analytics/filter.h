@@ -19,20 +19,21 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "model/scope.h"
 #include "store/store.h"
 
 struct filter_config {
     const char *time_zone; /* where the request names none, such as "Europe/Berlin" */
     int64_t now_us;        /* "today" */
-    /* What the asker may see; the rest is removed in SQL. */
+    /* What the asker may see; the rest is removed in SQL. Without sees_all: only the accounts of
+     * `scope` (NULL: none), whatever its own sees_all says. */
     bool sees_all;
-    const int64_t *account_ids;
-    size_t account_count;
+    const struct scope *scope;
     bool takes_deleted; /* knows `deleted`: include, only */
 };
 
 struct filter;
-/* Texts and ids are copied. */
+/* Texts and the scope are copied. */
 struct filter *filter_new(const struct filter_config *c);
 void filter_free(struct filter *f); /* NULL is fine */
 static inline void auto_filter_fn(struct filter **f)
@@ -48,6 +49,8 @@ enum status filter_take(struct filter *f, const char *name, const char *value, b
  * time zone, an end before its start. The connection's thread. */
 enum status filter_finish(struct filter *f, struct store_conn *c, struct error *err);
 
+/* Whether only some accounts' plays are in it. */
+bool filter_is_scoped(const struct filter *f);
 /* The window as half open instants; TIME_NONE: open. */
 int64_t filter_from_us(const struct filter *f);
 int64_t filter_to_us(const struct filter *f);
@@ -71,7 +74,9 @@ const char *filter_time_zone(const struct filter *f);
  * views are in filtered_play, with kind 'view' and no watch time.
  */
 void filter_sql(const struct filter *f, struct buf *out);
-/* What filter_sql() refers to, by name. Owned by the filter. */
+/* Appends the condition on `account_id` of the accounts that are in the scope. */
+void filter_scope_sql(const struct filter *f, struct buf *out);
+/* What they refer to, by name. Owned by the filter. */
 const struct store_named *filter_values(const struct filter *f, size_t *ret_count);
 /* The filter and the scope in one canonical text: equal texts get equal answers from equal data. */
 void filter_key(const struct filter *f, struct buf *out);

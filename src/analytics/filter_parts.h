@@ -50,7 +50,8 @@ enum filter_deleted { WITHOUT_DELETED, WITH_DELETED, ONLY_DELETED };
 struct filter {
     struct arena arena;
     struct filter_config config;
-    const char *scope; /* account ids, bound; NULL: sees all */
+    const char *scope;   /* accounts as in struct scope, bound; NULL: sees all */
+    const char *plex_id; /* bound; NULL: sees all */
     struct filter_list lists[FILTER_LIST_COUNT];
     const char *start, *end, *zone, *search; /* as given; NULL: not */
     int64_t days;                            /* 0: not given */

@@ -88,6 +88,21 @@ static void add_condition(struct buf *out, const struct filter_list_kind *kind,
     buf_puts(out, ")");
 }
 
+/* --- the scope ------------------------------------------------------------------------------- */
+
+/* scope_has() (model/scope.h) as SQL, on a row of `account`. Keys, not ids: they outlive a
+ * re-derivation, and an account that is new is in it at once. */
+static const char scope_sql[] =
+    "account_id in (select own.account_id from account own join server on server.server_id ="
+    " own.server_id where own.key <> '' and (server.key || chr(31) || own.key in"
+    " (select unnest(string_split($filter_scope, chr(30)))) or (server.kind = 'plex' and own.key ="
+    " $filter_plex_id)))";
+
+void filter_scope_sql(const struct filter *f, struct buf *out)
+{
+    buf_puts(out, filter_is_scoped(f) ? scope_sql : "true");
+}
+
 /* --- a small table --------------------------------------------------------------------------- */
 
 /* The keys that pass, as a query. 0 stands for a key that is not known. */
@@ -113,10 +128,7 @@ static void add_keys(const struct filter *f, enum filter_table t, struct buf *ou
         }
     }
     if (t == ON_ACCOUNT && f->scope)
-        buf_printf(out, "%s%s", sep,
-                   *f->scope ? "account_id in (select unnest(string_split($filter_scope, chr(31))"
-                               "::integer[]))"
-                             : "false");
+        buf_printf(out, "%s%s", sep, scope_sql);
     if (takes_unknown(f, t))
         buf_printf(out, "%sselect 0", is_begun ? " union all " : "");
 }

@@ -19,7 +19,7 @@ struct question {
     enum question_compare compare;
     bool is_explained;
     struct filter_config config;
-    int64_t *account_ids; /* config's */
+    struct scope scope;   /* config's */
     char *time_zone;      /* config's */
     struct filter *filter;
     struct given given[GIVEN_MAX]; /* all that were taken, sorted by name once finished */
@@ -64,11 +64,9 @@ struct question *question_new(const struct query *query, const struct filter_con
     q->compare = COMPARE_NOTHING;
     q->config = *config;
     q->config.time_zone = q->time_zone = xstrdup(config->time_zone);
-    if (config->account_count) {
-        q->account_ids = xcalloc(config->account_count, sizeof *q->account_ids);
-        memcpy(q->account_ids, config->account_ids, config->account_count * sizeof *q->account_ids);
-    }
-    q->config.account_ids = q->account_ids;
+    if (config->scope)
+        scope_copy(config->scope, &q->scope);
+    q->config.scope = &q->scope;
     q->filter = filter_new(&q->config);
     q->values = xcalloc(query->param_count, sizeof *q->values);
     for (size_t i = 0; i < query->param_count; i++) {
@@ -90,7 +88,7 @@ void question_free(struct question *q)
     }
     filter_free(q->filter);
     free(q->values);
-    free(q->account_ids);
+    scope_done(&q->scope);
     free(q->time_zone);
     free(q);
 }
@@ -208,6 +206,11 @@ bool question_is_explained(const struct question *q)
     return q->is_explained;
 }
 
+bool question_sees_all(const struct question *q)
+{
+    return q->config.sees_all;
+}
+
 int64_t question_now_us(const struct question *q)
 {
     return q->config.now_us;
@@ -238,8 +241,8 @@ void question_key(const struct question *q, struct buf *out)
     buf_printf(out, " %s %" PRId64 " ", q->config.time_zone, q->config.now_us / (15 * US_PER_MIN));
     if (q->config.sees_all)
         buf_puts(out, "all");
-    for (size_t i = 0; !q->config.sees_all && i < q->config.account_count; i++)
-        buf_printf(out, "%" PRId64 ",", q->config.account_ids[i]);
+    else
+        buf_printf(out, "of %s %s", q->scope.plex_id, q->scope.accounts ? q->scope.accounts : "");
 }
 
 enum status question_resolve(struct question *q, struct store_conn *c, struct error *err)

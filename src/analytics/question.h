@@ -30,6 +30,7 @@ const struct query *question_query(const struct question *q);
 enum question_format question_format(const struct question *q);
 enum question_compare question_compare(const struct question *q);
 bool question_is_explained(const struct question *q);
+bool question_sees_all(const struct question *q);
 /* The instant that "today" is of. */
 int64_t question_now_us(const struct question *q);
 /* The value of one of the filter's parameters as given, or NULL. */

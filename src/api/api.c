@@ -40,6 +40,7 @@ void request_release(struct request *r, int http_status)
     log_at(level, "http", "request", LF_TEXT("request_id", http_request_id(r->x)),
            LF_TEXT("client", r->asker.address), LF_TEXT("method", http_method(r->x)),
            LF_TEXT("path", http_path(r->x)), LF_INT("status", http_status), LF_INT("took_us", took_us));
+    scope_done(&r->scope);
     free(r);
 }
 
@@ -49,9 +50,21 @@ void request_release_no_store(struct request *r, int http_status)
     request_release(r, http_status);
 }
 
+/* The last line of defence: rows for a viewer that nobody has scoped are not sent. */
+static bool is_scope_forgotten(const struct request *r, int http_status)
+{
+    return http_status < 300 && r->route != NULL && r->route->scoped == SCOPED_FILTER && !r->scope.sees_all &&
+           !r->is_scope_asked;
+}
+
 void request_reply(struct request *r, int http_status, struct buf *json)
 {
     struct http_exchange *x = r->x;
+    if (is_scope_forgotten(r, http_status)) {
+        buf_done(json);
+        request_failf(r, STATUS_INTERNAL, "", "this answer is not limited to what you may see");
+        return;
+    }
     if (json->is_overflowed) {
         buf_done(json);
         request_failf(r, STATUS_TOO_LARGE, "", "the answer is too large");
@@ -235,11 +248,13 @@ void request_to_worker(struct request *r)
     request_failf(r, STATUS_UNAVAILABLE, "", "too many requests wait: try again");
 }
 
-struct filter_config request_filter_config(const struct request *r)
+struct filter_config request_filter_config(struct request *r)
 {
+    r->is_scope_asked = true;
     return (struct filter_config){.time_zone = r->api->config.config->time_zone,
                                   .now_us = clock_now_us(),
-                                  .sees_all = r->user.role == ROLE_ADMIN};
+                                  .sees_all = r->scope.sees_all,
+                                  .scope = &r->scope};
 }
 
 /* A browser that is told so asks for name and password by itself, over the page: so only where it
@@ -313,9 +328,19 @@ static struct request *request_new(struct api *a, struct http_exchange *x)
     return r;
 }
 
+/* What they may see is as of now, whenever they logged in. */
+static void find_scope(struct request *r)
+{
+    if (http_is_control(r->x))
+        r->scope.sees_all = true;
+    else if (r->is_logged_in)
+        auth_scope(r->api->config.auth, r->user.id, &r->scope);
+}
+
 /* By a login that is known. Any thread. */
 static void run(struct request *r)
 {
+    find_scope(r);
     if (!has_role(r))
         refuse_role(r);
     else if (r->route->run_in == RUN_QUERY)
@@ -449,13 +474,17 @@ static void tick(void *ctx)
     char text[96];
     int n = snprintf(text, sizeof text, "{\"type\":\"data_changed\",\"data\":{\"data_version\":%lld}}",
                      (long long)version);
-    api_broadcast(a, (struct str){text, (size_t)n});
+    watchers_tell(a, (struct str){text, (size_t)n}, ROLE_NOBODY, NULL);
 }
 
 void api_broadcast(void *ctx, struct str frame)
 {
-    struct api *a = ctx;
-    ws_hub_broadcast(a->hub, frame, NULL);
+    watchers_tell(ctx, frame, ROLE_ADMIN, NULL);
+}
+
+void api_tell_session(struct api *a, const struct scope_account *whose, struct str frame)
+{
+    watchers_tell(a, frame, ROLE_NOBODY, whose);
 }
 
 enum status api_new(const struct api_config *c, struct api **ret, struct error *err)

@@ -18,6 +18,7 @@ struct collector;
 struct ingest;
 struct live;
 struct oidc;
+struct scope_account;
 struct store;
 
 /* Everything is borrowed until api_free(). */
@@ -46,5 +47,7 @@ void api_free(struct api *a); /* after the HTTP server has stopped; NULL is fine
 /* For struct http_server_config; ctx is the struct api. http thread. */
 struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x);
 void api_handle(void *ctx, struct http_exchange *x);
-/* A frame to every browser. Any thread. */
+/* A frame to every administrator's browser; ctx is the struct api. Any thread. */
 void api_broadcast(void *ctx, struct str frame);
+/* A frame about what an account plays, to all who may see it. Any thread. */
+void api_tell_session(struct api *a, const struct scope_account *whose, struct str frame);

@@ -1,4 +1,4 @@
-/* What happens now: sync, sessions, the WebSocket. */
+/* What happens now: sync and sessions. */
 #include "api/request.h"
 
 #include <stdatomic.h>
@@ -7,8 +7,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "live/live.h"
-#include "net/ws_hub.h"
 #include "sources/collector.h"
+#include "store/cursor.h"
+#include "store/rows.h"
 
 #include "base/banned.h"
 
@@ -24,9 +25,10 @@ static size_t statuses(struct api *a, struct source_status *ret)
     return n < SERVERS_MOST ? n : SERVERS_MOST;
 }
 
-/* Members every one may see; those of a login follow it. */
-static void write_state(struct json_writer *w, const struct server_config *server, size_t i,
-                        const struct source_status *now)
+/* What of a server is for whom: anybody, a viewer, an administrator; each has what the one before has. Addresses and
+ * the texts of errors name other things of the household, and when something was last heard tells of others. */
+static void write_server(struct json_writer *w, const struct server_config *server, size_t i,
+                         const struct source_status *now, enum role reader)
 {
     jw_kv_int(w, "ordinal", (int64_t)i + 1);
     jw_kv_text(w, "kind", server_kind_name(server->kind));
@@ -35,41 +37,43 @@ static void write_state(struct json_writer *w, const struct server_config *serve
         jw_kv_null(w, "percent");
     else
         jw_kv_int(w, "percent", now->percent);
-}
-
-static void write_identity(struct json_writer *w, const struct server_config *server,
-                           const struct source_status *now)
-{
+    if (reader >= ROLE_VIEWER)
+        jw_kv_text(w, "name", now->name);
+    if (reader < ROLE_ADMIN)
+        return;
     jw_kv_text(w, "key", server->key);
-    jw_kv_text(w, "name", now->name);
     jw_kv_text(w, "url", server->url);
     jw_kv_text(w, "error", now->error[0] != '\0' ? now->error : NULL);
     jw_kv_text(w, "history_error", now->history_error[0] != '\0' ? now->history_error : NULL);
+}
+
+static void write_counts(const struct request *r, struct json_writer *w, const struct server_config *server,
+                         const struct source_status *now)
+{
+    jw_kv_time(w, "last_event_at", now->last_event_us);
+    struct store_value key = {.kind = SV_TEXT, .s = str_of(server->key)};
+    int64_t plays = 0;
+    struct error err = {0};
+    if (store_query_int(r->conn,
+                        "select count(*) from play join server using (server_id)"
+                        " where key = $1 and not is_hidden",
+                        &key, 1, 0, &plays, &err) == STATUS_OK)
+        jw_kv_int(w, "plays", plays);
+    else
+        jw_kv_null(w, "plays");
 }
 
 static void write_servers(const struct request *r, struct json_writer *w,
                           const struct source_status *all, size_t count)
 {
     const struct config *c = r->api->config.config;
+    enum role reader = r->is_logged_in ? r->user.role : ROLE_NOBODY;
     jw_kv_array(w, "servers");
     for (size_t i = 0; i < count && i < c->server_count; i++) {
-        const struct server_config *server = &c->servers[i];
         jw_object(w);
-        write_state(w, server, i, &all[i]);
-        if (r->is_logged_in) {
-            write_identity(w, server, &all[i]);
-            jw_kv_time(w, "last_event_at", all[i].last_event_us);
-            struct store_value key = {.kind = SV_TEXT, .s = str_of(server->key)};
-            int64_t plays = 0;
-            struct error err = {0};
-            if (store_query_int(r->conn,
-                                "select count(*) from play join server using (server_id)"
-                                " where key = $1 and not is_hidden",
-                                &key, 1, 0, &plays, &err) == STATUS_OK)
-                jw_kv_int(w, "plays", plays);
-            else
-                jw_kv_null(w, "plays");
-        }
+        write_server(w, &c->servers[i], i, &all[i], reader);
+        if (reader >= ROLE_ADMIN)
+            write_counts(r, w, &c->servers[i], &all[i]);
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -98,14 +102,12 @@ void handle_sync_status(struct request *r)
     request_reply(r, 200, &out);
 }
 
-void sync_tell(struct api *a)
+static void write_frame(const struct api *a, const struct source_status *all, size_t count, enum role reader,
+                        struct buf *frame)
 {
     const struct config *c = a->config.config;
-    struct source_status all[SERVERS_MOST];
-    size_t count = statuses(a, all);
-    auto_buf struct buf frame = {0};
     struct json_writer w;
-    jw_begin(&w, &frame);
+    jw_begin(&w, frame);
     jw_object(&w);
     jw_kv_text(&w, "type", "sync");
     jw_kv_object(&w, "data");
@@ -113,16 +115,25 @@ void sync_tell(struct api *a)
     jw_kv_array(&w, "servers");
     for (size_t i = 0; i < count && i < c->server_count; i++) {
         jw_object(&w);
-        write_state(&w, &c->servers[i], i, &all[i]);
-        write_identity(&w, &c->servers[i], &all[i]);
+        write_server(&w, &c->servers[i], i, &all[i], reader);
         jw_object_end(&w);
     }
     jw_array_end(&w);
     jw_object_end(&w);
     jw_object_end(&w);
+}
+
+void sync_tell(struct api *a)
+{
+    struct source_status all[SERVERS_MOST];
+    size_t count = statuses(a, all);
+    auto_buf struct buf frame = {0}, less = {0};
+    write_frame(a, all, count, ROLE_ADMIN, &frame);
     if (count == 0 || (a->told_sync && streq(a->told_sync, buf_text(&frame))))
         return;
-    api_broadcast(a, buf_str(&frame));
+    write_frame(a, all, count, ROLE_VIEWER, &less);
+    watchers_tell(a, buf_str(&frame), ROLE_ADMIN, NULL);
+    watchers_tell(a, buf_str(&less), ROLE_VIEWER, NULL);
     free(a->told_sync);
     a->told_sync = xstrdup(buf_text(&frame));
 }
@@ -172,6 +183,10 @@ static bool is_local_hand(const struct request *r)
 void handle_sync_trigger(struct request *r)
 {
     struct api *a = r->api;
+    if (r->is_logged_in && r->user.role < ROLE_ADMIN) {
+        request_failf(r, STATUS_DENIED, "", "this needs an administrator");
+        return;
+    }
     if (!r->is_logged_in) {
         if (!is_local_hand(r)) {
             request_failf(r, STATUS_UNAUTHORIZED, "",
@@ -210,29 +225,77 @@ void handle_sync_trigger(struct request *r)
     request_reply(r, 202, &out);
 }
 
+struct today {
+    int64_t plays, watch_ms, people;
+};
+
+/* What the asker may see of it. */
+static enum status read_today(struct request *r, const struct filter *f, struct today *ret,
+                              struct error *err)
+{
+    auto_buf struct buf sql = {0};
+    buf_puts(&sql, "with ");
+    filter_sql(f, &sql);
+    buf_puts(&sql, "\nselect count(*), coalesce(sum(watch_ms), 0)::bigint, count(distinct person_id)"
+                   " from filtered_play where kind = 'play'");
+    size_t count;
+    const struct store_named *values = filter_values(f, &count);
+    auto_cursor struct cursor c = {0};
+    TRY(store_query_named(r->conn, buf_text(&sql), values, count, &c.result, err));
+    if (cursor_next(&c))
+        *ret = (struct today){cursor_int(&c, 0, 0), cursor_int(&c, 1, 0), cursor_int(&c, 2, 0)};
+    return STATUS_OK;
+}
+
+/* Whose plays a viewer sees, so that a page without any can say why; of an administrator null. */
+static enum status write_accounts(struct request *r, const struct filter *f, struct json_writer *w,
+                                  struct error *err)
+{
+    if (!filter_is_scoped(f)) {
+        jw_kv_null(w, "accounts");
+        return STATUS_OK;
+    }
+    auto_buf struct buf sql = {0};
+    buf_puts(&sql, "select coalesce(v.name, v.key) as server, v.kind as server_kind, a.name as account"
+                   " from account a join server v using (server_id) where ");
+    filter_scope_sql(f, &sql);
+    buf_puts(&sql, " order by 1, 3");
+    size_t count;
+    const struct store_named *values = filter_values(f, &count);
+    auto_result duckdb_result result = {0};
+    TRY(store_query_named(r->conn, buf_text(&sql), values, count, &result, err));
+    auto_rows struct rows rows = {0};
+    TRY(rows_begin(&rows, result, ROWS_JSON, err));
+    jw_kv_array(w, "accounts");
+    while (rows_next(&rows, w->out)) {
+    }
+    jw_array_end(w);
+    return STATUS_OK;
+}
+
+/* What was played today, and whose plays these are. */
+static enum status write_own(struct request *r, struct json_writer *w, struct error *err)
+{
+    struct filter_config config = request_filter_config(r);
+    auto_filter struct filter *f = filter_new(&config);
+    struct today today = {0};
+    bool is_known;
+    TRY(filter_take(f, "days", "1", &is_known, err));
+    TRY(filter_take(f, "short", "include", &is_known, err));
+    TRY(filter_finish(f, r->conn, err));
+    TRY(write_accounts(r, f, w, err));
+    TRY(read_today(r, f, &today, err));
+    jw_kv_object(w, "today");
+    jw_kv_int(w, "plays", today.plays);
+    jw_kv_int(w, "watch_ms", today.watch_ms);
+    jw_kv_int(w, "people", today.people);
+    jw_object_end(w);
+    return STATUS_OK;
+}
+
 void handle_sessions(struct request *r)
 {
-    static const char plays[] = "select count(*) from play where not is_hidden and kind = 'play'"
-                                " and started >= $1";
-    static const char watch[] = "select coalesce(sum(watch_ms), 0)::bigint from play"
-                                " where not is_hidden and kind = 'play' and started >= $1";
-    static const char people[] =
-        "select count(distinct person_id) from play join account using (account_id)"
-        " where not is_hidden and kind = 'play' and started >= $1";
-    static const char midnight[] =
-        "select epoch_us(date_trunc('day', now() at time zone $1) at time zone $1)";
     struct error err = {0};
-    int64_t since_us = 0, counts[3] = {0};
-    struct store_value zone = {.kind = SV_TEXT, .s = str_of(r->api->config.config->time_zone)};
-    enum status s = store_query_int(r->conn, midnight, &zone, 1, 0, &since_us, &err);
-    struct store_value since = {.kind = SV_TIME, .i = since_us};
-    const char *const queries[] = {plays, watch, people};
-    for (size_t i = 0; i < ARRAY_LEN(queries) && s == STATUS_OK; i++)
-        s = store_query_int(r->conn, queries[i], &since, 1, 0, &counts[i], &err);
-    if (s != STATUS_OK) {
-        request_fail(r, &err);
-        return;
-    }
     struct source_status all[SERVERS_MOST];
     size_t count = statuses(r->api, all);
     struct buf out = {0};
@@ -240,71 +303,14 @@ void handle_sessions(struct request *r)
     jw_begin(&w, &out);
     jw_object(&w);
     jw_key(&w, "sessions");
-    live_write(r->api->config.live, &w);
+    live_write(r->api->config.live, &r->scope, &w);
     write_servers(r, &w, all, count);
-    jw_kv_object(&w, "today");
-    jw_kv_int(&w, "plays", counts[0]);
-    jw_kv_int(&w, "watch_ms", counts[1]);
-    jw_kv_int(&w, "people", counts[2]);
-    jw_object_end(&w);
+    if (write_own(r, &w, &err) != STATUS_OK) {
+        buf_done(&out);
+        request_fail(r, &err);
+        return;
+    }
     jw_kv_time(&w, "at", clock_now_us());
     jw_object_end(&w);
     request_reply(r, 200, &out);
-}
-
-/* --- the WebSocket --------------------------------------------------------------------------- */
-
-/* Whose socket it is: it must not outlive the login. */
-struct watcher {
-    struct api *api;
-    char token[AUTH_TOKEN_MAX]; /* "": the command line */
-};
-
-static void watcher_free(void *user)
-{
-    struct watcher *w = user;
-    if (w == NULL)
-        return;
-    secret_wipe(w, sizeof *w);
-    free(w);
-}
-
-void watcher_closed(void *ctx, uint64_t client, void *user)
-{
-    watcher_free(user);
-}
-
-static bool is_logged_in_still(void *ctx, void *user)
-{
-    const struct watcher *w = user;
-    struct auth_user ignored;
-    return w->token[0] == '\0' || auth_session(w->api->config.auth, w->token, &ignored);
-}
-
-void watchers_check(struct api *a)
-{
-    ws_hub_sweep(a->hub, 1008, is_logged_in_still);
-}
-
-static void upgraded(void *ctx, int fd, char *leftover, size_t leftover_len)
-{
-    struct watcher *w = ctx;
-    if (!ws_hub_add(w->api->hub, fd, leftover, leftover_len, w))
-        watcher_free(w);
-}
-
-void handle_ws(struct request *r)
-{
-    struct api *a = r->api;
-    struct http_exchange *x = r->x;
-    if (!http_wants_upgrade(x)) {
-        request_fail_upgrade(r);
-        return;
-    }
-    struct watcher *w = xcalloc(1, sizeof *w);
-    w->api = a;
-    if (!r->has_session || !http_cookie(x, AUTH_COOKIE, w->token, sizeof w->token))
-        w->token[0] = '\0';
-    request_release(r, 101);
-    http_upgrade(x, upgraded, w);
 }

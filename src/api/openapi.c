@@ -16,6 +16,19 @@ static const char *doc_of(const struct route *route, const char *path)
     return "\"responses\":{}";
 }
 
+static const char *scoped_name(enum scoped s)
+{
+    switch (s) {
+    case SCOPED_NOTHING:
+        return "nothing";
+    case SCOPED_FILTER:
+        return "filter";
+    case SCOPED_FRAMES:
+        return "frames";
+    }
+    return "nothing";
+}
+
 static void write_operation(struct buf *out, const struct route *route, const char *path)
 {
     struct json_writer w;
@@ -25,7 +38,10 @@ static void write_operation(struct buf *out, const struct route *route, const ch
     buf_puts(out, "\":{\"summary\":");
     jw_begin(&w, out);
     jw_text(&w, route->summary);
-    buf_printf(out, ",\"x-role\":\"%s\",\"security\":[%s],%s}", role_name(route->role),
+    buf_printf(out, ",\"x-role\":\"%s\",", role_name(route->role));
+    if (route->role == ROLE_VIEWER) /* in what way it is limited to the viewer's own plays */
+        buf_printf(out, "\"x-scoped\":\"%s\",", scoped_name(route->scoped));
+    buf_printf(out, "\"security\":[%s],%s}",
                route->role == ROLE_NOBODY ? "" : "{\"session\":[]}", doc_of(route, path));
 }
 

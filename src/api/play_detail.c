@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-/* Each is bound to $play. */
+/* Each is bound to $play; an error's text and the name of an imported file are for $sees_all only. */
 static const char segments_sql[] =
     "with here as (select * from segment where play_id = $play),"
     " seen as (select segment_id, list({'state': state, 'from': first_at, 'to': last_at,"
@@ -24,7 +24,7 @@ static const char segments_sql[] =
     "  nullif(concat_ws(', ', l.city, coalesce(l.country, l.country_code)), '') as place,"
     "  s.location, s.secure, s.relayed, s.bandwidth_kbps, s.bitrate_kbps, s.stream_bitrate_kbps,"
     "  q.* exclude (quality_id), n.session, i.import_id, m.source as import_source,"
-    "  m.file as import_file, i.source_row as import_row, coalesce(e.states, []) as states"
+    "  case when $sees_all then m.file end as import_file, i.source_row as import_row, coalesce(e.states, []) as states"
     " from here s left join account c on c.account_id = s.account_id"
     "  left join library b on b.library_id = s.library_id"
     "  left join device d on d.device_id = s.device_id"
@@ -39,7 +39,8 @@ static const char segments_sql[] =
 
 /* When the server was not fully watched while an observed segment went on. */
 static const char coverage_sql[] =
-    "select distinct c.started as \"from\", c.ended as \"to\", c.state, c.why from coverage c"
+    "select distinct c.started as \"from\", c.ended as \"to\", c.state,"
+    " case when $sees_all then c.why end as why from coverage c"
     " join segment s on s.server_id = c.server_id and c.started < s.ended"
     "  and (c.ended is null or c.ended > s.started)"
     " where s.play_id = $play and s.origin = 'live' and c.state <> 'connected'"
@@ -91,10 +92,11 @@ static enum status add_play(struct store_conn *c, const struct filter *f, int64_
 static enum status add_list(struct request *r, const char *name, const char *sql, int64_t id,
                             struct buf *out, struct error *err)
 {
-    struct store_named play = {"play", {.kind = SV_INT, .i = id}};
+    const struct store_named values[] = {{"play", {.kind = SV_INT, .i = id}},
+                                         {"sees_all", {.kind = SV_BOOL, .i = r->scope.sees_all}}};
     int64_t count;
     buf_printf(out, ",\"%s\":[", name);
-    TRY(add_rows(r->conn, sql, &play, 1, out, &count, err));
+    TRY(add_rows(r->conn, sql, values, ARRAY_LEN(values), out, &count, err));
     buf_putc(out, ']');
     return STATUS_OK;
 }

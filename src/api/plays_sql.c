@@ -8,7 +8,8 @@
 
 #include "base/banned.h"
 
-/* What a sort goes by. Names are compared with accents and case folded. */
+/* What a sort goes by. Names are compared with accents and case folded. A cursor is the asker's text: with a
+ * scope it must name something of their own, else what comes after it would tell of others' names. */
 struct sorting {
     const char *name;
     const char *key;   /* of the row */
@@ -23,13 +24,15 @@ static const struct sorting sortings[PLAYS_SORTS] = {
     [PLAYS_BY_PERCENT] = {"percent", "f.percent", "$page_key::double", "f.percent", ""},
     [PLAYS_BY_PERSON] = {"person", "n.folded",
                          "(select lower(strip_accents(name)) from person"
-                         " where person_id = $page_key::integer)",
+                         " where person_id = $page_key::integer and (not $page_scoped or person_id in"
+                         " (select person_id from filtered_play)))",
                          "f.person_id",
                          " left join (select person_id, lower(strip_accents(name)) as folded"
                          " from person) n on n.person_id = f.person_id"},
     [PLAYS_BY_TITLE] = {"title", "n.folded",
                         "(select lower(strip_accents(full_title)) from title"
-                        " where title_id = $page_key::integer)",
+                        " where title_id = $page_key::integer and (not $page_scoped or title_id in"
+                        " (select title_id from filtered_play)))",
                         "f.title_id",
                         " left join (select title_id, lower(strip_accents(full_title)) as folded"
                         " from title) n on n.title_id = f.title_id"},
@@ -197,6 +200,7 @@ static enum status run_page(struct store_conn *c, const struct plays_query *q, i
         {"page_id", {.kind = SV_INT, .i = q->after.play_id}},
         {"page_key", {.kind = SV_TEXT, .s = str_of(q->after.key)}},
         {"page_edge", {.kind = SV_INT, .i = edge_us}},
+        {"page_scoped", {.kind = SV_BOOL, .i = filter_is_scoped(q->filter)}},
     };
     size_t count;
     const struct store_named *filters = filter_values(q->filter, &count);

@@ -33,12 +33,12 @@ struct api {
     struct collector *collector;
     unsigned ticks;       /* ticker */
     int64_t told_version; /* ticker: data version the browsers know */
-    char *told_sync;      /* ticker: the frame of the servers' states they know; NULL: none yet */
+    char *told_sync;      /* ticker: the servers' states they know, as a frame; NULL: none yet */
     _Atomic bool is_rederiving;
     _Atomic bool is_exporting; /* one at a time: it keeps a query worker for long */
 };
 
-enum { REQUEST_PARAMS_MAX = 2, REQUEST_PARAM_MAX = 128 };
+enum { REQUEST_PARAMS_MAX = 3, REQUEST_PARAM_MAX = 128 };
 
 /* Where a handler runs. */
 enum run_in {
@@ -47,11 +47,15 @@ enum run_in {
     RUN_BOTH,        /* http thread, r->conn NULL; again in a worker after request_to_worker() */
 };
 
+/* How what a viewer gets is limited to their own plays; see routes.c. */
+enum scoped { SCOPED_NOTHING = 1, SCOPED_FILTER, SCOPED_FRAMES };
+
 struct request;
 struct route {
     const char *method;
     const char *pattern; /* "/plays/{id}", below /api/v1 */
     enum role role;
+    enum scoped scoped;
     enum run_in run_in;
     void (*handle)(struct request *r);
     const char *summary;
@@ -69,6 +73,8 @@ struct request {
     bool is_logged_in;
     bool has_session; /* by the cookie, not by HTTP Basic or the control socket */
     struct auth_user user;
+    struct scope scope;   /* what they may see; nothing without a login */
+    bool is_scope_asked;  /* request_filter_config() was called */
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
     struct store_conn *conn;
     int64_t started_us; /* monotonic */
@@ -94,11 +100,17 @@ void request_to_worker(struct request *r);
 void request_release(struct request *r, int http_status);
 void request_release_no_store(struct request *r, int http_status); /* answers nobody may keep */
 
-/* The asker's scope, time zone and today; borrowed from the request. */
-struct filter_config request_filter_config(const struct request *r);
+/* The asker's scope, time zone and today; borrowed from the request. An answer of a route that is SCOPED_FILTER
+ * is refused (INTERNAL) where nobody has asked this. */
+struct filter_config request_filter_config(struct request *r);
 
 /* Closes the WebSockets of logins that have ended. Any thread. */
 void watchers_check(struct api *a);
+/* Has the pages of a login ask again: what they may see has changed. Any thread. */
+void watchers_resync(struct api *a, int64_t user_id);
+/* A frame to readers of one role and no other (ROLE_NOBODY: to all), or, with `whose`, to those who may see that
+ * account's plays. Any thread. */
+void watchers_tell(struct api *a, struct str frame, enum role role, const struct scope_account *whose);
 /* Tells browsers the state of the media servers where it has changed. Ticker. */
 void sync_tell(struct api *a);
 /* For the hub: a WebSocket is gone. */
@@ -120,6 +132,13 @@ HANDLER(oidc_callback);
 HANDLER(logout);
 HANDLER(logout_everywhere);
 HANDLER(user_reset);
+HANDLER(users);
+HANDLER(user_add);
+HANDLER(user_accounts);
+HANDLER(user_change);
+HANDLER(user_remove);
+HANDLER(user_link);
+HANDLER(user_unlink);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);

@@ -127,6 +127,7 @@ static enum status start_oidc(struct app *a, struct error *err)
                             .scopes = k->oidc_scopes,
                             .roles_claim = k->oidc_roles_claim,
                             .admin_roles = k->oidc_admin_roles,
+                            .viewer_roles = k->oidc_viewer_roles,
                             .jwt_secret = k->jwt_secret};
     if (strncmp(c.issuer, "https://", 8) != 0)
         log_warn("auth", "OIDC_ISSUER_URL is no https address: who is in between can log in",
@@ -278,11 +279,17 @@ static void frame(void *ctx, struct str text)
     api_broadcast(a->api, text);
 }
 
+static void session_frame(void *ctx, const struct scope_account *whose, struct str text)
+{
+    const struct app *a = ctx;
+    api_tell_session(a->api, whose, text);
+}
+
 static enum status start_live(struct app *a, struct error *err)
 {
     struct live_config c = {
         .lookup = {.ctx = a, .place = place_of, .person = person_of, .server = server_of},
-        .frame = frame,
+        .frame = session_frame,
         .ctx = a};
     a->live = live_new(&c);
     return STATUS_OK;

@@ -1,265 +1,17 @@
-#include "auth/auth.h"
+/* The worker that hashes and writes, and what others call. */
+#include "auth/inside.h"
 
-#include <pthread.h>
-#include <sodium.h>
-#include <sqlite3.h>
-
-#include "auth/remembered.h"
-#include "auth/throttle.h"
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/mem.h"
-#include "base/queue.h"
 #include "base/str.h"
 
 #include "base/banned.h"
 
-/* argon2id, small on purpose: the machine is a home server and logins are throttled. */
-enum { HASH_PASSES = 2, HASH_BYTES = 16 * 1024 * 1024, QUEUE_MOST = 16, SESSIONS_MOST = 1000 };
+enum { QUEUE_MOST = 16 };
 
-/* A session's place in memory, so that a check never waits for the disk. */
-struct session {
-    unsigned char hash[TOKEN_HASH_BYTES];
-    int64_t expires_us;
-    struct auth_user user;
-};
-
-enum job_kind {
-    JOB_LOGIN = 1,
-    JOB_VERIFY,
-    JOB_ENTER,
-    JOB_ENTER_IDENTITY,
-    JOB_LOGOUT,
-    JOB_LOGOUT_EVERYWHERE,
-    JOB_RESET,
-};
-
-struct job {
-    enum job_kind kind;
-    char name[AUTH_NAME_MAX];
-    char password[AUTH_PASSWORD_MAX];
-    char address[64];
-    char device[AUTH_TOKEN_MAX]; /* "": none that is known */
-    unsigned char hash[TOKEN_HASH_BYTES];
-    struct remembered_key key; /* JOB_VERIFY */
-    struct auth_identity who;  /* JOB_ENTER_IDENTITY */
-    struct auth_user user;     /* JOB_ENTER, JOB_LOGOUT_EVERYWHERE */
-    auth_login_done *login_done;
-    auth_logout_done *logout_done;
-    void *ctx;
-};
-
-struct auth {
-    sqlite3 *db; /* auth_open(), then the worker only */
-    char *jwt_secret;
-    char *admin_username;
-    char *admin_password;
-    int64_t session_timeout_us;
-    char nobody_hash[crypto_pwhash_STRBYTES]; /* what an unknown name is checked against */
-    struct throttle *throttle;
-    struct remembered *remembered;
-    struct queue *queue;
-    pthread_t worker;
-    bool is_stopped;
-    pthread_mutex_t mutex; /* guards sessions */
-    struct session *sessions;
-    size_t session_count;
-};
-
-static void auto_stmt_fn(sqlite3_stmt **s)
-{
-    sqlite3_finalize(*s);
-}
-#define auto_stmt __attribute__((cleanup(auto_stmt_fn)))
-
-const char *role_name(enum role r)
-{
-    switch (r) {
-    case ROLE_NOBODY:
-        return "nobody";
-    case ROLE_VIEWER:
-        return "viewer";
-    case ROLE_ADMIN:
-        return "admin";
-    }
-    return "nobody";
-}
-
-static enum role role_parse(const char *text)
-{
-    if (streq(text, "admin"))
-        return ROLE_ADMIN;
-    return streq(text, "viewer") ? ROLE_VIEWER : ROLE_NOBODY;
-}
-
-static enum status db_fail(const struct auth *a, struct error *err, const char *doing)
-{
-    return fail(err, STATUS_IO, "%s: %s", doing, sqlite3_errmsg(a->db));
-}
-
-static enum status prepare(struct auth *a, const char *sql, sqlite3_stmt **ret, struct error *err)
-{
-    if (sqlite3_prepare_v2(a->db, sql, -1, ret, NULL) != SQLITE_OK)
-        return db_fail(a, err, "accounts");
-    return STATUS_OK;
-}
-
-static enum status run(struct auth *a, sqlite3_stmt *s, struct error *err)
-{
-    if (sqlite3_step(s) != SQLITE_DONE)
-        return db_fail(a, err, "accounts");
-    return STATUS_OK;
-}
-
-static const char SCHEMA[] =
-    "pragma journal_mode=wal; pragma synchronous=full; pragma busy_timeout=5000;"
-    "create table if not exists user (user_id integer primary key, name text not null unique,"
-    "  role text not null, password text not null, is_configured integer not null,"
-    "  created_us integer not null) strict;"
-    "create table if not exists session (hash blob primary key, user_id integer not null,"
-    "  created_us integer not null, expires_us integer not null) strict, without rowid;"
-    /* Whom a provider knows. Their user has no password, and a name that nobody can type. */
-    "create table if not exists identity (user_id integer primary key, issuer text not null,"
-    "  subject text not null, name text not null, unique (issuer, subject)) strict;";
-
-static enum status hash_password(const char *password, char dst[static crypto_pwhash_STRBYTES],
-                                 struct error *err)
-{
-    if (crypto_pwhash_str_alg(dst, password, strlen(password), HASH_PASSES, HASH_BYTES,
-                              crypto_pwhash_ALG_ARGON2ID13) != 0)
-        return fail(err, STATUS_NOMEM, "no memory to hash a password");
-    return STATUS_OK;
-}
-
-static enum status drop_sessions_of(struct auth *a, const char *where, const char *name,
-                                    struct error *err)
-{
-    auto_free char *sql =
-        xasprintf("delete from session where user_id in (select user_id from user where %s)", where);
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a, sql, &s, err));
-    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    return run(a, s, err);
-}
-
-/* The configuration is the truth: another name, password or provider ends what was. */
-static enum status apply_configured(struct auth *a, const char *issuer, struct error *err)
-{
-    const char *name = a->admin_username ? a->admin_username : "";
-    TRY(drop_sessions_of(a, "is_configured = 1 and name <> ?1", name, err));
-    TRY(drop_sessions_of(a, "user_id in (select user_id from identity where issuer <> ?1)",
-                         issuer ? issuer : "", err));
-    {
-        auto_stmt sqlite3_stmt *s = NULL;
-        TRY(prepare(a, "delete from user where is_configured = 1 and name <> ?1", &s, err));
-        sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-        TRY(run(a, s, err));
-    }
-    if (a->admin_username == NULL)
-        return STATUS_OK;
-    {
-        auto_stmt sqlite3_stmt *s = NULL;
-        TRY(prepare(a, "select password from user where name = ?1 and role = 'admin'", &s, err));
-        sqlite3_bind_text(s, 1, a->admin_username, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) == SQLITE_ROW) {
-            const char *stored = (const char *)sqlite3_column_text(s, 0);
-            if (stored != NULL && crypto_pwhash_str_verify(stored, a->admin_password,
-                                                           strlen(a->admin_password)) == 0)
-                return STATUS_OK;
-        }
-    }
-    TRY(drop_sessions_of(a, "name = ?1", a->admin_username, err));
-    char hash[crypto_pwhash_STRBYTES];
-    TRY(hash_password(a->admin_password, hash, err));
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a,
-                "insert into user (name, role, password, is_configured, created_us)"
-                " values (?1, 'admin', ?2, 1, ?3)"
-                " on conflict (name) do update set password = ?2, role = 'admin',"
-                " is_configured = 1",
-                &s, err));
-    sqlite3_bind_text(s, 1, a->admin_username, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 2, hash, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 3, clock_now_us());
-    return run(a, s, err);
-}
-
-static void keep_session(struct auth *a, const struct session *new_one)
-{
-    pthread_mutex_lock(&a->mutex);
-    if (a->session_count == SESSIONS_MOST) {
-        size_t soonest = 0;
-        for (size_t i = 1; i < a->session_count; i++) {
-            if (a->sessions[i].expires_us < a->sessions[soonest].expires_us)
-                soonest = i;
-        }
-        a->sessions[soonest] = *new_one;
-    } else {
-        a->sessions[a->session_count++] = *new_one;
-    }
-    pthread_mutex_unlock(&a->mutex);
-}
-
-static enum status load_sessions(struct auth *a, struct error *err)
-{
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a,
-                "select s.hash, s.expires_us, u.user_id, coalesce(i.name, u.name), u.role"
-                " from session s join user u using (user_id) left join identity i using (user_id)"
-                " where s.expires_us > ?1",
-                &s, err));
-    sqlite3_bind_int64(s, 1, clock_now_us());
-    int step;
-    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-        struct session one = {.expires_us = sqlite3_column_int64(s, 1)};
-        const void *hash = sqlite3_column_blob(s, 0);
-        const char *name = (const char *)sqlite3_column_text(s, 3);
-        const char *role = (const char *)sqlite3_column_text(s, 4);
-        if (hash == NULL || sqlite3_column_bytes(s, 0) != TOKEN_HASH_BYTES || !name || !role)
-            continue;
-        memcpy(one.hash, hash, TOKEN_HASH_BYTES);
-        one.user.id = sqlite3_column_int64(s, 2);
-        snprintf(one.user.name, sizeof one.user.name, "%s", name);
-        one.user.role = role_parse(role);
-        keep_session(a, &one);
-    }
-    return step == SQLITE_DONE ? STATUS_OK : db_fail(a, err, "sessions");
-}
-
-/* The purposes of tokens. */
-#define SESSION "session"
+/* The purpose of tokens that tell a device. */
 #define DEVICE "device"
-
-static bool read_session(const struct auth *a, const char *token,
-                         unsigned char hash[static TOKEN_HASH_BYTES])
-{
-    return token_read(a->jwt_secret, SESSION, "", token, hash);
-}
-
-bool auth_session(struct auth *a, const char *token, struct auth_user *ret)
-{
-    unsigned char hash[TOKEN_HASH_BYTES];
-    if (!read_session(a, token, hash))
-        return false;
-    int64_t now = clock_now_us();
-    bool is_found = false;
-    pthread_mutex_lock(&a->mutex);
-    for (size_t i = 0; i < a->session_count; i++) {
-        const struct session *s = &a->sessions[i];
-        if (memcmp(s->hash, hash, TOKEN_HASH_BYTES) == 0 && s->expires_us > now) {
-            *ret = s->user;
-            is_found = true;
-            break;
-        }
-    }
-    pthread_mutex_unlock(&a->mutex);
-    return is_found;
-}
-
-int64_t auth_session_seconds(const struct auth *a)
-{
-    return a->session_timeout_us / US_PER_S;
-}
 
 /* --- the worker ------------------------------------------------------------------------------ */
 
@@ -269,100 +21,24 @@ static void job_free(struct job *j)
     free(j);
 }
 
-static enum status make_session(struct auth *a, struct auth_login_result *r, struct error *err)
-{
-    struct session one = {.user = r->user};
-    token_make(a->jwt_secret, SESSION, "", r->token, one.hash);
-    int64_t now = clock_now_us();
-    one.expires_us = now + a->session_timeout_us;
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a, "insert into session values (?1, ?2, ?3, ?4)", &s, err));
-    sqlite3_bind_blob(s, 1, one.hash, TOKEN_HASH_BYTES, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 2, r->user.id);
-    sqlite3_bind_int64(s, 3, now);
-    sqlite3_bind_int64(s, 4, one.expires_us);
-    TRY(run(a, s, err));
-    keep_session(a, &one);
-    return STATUS_OK;
-}
-
-static enum status check_password(struct auth *a, const struct job *j, struct auth_user *ret,
-                                  struct error *err)
-{
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a, "select user_id, role, password from user where name = ?1", &s, err));
-    sqlite3_bind_text(s, 1, j->name, -1, SQLITE_STATIC);
-    bool is_known = sqlite3_step(s) == SQLITE_ROW;
-    const char *stored = is_known ? (const char *)sqlite3_column_text(s, 2) : NULL;
-    /* An unknown name takes as long as a known one. */
-    bool is_right = crypto_pwhash_str_verify(stored ? stored : a->nobody_hash, j->password,
-                                             strlen(j->password)) == 0;
-    if (!is_right || stored == NULL)
-        return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
-    ret->id = sqlite3_column_int64(s, 0);
-    const char *role = (const char *)sqlite3_column_text(s, 1);
-    ret->role = role_parse(role ? role : "");
-    snprintf(ret->name, sizeof ret->name, "%s", j->name);
-    return STATUS_OK;
-}
-
-/* The account of an identity, with what the provider says of it now. */
-static enum status store_identity(struct auth *a, const struct auth_identity *who,
-                                  struct auth_user *ret, struct error *err)
-{
-    auto_free char *key = xasprintf("%s %s", who->issuer, who->subject);
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a,
-                "insert into user (name, role, password, is_configured, created_us)"
-                " values (?1, ?2, '', 0, ?3) on conflict (name) do update set role = ?2"
-                " returning user_id",
-                &s, err));
-    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
-    sqlite3_bind_text(s, 2, role_name(who->role), -1, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 3, clock_now_us());
-    if (sqlite3_step(s) != SQLITE_ROW)
-        return db_fail(a, err, "accounts");
-    *ret = (struct auth_user){.id = sqlite3_column_int64(s, 0), .role = who->role};
-    snprintf(ret->name, sizeof ret->name, "%s", who->name);
-    TRY(run(a, s, err));
-    auto_stmt sqlite3_stmt *i = NULL;
-    TRY(prepare(a,
-                "insert into identity values (?1, ?2, ?3, ?4)"
-                " on conflict (user_id) do update set name = ?4",
-                &i, err));
-    sqlite3_bind_int64(i, 1, ret->id);
-    sqlite3_bind_text(i, 2, who->issuer, -1, SQLITE_STATIC);
-    sqlite3_bind_text(i, 3, who->subject, -1, SQLITE_STATIC);
-    sqlite3_bind_text(i, 4, who->name, -1, SQLITE_STATIC);
-    return run(a, i, err);
-}
-
-static enum status end_all_of(struct auth *a, int64_t user_id, struct error *err);
-
-static enum status check_identity(struct auth *a, const struct job *j, struct auth_user *ret,
-                                  struct error *err)
-{
-    TRY(store_identity(a, &j->who, ret, err));
-    if (j->who.role >= ROLE_ADMIN)
-        return STATUS_OK;
-    TRY(end_all_of(a, ret->id, err));
-    return fail(err, STATUS_DENIED,
-                "%s is known to %s, but only administrators may log in: none of the roles there is one "
-                "of OIDC_ADMIN_ROLES", j->who.name, j->who.issuer);
-}
-
 static enum status check_login(struct auth *a, const struct job *j, struct auth_login_result *r,
                                struct error *err)
 {
     if (j->kind == JOB_ENTER) {
         r->user = j->user;
     } else if (j->kind == JOB_ENTER_IDENTITY) {
-        TRY(check_identity(a, j, &r->user, err));
+        TRY(auth_users_check_identity(a, &j->who, &r->user, err));
     } else if (j->kind == JOB_LOGIN ||
                !remembered_find(a->remembered, &j->key, clock_monotonic_us(), &r->user)) {
-        TRY(check_password(a, j, &r->user, err));
+        TRY(auth_users_check_password(a, j, &r->user, err));
     }
-    return j->kind == JOB_VERIFY ? STATUS_OK : make_session(a, r, err);
+    if (j->kind == JOB_VERIFY)
+        return STATUS_OK;
+    /* It may have been asked before a change that stood in the queue before it. */
+    if (!auth_current(a, r->user.id, &r->user))
+        return fail(err, STATUS_DENIED, "this login is disabled, or gone");
+    TRY(auth_sessions_make(a, r, err));
+    return auth_users_has_entered(a, r->user.id, err);
 }
 
 static struct throttle_who who_of(const struct job *j)
@@ -400,71 +76,13 @@ static void do_login(struct auth *a, const struct job *j)
     secret_wipe(r.token, sizeof r.token);
 }
 
-/* Whether a logout ends this session. */
-static bool is_ended_by(const struct job *j, const struct session *s)
-{
-    return j->kind == JOB_LOGOUT ? memcmp(s->hash, j->hash, sizeof j->hash) == 0
-                                 : s->user.id == j->user.id;
-}
-
-static void forget_ended(struct auth *a, const struct job *j)
-{
-    pthread_mutex_lock(&a->mutex);
-    for (size_t i = 0; i < a->session_count;) {
-        if (is_ended_by(j, &a->sessions[i]))
-            a->sessions[i] = a->sessions[--a->session_count];
-        else
-            i++;
-    }
-    pthread_mutex_unlock(&a->mutex);
-}
-
-static enum status delete_ended(struct auth *a, const struct job *j, struct error *err)
-{
-    auto_stmt sqlite3_stmt *s = NULL;
-    if (j->kind == JOB_LOGOUT) {
-        TRY(prepare(a, "delete from session where hash = ?1", &s, err));
-        sqlite3_bind_blob(s, 1, j->hash, TOKEN_HASH_BYTES, SQLITE_STATIC);
-    } else {
-        TRY(prepare(a, "delete from session where user_id = ?1", &s, err));
-        sqlite3_bind_int64(s, 1, j->user.id);
-    }
-    return run(a, s, err);
-}
-
-static enum status end_all_of(struct auth *a, int64_t user_id, struct error *err)
-{
-    struct job end = {.kind = JOB_LOGOUT_EVERYWHERE, .user.id = user_id};
-    forget_ended(a, &end);
-    return delete_ended(a, &end, err);
-}
-
-static enum status reset(struct auth *a, const char *name, struct error *err)
-{
-    throttle_succeeded(a->throttle, &(struct throttle_who){name, "", NULL});
-    auto_stmt sqlite3_stmt *s = NULL;
-    TRY(prepare(a,
-                "select user_id from user u left join identity i using (user_id)"
-                " where u.name = ?1 or i.name = ?1",
-                &s, err));
-    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-    bool is_any = false;
-    int step;
-    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-        is_any = true;
-        TRY(end_all_of(a, sqlite3_column_int64(s, 0), err));
-    }
-    if (step != SQLITE_DONE)
-        return db_fail(a, err, "accounts");
-    return is_any ? STATUS_OK : fail(err, STATUS_NOT_FOUND, "nobody is called '%s'", name);
-}
-
 static enum status end_sessions(struct auth *a, const struct job *j, struct error *err)
 {
     if (j->kind == JOB_RESET)
-        return reset(a, j->name, err);
-    forget_ended(a, j); /* also what a login before it in the queue has made */
-    return delete_ended(a, j, err);
+        return auth_users_reset(a, j->name, err);
+    /* Also what a login before it in the queue has made. */
+    return j->kind == JOB_LOGOUT ? auth_sessions_end(a, j->hash, err)
+                                 : auth_sessions_end_all_of(a, j->user.id, err);
 }
 
 static void do_logout(struct auth *a, const struct job *j)
@@ -476,26 +94,17 @@ static void do_logout(struct auth *a, const struct job *j)
     j->logout_done(j->ctx, s);
 }
 
-static void forget_expired(struct auth *a)
+static void do_change(struct auth *a, const struct job *j)
 {
-    int64_t now = clock_now_us();
-    pthread_mutex_lock(&a->mutex);
-    for (size_t i = 0; i < a->session_count;) {
-        if (a->sessions[i].expires_us <= now)
-            a->sessions[i] = a->sessions[--a->session_count];
-        else
-            i++;
-    }
-    pthread_mutex_unlock(&a->mutex);
-    auto_stmt sqlite3_stmt *s = NULL;
-    struct error err = {0};
-    if (prepare(a, "delete from session where expires_us <= ?1", &s, &err) != STATUS_OK) {
-        log_warn("auth", "expired sessions stay in the file", LF_ERROR(&err));
-        return;
-    }
-    sqlite3_bind_int64(s, 1, now);
-    if (run(a, s, &err) != STATUS_OK)
-        log_warn("auth", "expired sessions stay in the file", LF_ERROR(&err));
+    struct auth_change_result r = {0};
+    if (queue_is_closed(a->queue))
+        r.status = fail(&r.error, STATUS_UNAVAILABLE, "the server is stopping");
+    else
+        r.status = auth_users_change(a, j, &r.user_id, &r.error);
+    if (r.status == STATUS_OK)
+        log_info("auth", "a login has been changed", LF_INT("login", r.user_id), LF_INT("what", j->change.kind),
+                 LF_TEXT("by", j->user.name));
+    j->change_done(j->ctx, &r);
 }
 
 static void *work(void *arg)
@@ -507,11 +116,13 @@ static void *work(void *arg)
         if (j == NULL) {
             if (queue_is_closed(a->queue))
                 return NULL;
-            forget_expired(a);
+            auth_sessions_forget_expired(a);
             continue;
         }
         if (j->login_done != NULL)
             do_login(a, j);
+        else if (j->change_done != NULL)
+            do_change(a, j);
         else
             do_logout(a, j);
         job_free(j);
@@ -577,7 +188,8 @@ enum status auth_verify(struct auth *a, const struct auth_try *t, auth_login_don
 bool auth_remembers(struct auth *a, const char *name, const char *password, struct auth_user *ret)
 {
     struct remembered_key key = remembered_key(a->remembered, name, password);
-    return remembered_find(a->remembered, &key, clock_monotonic_us(), ret);
+    return remembered_find(a->remembered, &key, clock_monotonic_us(), ret) &&
+           auth_current(a, ret->id, ret);
 }
 
 enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_done *done,
@@ -611,8 +223,8 @@ enum status auth_logout(struct auth *a, const char *token, auth_logout_done *don
     j->kind = JOB_LOGOUT;
     j->logout_done = done;
     j->ctx = ctx;
-    if (read_session(a, token, j->hash))
-        forget_ended(a, j);
+    if (auth_sessions_hash(a, token, j->hash))
+        auth_sessions_forget(a, j->hash);
     return submit(a, j, err);
 }
 
@@ -624,7 +236,7 @@ enum status auth_logout_everywhere(struct auth *a, int64_t user_id, auth_logout_
     j->user.id = user_id;
     j->logout_done = done;
     j->ctx = ctx;
-    forget_ended(a, j);
+    auth_sessions_forget_all_of(a, user_id);
     return submit(a, j, err);
 }
 
@@ -636,6 +248,37 @@ enum status auth_reset(struct auth *a, const char *name, auth_logout_done *done,
     snprintf(j->name, sizeof j->name, "%s", name);
     j->logout_done = done;
     j->ctx = ctx;
+    return submit(a, j, err);
+}
+
+enum status auth_change(struct auth *a, const struct auth_change *c, auth_change_done *done,
+                        void *ctx, struct error *err)
+{
+    struct {
+        const char *from, *field;
+        char *to;
+        size_t size;
+    } texts[4];
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_CHANGE;
+    j->change = *c;
+    j->change_done = done;
+    j->ctx = ctx;
+    snprintf(j->user.name, sizeof j->user.name, "%s", c->by_name ? c->by_name : "");
+    texts[0] = (typeof(texts[0])){c->name, "name", j->name, sizeof j->name};
+    texts[1] = (typeof(texts[0])){c->password, "password", j->password, sizeof j->password};
+    texts[2] = (typeof(texts[0])){c->server, "server", j->server, sizeof j->server};
+    texts[3] = (typeof(texts[0])){c->account, "account", j->account, sizeof j->account};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t len = texts[i].from ? strlen(texts[i].from) : 0;
+        if (len >= texts[i].size) {
+            job_free(j);
+            return fail_field(err, STATUS_INVALID, texts[i].field, "it has more than %zu bytes",
+                              texts[i].size - 1);
+        }
+        if (len > 0)
+            memcpy(texts[i].to, texts[i].from, len);
+    }
     return submit(a, j, err);
 }
 
@@ -658,28 +301,28 @@ static void auth_free(struct auth *a)
     free(a->admin_username);
     secret_wipe(a->sessions, SESSIONS_MOST * sizeof *a->sessions);
     free(a->sessions);
+    auth_users_free(a->users, a->user_count);
     free(a);
 }
 
-static enum status open_file(struct auth *a, const struct auth_config *c, struct error *err)
+static enum status open_to_logins(struct auth *a, const struct auth_config *c, struct error *err)
 {
-    const char *path = c->path;
-    if (sqlite3_open(path, &a->db) != SQLITE_OK)
-        return fail(err, STATUS_IO, "open '%s': %s", path,
-                    a->db ? sqlite3_errmsg(a->db) : "no memory");
-    if (sqlite3_exec(a->db, SCHEMA, NULL, NULL, NULL) != SQLITE_OK)
-        return fail(err, STATUS_IO, "'%s': %s", path, sqlite3_errmsg(a->db));
-    if (c->is_offline)
-        return STATUS_OK;
     char random[33];
     unsigned char bytes[16];
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2hex(random, sizeof random, bytes, sizeof bytes);
-    TRY(hash_password(random, a->nobody_hash, err));
-    TRY(apply_configured(a, c->issuer, err));
-    return load_sessions(a, err);
+    TRY(auth_users_hash_password(random, a->nobody_hash, err));
+    return auth_users_apply_configured(a, c->issuer, err);
 }
 
+static enum status open_file(struct auth *a, const struct auth_config *c, struct error *err)
+{
+    TRY(auth_file_open(a, c->path, err));
+    if (!c->is_offline)
+        TRY(open_to_logins(a, c, err));
+    TRY(auth_users_load(a, err));
+    return auth_sessions_load(a, err);
+}
 enum status auth_open(const struct auth_config *c, struct auth **ret, struct error *err)
 {
     if (sodium_init() < 0)

@@ -1,7 +1,8 @@
 /*
- * Logins: accounts and sessions in DATA/cartographus.sqlite. The configured administrator is read
- * at every start and is the truth: another password replaces the stored one and ends the account's
- * sessions. A session is a random id in a cookie, signed with JWT_SECRET; only its hash is kept.
+ * Logins: who there is, and who is logged in, in DATA/cartographus.sqlite. The configured administrator
+ * is read at every start and is the truth: another password replaces the stored one and ends the
+ * account's sessions. A session is a random id in a cookie, signed with JWT_SECRET; only its hash is
+ * kept. What a login may see is asked anew for each request and each frame: a change holds at once.
  *
  * Passwords are hashed (argon2id) in one worker thread behind a bounded queue; checking a session
  * takes no lock that is held across I/O, so an http thread may do it.
@@ -13,6 +14,8 @@
 
 #include "auth/token.h"
 #include "base/error.h"
+#include "base/mem.h"
+#include "model/scope.h"
 
 #define AUTH_COOKIE "cartographus_session"
 /* From which device an account has logged in before; tells its tries from those of strangers. */
@@ -21,9 +24,11 @@
 /* In order: each may do what the one before may. */
 enum role { ROLE_NOBODY = 1, ROLE_VIEWER, ROLE_ADMIN };
 const char *role_name(enum role r); /* "admin" */
+enum role role_parse(const char *text); /* ROLE_NOBODY: no role of somebody who may log in */
 
 enum {
     AUTH_NAME_MAX = 65,
+    AUTH_PASSWORD_LEAST = 12,
     AUTH_PASSWORD_MAX = 1024,
     AUTH_TOKEN_MAX = TOKEN_MAX, /* of either cookie's value, with its NUL */
     AUTH_DEVICE_DAYS = 400,
@@ -88,8 +93,8 @@ struct auth_identity {
     char name[AUTH_NAME_MAX]; /* to be called by; no proof of anything */
     enum role role;
 };
-/* A session for them. DENIED unless their role is administrator, as what others see is not limited
- * to their own; sessions they may have had then end. */
+/* A session for them. DENIED if they have no role (ROLE_NOBODY), or their login is disabled; sessions
+ * they may have had then end. */
 enum status auth_enter_identity(struct auth *a, const struct auth_identity *who,
                                 const char *address, auth_login_done *done, void *ctx,
                                 struct error *err);
@@ -111,3 +116,57 @@ enum status auth_reset(struct auth *a, const char *name, auth_logout_done *done,
 bool auth_session(struct auth *a, const char *token, struct auth_user *ret);
 /* Seconds a new cookie may live. */
 int64_t auth_session_seconds(const struct auth *a);
+/* Somebody by their id, as they are now; false: gone, or disabled. Any thread. */
+bool auth_current(struct auth *a, int64_t user_id, struct auth_user *ret);
+/* What they may see now: the caller's, for scope_done(). Nothing where they are gone or disabled. Any thread. */
+void auth_scope(struct auth *a, int64_t user_id, struct scope *ret);
+
+/* --- who there is ---------------------------------------------------------------------------- */
+
+struct auth_link {
+    const char *server, *account; /* keys */
+    int64_t linked_us;
+};
+struct auth_login {
+    int64_t id;
+    const char *name;
+    const char *issuer, *subject; /* NULL: logs in by a password of this program */
+    enum role role;
+    bool is_configured, is_disabled;
+    int64_t created_us, last_login_us; /* TIME_NONE: never */
+    char plex_id[SCOPE_PLEX_ID_MAX];   /* whose accounts are theirs without a link; "": nobody's */
+    const struct auth_link *links;
+    size_t link_count;
+    size_t sessions; /* now */
+};
+/* All, by id; in the arena. Any thread. */
+struct auth_login *auth_logins(struct auth *a, struct arena *arena, size_t *ret_count);
+
+enum auth_change_kind {
+    AUTH_ADD = 1, /* name, password, role */
+    AUTH_REMOVE,
+    AUTH_SET_ROLE,     /* of a login that was made here */
+    AUTH_SET_PASSWORD, /* of the same; ends its sessions */
+    AUTH_DISABLE,      /* ends its sessions; it stays, and cannot log in */
+    AUTH_ENABLE,
+    AUTH_LINK, /* server, account: from now on theirs */
+    AUTH_UNLINK,
+};
+struct auth_change {
+    enum auth_change_kind kind;
+    int64_t user_id; /* whom it is about; not AUTH_ADD */
+    int64_t by_id;   /* who does it; 0: the command line */
+    const char *by_name;
+    enum role role;
+    const char *name, *password, *server, *account; /* copied; NULL: not of this kind */
+};
+struct auth_change_result {
+    enum status status; /* INVALID, NOT_FOUND, CONFLICT, TOO_LARGE, ... */
+    struct error error;
+    int64_t user_id;
+};
+typedef void auth_change_done(void *ctx, const struct auth_change_result *r);
+/* Queues a change; `done` runs in the worker, once, if OK is returned, when it is on disk and in force.
+ * Any thread. */
+enum status auth_change(struct auth *a, const struct auth_change *c, auth_change_done *done,
+                        void *ctx, struct error *err);

@@ -45,7 +45,7 @@ struct flight {
 };
 
 struct oidc {
-    char *issuer, *client_id, *client_secret, *redirect_url, *scopes, *roles_claim, *admin_roles;
+    char *issuer, *client_id, *client_secret, *redirect_url, *scopes, *roles_claim, *admin_roles, *viewer_roles;
     char *jwt_secret;
     struct loop *loop;
     pthread_t thread;
@@ -331,6 +331,16 @@ void oidc_begin(struct oidc *o, void (*done)(void *ctx, const struct oidc_begun 
 
 /* --- finishing: code -> tokens -> keys -> claims -> who --------------------------------------- */
 
+/* Nobody is let in by default: a provider is often that of more people than this household. */
+static enum role role_of(const struct oidc *o, const json_t *claims)
+{
+    if (id_token_has_role(claims, o->roles_claim, o->admin_roles))
+        return ROLE_ADMIN;
+    bool is_viewer = streq(o->viewer_roles, "*") ||
+                     id_token_has_role(claims, o->roles_claim, o->viewer_roles);
+    return is_viewer ? ROLE_VIEWER : ROLE_NOBODY;
+}
+
 static void land(struct flight *f)
 {
     const struct oidc *o = f->o;
@@ -338,7 +348,7 @@ static void land(struct flight *f)
     snprintf(r.who.issuer, sizeof r.who.issuer, "%s", o->issuer);
     snprintf(r.who.subject, sizeof r.who.subject, "%s", jstr(f->claims, "sub"));
     id_token_name(f->claims, r.who.name);
-    r.who.role = id_token_has_role(f->claims, o->roles_claim, o->admin_roles) ? ROLE_ADMIN : ROLE_VIEWER;
+    r.who.role = role_of(o, f->claims);
     unlink_flight(f);
     f->finished(f->ctx, &r);
     flight_free(f);
@@ -589,6 +599,7 @@ enum status oidc_start(const struct oidc_config *c, struct oidc **ret, struct er
     o->scopes = xstrdup(c->scopes);
     o->roles_claim = xstrdup(c->roles_claim);
     o->admin_roles = xstrdup(c->admin_roles);
+    o->viewer_roles = xstrdup(c->viewer_roles);
     o->jwt_secret = xstrdup(c->jwt_secret);
     pthread_mutex_init(&o->mutex, NULL);
     if (pthread_create(&o->thread, NULL, work, o) != 0) {
@@ -625,7 +636,8 @@ void oidc_free(struct oidc *o)
         secret_wipe(secrets[i], strlen(secrets[i]));
         free(secrets[i]);
     }
-    char *texts[] = {o->issuer, o->client_id, o->redirect_url, o->scopes, o->roles_claim, o->admin_roles};
+    char *texts[] = {o->issuer, o->client_id, o->redirect_url, o->scopes, o->roles_claim, o->admin_roles,
+                     o->viewer_roles};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     json_decref(o->provider);

@@ -23,6 +23,7 @@ struct oidc_config {
     const char *scopes;      /* commas or blanks between */
     const char *roles_claim; /* id_token_has_role() */
     const char *admin_roles;
+    const char *viewer_roles; /* "*": all whom the provider lets in; "": nobody */
     const char *jwt_secret;
 };
 

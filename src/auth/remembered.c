@@ -72,6 +72,15 @@ bool remembered_find(struct remembered *m, const struct remembered_key *k, int64
     return is_found;
 }
 
+void remembered_forget(struct remembered *m, int64_t user_id)
+{
+    pthread_mutex_lock(&m->mutex);
+    for (size_t i = 0; i < KEPT_MOST; i++)
+        if (m->kept[i].until_us > 0 && m->kept[i].user.id == user_id)
+            m->kept[i] = (struct kept){0};
+    pthread_mutex_unlock(&m->mutex);
+}
+
 bool remembered_begin(struct remembered *m, const struct remembered_key *k)
 {
     bool is_under_way = false;

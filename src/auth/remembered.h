@@ -19,6 +19,8 @@ struct remembered *remembered_new(void);
 void remembered_free(struct remembered *m); /* NULL is fine */
 struct remembered_key remembered_key(const struct remembered *m, const char *name,
                                      const char *password);
+/* Forgets what somebody has proved. */
+void remembered_forget(struct remembered *m, int64_t user_id);
 bool remembered_find(struct remembered *m, const struct remembered_key *k, int64_t now_us,
                      struct auth_user *ret);
 /* A check of this pair begins. True: another one is under way, so this is no further guess. */

@@ -95,6 +95,35 @@ static int64_t write_server(const struct live *l, struct json_writer *w, const c
     return id;
 }
 
+/* Whose playing it is, in words that outlive the entry. */
+struct owner {
+    char server[SCOPE_KEY_MAX], account[SCOPE_KEY_MAX];
+    const char *kind;
+};
+
+static void find_owner(const struct live *l, const struct observation *o, struct owner *ret)
+{
+    const struct live_lookup *k = &l->config.lookup;
+    char name[LIVE_NAME_MAX];
+    *ret = (struct owner){.kind = ""};
+    if (k->server != NULL)
+        (void)k->server(k->ctx, o->server, name, &ret->kind);
+    /* A key that is too long is nobody's: cut off it could be another's. */
+    if (strlen(o->server) >= SCOPE_KEY_MAX || strlen(o->account_key) >= SCOPE_KEY_MAX)
+        return;
+    snprintf(ret->server, sizeof ret->server, "%s", o->server);
+    snprintf(ret->account, sizeof ret->account, "%s", o->account_key);
+}
+
+static bool is_in(const struct live *l, const struct scope *scope, const struct observation *o)
+{
+    struct owner owner;
+    if (scope->sees_all)
+        return true;
+    find_owner(l, o, &owner);
+    return scope_has(scope, &(struct scope_account){owner.server, owner.kind, owner.account});
+}
+
 static void write_session(const struct live *l, struct json_writer *w, const struct entry *e)
 {
     const struct observation *o = &e->o;
@@ -195,18 +224,33 @@ static void put(struct live *l, struct entry *e, const struct observation *o, st
     jw_object_end(&w);
 }
 
+static void tell(struct live *l, const struct owner *o, const struct buf *frame)
+{
+    struct scope_account whose = {o->server, o->kind, o->account};
+    if (frame->len > 0 && !frame->is_overflowed && l->config.frame != NULL)
+        l->config.frame(l->config.ctx, &whose, buf_str(frame));
+}
+
 void live_observe(struct live *l, const struct observation *o)
 {
-    auto_buf struct buf out = BUF_INIT(64 * 1024);
+    auto_buf struct buf gone = BUF_INIT(64 * 1024), out = BUF_INIT(64 * 1024);
+    struct owner before = {.kind = ""}, now;
     pthread_mutex_lock(&l->mutex);
     struct entry *e = find(l, o);
+    if (e != NULL)
+        find_owner(l, &e->o, &before);
+    find_owner(l, o, &now);
+    /* Who could see it is told of its end; who can see it now, of a beginning. */
+    bool is_another = e != NULL && o->state != PLAY_STOPPED && !streq(e->o.account_key, o->account_key);
+    if (e != NULL && (is_another || o->state == PLAY_STOPPED)) {
+        stop(l, e, o, &gone);
+        e = NULL;
+    }
     if (o->state != PLAY_STOPPED)
         put(l, e, o, &out);
-    else if (e != NULL)
-        stop(l, e, o, &out);
     pthread_mutex_unlock(&l->mutex);
-    if (out.len > 0 && !out.is_overflowed && l->config.frame != NULL)
-        l->config.frame(l->config.ctx, buf_str(&out));
+    tell(l, &before, &gone);
+    tell(l, &now, &out);
 }
 
 static int by_start(const void *a, const void *b)
@@ -216,7 +260,7 @@ static int by_start(const void *a, const void *b)
     return ((*x)->started_us > (*y)->started_us) - ((*x)->started_us < (*y)->started_us);
 }
 
-void live_write(struct live *l, struct json_writer *w)
+void live_write(struct live *l, const struct scope *scope, struct json_writer *w)
 {
     pthread_mutex_lock(&l->mutex);
     auto_free const struct entry **order = xcalloc(l->count + 1, sizeof(struct entry *));
@@ -225,7 +269,8 @@ void live_write(struct live *l, struct json_writer *w)
     qsort(order, l->count, sizeof *order, by_start);
     jw_array(w);
     for (size_t i = 0; i < l->count; i++)
-        write_session(l, w, order[i]);
+        if (is_in(l, scope, &order[i]->o))
+            write_session(l, w, order[i]);
     jw_array_end(w);
     pthread_mutex_unlock(&l->mutex);
 }

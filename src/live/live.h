@@ -9,6 +9,7 @@
 
 #include "base/json_write.h"
 #include "model/observation.h"
+#include "model/scope.h"
 
 enum { LIVE_NAME_MAX = 256 };
 
@@ -28,8 +29,9 @@ struct live_lookup {
 
 struct live_config {
     struct live_lookup lookup;
-    /* Gets each frame's text, borrowed, in the thread that called live_observe(). */
-    void (*frame)(void *ctx, struct str text);
+    /* Gets each frame's text and whose playing it tells of, borrowed, in the thread that called
+     * live_observe(). An account without a key is nobody's. */
+    void (*frame)(void *ctx, const struct scope_account *whose, struct str text);
     void *ctx;
 };
 
@@ -38,6 +40,6 @@ struct live *live_new(const struct live_config *c);
 void live_free(struct live *l); /* NULL is fine */
 /* Any thread; one at a time for each server. */
 void live_observe(struct live *l, const struct observation *o);
-/* Writes the open sessions as a JSON array, longest playing first. Any thread. */
-void live_write(struct live *l, struct json_writer *w);
+/* Writes the open sessions that the scope has as a JSON array, longest playing first. Any thread. */
+void live_write(struct live *l, const struct scope *scope, struct json_writer *w);
 size_t live_count(struct live *l);

@@ -46,7 +46,8 @@ struct task {
     struct client *added;
     char *text;
     size_t len;
-    bool (*wants)(void *ctx, uint64_t client, void *user);
+    bool (*wants)(void *ctx, const void *about, void *user);
+    void *about;
     bool (*keeps)(void *ctx, void *user);
     int code;
     bool is_abrupt;
@@ -272,7 +273,7 @@ static void run_tasks(struct ws_hub *h)
             admit(h, t->added);
         } else if (t->kind == TASK_BROADCAST) {
             HASH_ITER(hh, h->clients, c, other)
-                if (!t->wants || t->wants(h->config.ctx, c->id, c->user))
+                if (!t->wants || t->wants(h->config.ctx, t->about, c->user))
                     send_to(c, text);
         } else if (t->kind == TASK_SWEEP) {
             HASH_ITER(hh, h->clients, c, other)
@@ -284,6 +285,7 @@ static void run_tasks(struct ws_hub *h)
             kick(c, t->code, t->is_abrupt);
         }
         free(t->text);
+        free(t->about);
         free(t);
         t = next;
     }
@@ -462,13 +464,17 @@ void ws_hub_send(struct ws_hub *h, uint64_t client, struct str text)
     post(h, t);
 }
 
-void ws_hub_broadcast(struct ws_hub *h, struct str text,
-                      bool (*wants)(void *ctx, uint64_t client, void *user))
+void ws_hub_broadcast(struct ws_hub *h, struct str text, const struct ws_readers *readers)
 {
     if (!h->count)
         return;
     struct task *t = text_task(TASK_BROADCAST, text);
-    t->wants = wants;
+    if (readers) {
+        t->wants = readers->wants;
+        t->about = xmalloc(readers->about_size ? readers->about_size : 1);
+        if (readers->about_size)
+            memcpy(t->about, readers->about, readers->about_size);
+    }
     post(h, t);
 }
 

@@ -32,9 +32,14 @@ unsigned ws_hub_count(struct ws_hub *h);                     /* any thread */
 /* Takes over a socket from http_upgrade(). False when full: fd is closed with code 1013 and a reason. */
 bool ws_hub_add(struct ws_hub *h, int fd, char *leftover, size_t leftover_len, void *user);
 void ws_hub_send(struct ws_hub *h, uint64_t client, struct str text); /* any thread */
-/* To every client for which `wants` (hub thread; NULL: all) says yes. Any thread. */
-void ws_hub_broadcast(struct ws_hub *h, struct str text,
-                      bool (*wants)(void *ctx, uint64_t client, void *user));
+/* Which clients a text is for. */
+struct ws_readers {
+    bool (*wants)(void *ctx, const void *about, void *user); /* hub thread */
+    const void *about; /* handed to it; copied */
+    size_t about_size;
+};
+/* To every client that `readers` wants (NULL: all). Any thread. */
+void ws_hub_broadcast(struct ws_hub *h, struct str text, const struct ws_readers *readers);
 /* Closes every client for which `keeps` (hub thread) says no, with a code. Any thread. */
 void ws_hub_sweep(struct ws_hub *h, int code, bool (*keeps)(void *ctx, void *user));
 /* Closes with a code; `is_abrupt` cuts the TCP connection without a close frame. Any thread. */

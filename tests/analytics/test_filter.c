@@ -472,9 +472,11 @@ static void others_rows_are_in_no_relation(void **state)
 {
     (void)state;
     static const char *const relations[] = {"filtered_play", "filtered_segment", "filtered_part"};
-    static const int64_t ada[] = {1, 2}, jose[] = {3};
+    static const struct key_pair {
+        const char *server, *key;
+    } ada[] = {{"a", "k1"}, {"b", "k2"}}, jose[] = {{"a", "k3"}};
     static const struct {
-        const int64_t *accounts;
+        const struct key_pair *accounts;
         size_t count;
         const char *query, *plays[3];
     } cases[] = {
@@ -495,8 +497,10 @@ static void others_rows_are_in_no_relation(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct filter_config c = admin;
         c.sees_all = false;
-        c.account_ids = cases[i].accounts;
-        c.account_count = cases[i].count;
+        auto_scope struct scope scope = {0};
+        for (size_t k = 0; k < cases[i].count; k++)
+            scope_add(&scope, cases[i].accounts[k].server, cases[i].accounts[k].key);
+        c.scope = &scope;
         for (size_t k = 0; k < ARRAY_LEN(relations); k++) {
             auto_free char *select =
                 xasprintf("select string_agg(play_id::varchar, ' ' order by play_id)"
@@ -505,6 +509,58 @@ static void others_rows_are_in_no_relation(void **state)
             check(cases[i].query, relations[k], found, cases[i].plays[k]);
         }
     }
+}
+
+/* The rule is there twice, in C and in SQL: every scope of a few keys sees the same by both. */
+static void the_scope_in_sql_is_the_scope_in_c(void **state)
+{
+    (void)state;
+    static const char *const servers[][2] = {{"a", "plex"}, {"b", "emby"}, {"a-2", "plex"}};
+    static const char *const keys[] = {"1", "11", "111", "k1", "k\x1f" "1"};
+    static const char *const plex_ids[] = {"", "1", "11"};
+    static const char setup[] =
+        "begin; delete from account; delete from server; delete from play; delete from segment;"
+        " insert into server values (1, 'a', 'plex', 'A', null, null, null, null),"
+        " (2, 'b', 'emby', 'B', null, null, null, null),"
+        " (3, 'a-2', 'plex', 'C', null, null, null, null);"
+        " insert into account select s.server_id * 10 + k.n, s.server_id, k.key, 'x', null, null, null"
+        " from server s, (values (1, '1'), (2, '11'), (3, '111'), (4, 'k1'), (5, 'k' || chr(31) || '1'))"
+        " k(n, key);"
+        " insert into play (play_id, kind, server_id, account_id, started, ended, watch_ms, segments,"
+        " is_hidden, is_short) select account_id, 'play', server_id, account_id, timestamp '2026-03-01',"
+        " timestamp '2026-03-01', 0, 0, false, false from account";
+    struct error err = {0};
+    assert_int_equal(store_exec(conn, setup, &err), STATUS_OK);
+    size_t seen = 0;
+    for (unsigned links = 0; links < 1u << 6; links++) {
+        for (size_t p = 0; p < ARRAY_LEN(plex_ids); p++) {
+            auto_scope struct scope scope = {0};
+            for (unsigned k = 0; k < 6; k++)
+                if (links & 1u << k)
+                    scope_add(&scope, servers[k % 3][0], keys[k % 4]);
+            scope_set_plex_id(&scope, plex_ids[p]);
+            struct filter_config c = admin;
+            c.sees_all = false;
+            c.scope = &scope;
+            auto_free char *found =
+                ask(&c, "", "select string_agg(account_id::varchar, ' ' order by account_id)"
+                            " from filtered_play");
+            auto_buf struct buf right = {0};
+            for (size_t s = 0; s < ARRAY_LEN(servers); s++) {
+                for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+                    struct scope_account one = {servers[s][0], servers[s][1], keys[k]};
+                    if (scope_has(&scope, &one))
+                        buf_printf(&right, "%s%zu", right.len ? " " : "", (s + 1) * 10 + k + 1);
+                }
+            }
+            seen += right.len > 0;
+            if (!streq(found, buf_text(&right)))
+                fail_msg("links %x, plex id %zu: '%s' in SQL, '%s' in C", links, p, found,
+                         buf_text(&right));
+        }
+    }
+    assert_true(seen > 100);
+    assert_int_equal(store_exec(conn, "rollback", &err), STATUS_OK);
 }
 
 /* --- bad input ------------------------------------------------------------------------------- */
@@ -647,12 +703,18 @@ static void equal_filters_have_equal_keys(void **state)
         if (streq(a, b) != cases[i].is_equal)
             fail_msg("%s and %s: %s and %s", cases[i].a, cases[i].b, a, b);
     }
-    static const int64_t accounts[] = {1};
-    struct filter_config viewer = admin, nobody = admin;
-    viewer.sees_all = nobody.sees_all = false;
-    viewer.account_ids = accounts;
-    viewer.account_count = 1;
+    auto_scope struct scope scope = {0}, plex = {0};
+    scope_add(&scope, "plex-1", "11");
+    scope_set_plex_id(&plex, "11");
+    struct filter_config viewer = admin, nobody = admin, at_plex = admin;
+    viewer.sees_all = nobody.sees_all = at_plex.sees_all = false;
+    viewer.scope = &scope;
+    at_plex.scope = &plex;
     auto_free char *a = key_of(&admin, ""), *v = key_of(&viewer, ""), *n = key_of(&nobody, "");
+    auto_free char *p = key_of(&at_plex, "");
+    assert_string_not_equal(p, v);
+    assert_string_not_equal(p, n);
+    assert_string_not_equal(p, a);
     assert_string_not_equal(a, v);
     assert_string_not_equal(a, n);
     assert_string_not_equal(v, n);
@@ -682,6 +744,7 @@ int main(void)
         cmocka_unit_test(watch_time_is_clipped_to_the_window),
         cmocka_unit_test(windows_that_touch_add_up),
         cmocka_unit_test(others_rows_are_in_no_relation),
+        cmocka_unit_test(the_scope_in_sql_is_the_scope_in_c),
         cmocka_unit_test(bad_values_are_refused_by_name),
         cmocka_unit_test(lists_and_texts_have_a_limit),
         cmocka_unit_test(only_its_own_parameters_are_taken),

@@ -8,13 +8,15 @@
 
 struct frames {
     char type[8][32];
+    char account[8][64];
     size_t count;
     json_t *last;
 };
 
-static void take(void *ctx, struct str text)
+static void take(void *ctx, const struct scope_account *whose, struct str text)
 {
     struct frames *f = ctx;
+    snprintf(f->account[f->count], sizeof f->account[0], "%s/%s/%s", whose->kind, whose->server, whose->account);
     json_decref(f->last);
     f->last = NULL;
     struct error err;
@@ -58,7 +60,7 @@ static void a_session_starts_moves_and_stops(void **state)
     auto_buf struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
-    live_write(l, &w);
+    live_write(l, &(struct scope){.sees_all = true}, &w);
     auto_json json_t *all = NULL;
     assert_int_equal(json_parse(buf_str(&out), 1 << 20, 8, &all, NULL), STATUS_OK);
     assert_int_equal(json_array_size(all), 1);
