@@ -397,8 +397,18 @@ static void add_parts(const struct filter *f, struct buf *out)
     buf_puts(out, ")");
 }
 
+/* People as the asker knows them: by the names of their own accounts. What a person is called may come from
+ * another's account, which the two were merged by. Every query that says `person` reads this instead. */
+static void add_people(struct buf *out)
+{
+    buf_printf(out, "person as (\n  select person_id, arg_min(name, account_id) as name from account"
+                    "\n  where person_id is not null and %s\n  group by person_id),\n", scope_sql);
+}
+
 void filter_sql(const struct filter *f, struct buf *out)
 {
+    if (filter_is_scoped(f))
+        add_people(out);
     add_window(f, out);
     if (has_segment_filter(f))
         add_match(f, out);

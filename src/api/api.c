@@ -484,7 +484,7 @@ void api_broadcast(void *ctx, struct str frame)
 
 void api_tell_session(struct api *a, const struct scope_account *whose, struct str frame)
 {
-    watchers_tell(a, frame, ROLE_NOBODY, whose);
+    watchers_tell(a, frame, whose ? ROLE_VIEWER : ROLE_ADMIN, whose);
 }
 
 enum status api_new(const struct api_config *c, struct api **ret, struct error *err)

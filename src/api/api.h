@@ -49,5 +49,6 @@ struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x);
 void api_handle(void *ctx, struct http_exchange *x);
 /* A frame to every administrator's browser; ctx is the struct api. Any thread. */
 void api_broadcast(void *ctx, struct str frame);
-/* A frame about what an account plays, to all who may see it. Any thread. */
+/* A frame about what an account plays, to viewers who may see it; `whose` NULL: to who sees everything.
+ * Any thread. */
 void api_tell_session(struct api *a, const struct scope_account *whose, struct str frame);

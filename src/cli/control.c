@@ -125,10 +125,20 @@ enum status control_fetch(struct control *ctl, struct unix_request *r, struct bu
 enum status control_ask(struct control *ctl, const char *method, const char *target,
                         json_t **ret_answer, struct error *err)
 {
-    struct unix_request r = {.method = method, .target = target, .body_fd = -1};
+    return control_send(ctl, method, target, NULL, ret_answer, err);
+}
+
+enum status control_send(struct control *ctl, const char *method, const char *target, json_t *json,
+                         json_t **ret_answer, struct error *err)
+{
+    auto_free char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    struct unix_request r = {.method = method, .target = target, .body = str_of(text), .body_fd = -1};
     auto_buf struct buf body = {0};
     *ret_answer = NULL;
-    TRY(control_fetch(ctl, &r, &body, err));
+    enum status s = control_fetch(ctl, &r, &body, err);
+    if (text) /* there may be a password in it */
+        secret_wipe(text, strlen(text));
+    TRY(s);
     if (body.len == 0)
         return STATUS_OK;
     return json_parse(buf_str(&body), ANSWER_MOST, ANSWER_DEPTH, ret_answer, err);

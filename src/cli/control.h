@@ -25,6 +25,9 @@ void control_close(struct control *ctl);
  * (NULL when the answer has no body). */
 enum status control_ask(struct control *ctl, const char *method, const char *target,
                         json_t **ret_answer, struct error *err);
+/* The same with a body, borrowed. */
+enum status control_send(struct control *ctl, const char *method, const char *target, json_t *body,
+                         json_t **ret_answer, struct error *err);
 /* The same with all of struct unix_request, whose socket is filled in. */
 enum status control_fetch(struct control *ctl, struct unix_request *r, struct buf *ret_body,
                           struct error *err);

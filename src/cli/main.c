@@ -20,7 +20,7 @@ static const struct {
     {"backup", cli_backup, "make a backup now; list, verify, prune"},
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},
     {"rederive", cli_rederive, "make all plays anew from what was recorded"},
-    {"user", cli_user, "end all sessions of somebody"},
+    {"user", cli_user, "who can log in, and whose plays they see"},
     {"config", cli_config, "show all options with their values, secrets masked"},
     {"version", cli_version, "print the version"},
 };

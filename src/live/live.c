@@ -124,13 +124,13 @@ static bool is_in(const struct live *l, const struct scope *scope, const struct 
     return scope_has(scope, &(struct scope_account){owner.server, owner.kind, owner.account});
 }
 
-static void write_session(const struct live *l, struct json_writer *w, const struct entry *e)
+static void write_session(const struct live *l, struct json_writer *w, const struct entry *e, bool sees_all)
 {
     const struct observation *o = &e->o;
     const struct live_lookup *k = &l->config.lookup;
     char person[LIVE_NAME_MAX] = "", place[LIVE_NAME_MAX] = "";
     const char *address_class = "";
-    if (k->person == NULL || !k->person(k->ctx, o->server, o->account_key, person))
+    if (!sees_all || k->person == NULL || !k->person(k->ctx, o->server, o->account_key, person))
         snprintf(person, sizeof person, "%s", o->account_name);
     if (k->place != NULL && o->address[0] != '\0' &&
         !k->place(k->ctx, o->address, place, &address_class))
@@ -203,7 +203,7 @@ static void stop(struct live *l, struct entry *e, const struct observation *o, s
     remove_entry(l, e);
 }
 
-static void put(struct live *l, struct entry *e, const struct observation *o, struct buf *out)
+static void put(struct live *l, struct entry *e, const struct observation *o, struct buf *out, struct buf *own)
 {
     const char *type = "session_progress";
     if (e == NULL) {
@@ -218,22 +218,28 @@ static void put(struct live *l, struct entry *e, const struct observation *o, st
     observation_copy(&fresh, o, &e->o);
     arena_done(&e->arena);
     e->arena = fresh;
-    struct json_writer w;
-    frame_begin(&w, out, type);
-    write_session(l, &w, e);
-    jw_object_end(&w);
+    struct buf *const texts[] = {out, own};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct json_writer w;
+        frame_begin(&w, texts[i], type);
+        write_session(l, &w, e, texts[i] == out);
+        jw_object_end(&w);
+    }
 }
 
-static void tell(struct live *l, const struct owner *o, const struct buf *frame)
+static void tell(struct live *l, const struct owner *o, const struct buf *all, const struct buf *own)
 {
     struct scope_account whose = {o->server, o->kind, o->account};
-    if (frame->len > 0 && !frame->is_overflowed && l->config.frame != NULL)
-        l->config.frame(l->config.ctx, &whose, buf_str(frame));
+    if (all->len == 0 || all->is_overflowed || l->config.frame == NULL)
+        return;
+    l->config.frame(l->config.ctx, NULL, buf_str(all));
+    l->config.frame(l->config.ctx, &whose, buf_str(own));
 }
 
 void live_observe(struct live *l, const struct observation *o)
 {
-    auto_buf struct buf gone = BUF_INIT(64 * 1024), out = BUF_INIT(64 * 1024);
+    enum { MOST = 64 * 1024 };
+    auto_buf struct buf gone = BUF_INIT(MOST), out = BUF_INIT(MOST), own = BUF_INIT(MOST);
     struct owner before = {.kind = ""}, now;
     pthread_mutex_lock(&l->mutex);
     struct entry *e = find(l, o);
@@ -247,10 +253,10 @@ void live_observe(struct live *l, const struct observation *o)
         e = NULL;
     }
     if (o->state != PLAY_STOPPED)
-        put(l, e, o, &out);
+        put(l, e, o, &out, &own);
     pthread_mutex_unlock(&l->mutex);
-    tell(l, &before, &gone);
-    tell(l, &now, &out);
+    tell(l, &before, &gone, &gone);
+    tell(l, &now, &out, &own);
 }
 
 static int by_start(const void *a, const void *b)
@@ -270,7 +276,7 @@ void live_write(struct live *l, const struct scope *scope, struct json_writer *w
     jw_array(w);
     for (size_t i = 0; i < l->count; i++)
         if (is_in(l, scope, &order[i]->o))
-            write_session(l, w, order[i]);
+            write_session(l, w, order[i], scope->sees_all);
     jw_array_end(w);
     pthread_mutex_unlock(&l->mutex);
 }
