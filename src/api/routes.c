@@ -33,7 +33,7 @@ const struct route api_routes[] = {
           "Log out everywhere: all sessions of the account are revoked"),
     ROUTE("GET", "/users", ADMIN, QUERY, users, "Who can log in, and whose plays they see"),
     ROUTE("POST", "/users", ADMIN, AT_ONCE, user_add, "Make a login with a password"),
-    ROUTE("GET", "/users/accounts", ADMIN, QUERY, user_accounts,
+    ROUTE("GET", "/user-accounts", ADMIN, QUERY, user_accounts,
           "Accounts on the media servers, to give to a login"),
     ROUTE("PUT", "/users/{user}", ADMIN, AT_ONCE, user_change,
           "Change a login: its role, its password, or whether it is disabled"),

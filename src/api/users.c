@@ -369,7 +369,7 @@ static enum status check_account(struct request *r, struct error *err)
                                  " where s.key = $1 and a.key = $2", keys, ARRAY_LEN(keys), 0, &count, err));
     return count > 0 ? STATUS_OK
                      : fail_field(err, STATUS_NOT_FOUND, "key", "there is no account '%.60s' on a server '%.60s'; "
-                                  "GET /api/v1/users/accounts lists them", r->params[2], r->params[1]);
+                                  "GET /api/v1/user-accounts lists them", r->params[2], r->params[1]);
 }
 
 void handle_user_link(struct request *r)

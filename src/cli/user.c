@@ -152,7 +152,7 @@ static enum status accounts(struct control *ctl, char **a, struct error *err)
 {
     auto_json json_t *answer = NULL;
     auto_buf struct buf target = {0};
-    buf_puts(&target, "/api/v1/users/accounts?search=");
+    buf_puts(&target, "/api/v1/user-accounts?search=");
     if (a[0] != NULL)
         buf_add_urlencoded(&target, str_of(a[0]));
     TRY(control_ask(ctl, "GET", buf_text(&target), &answer, err));

@@ -101,6 +101,12 @@ const backedUp = () => until('there is a backup', async () => {
   return { is: backups.length > 0, value: { backup: backups[0]?.name } };
 }, 30000);
 
+let users = 0;
+const newUser = async () => {
+  const body = JSON.stringify({ name: `viewer ${++users}`, password });
+  return { user: (await (await ask('POST', '/api/v1/users', { body })).json()).id };
+};
+
 // What an operation needs beyond a plain GET: path parameters' values, bodies, what is undone after.
 const needs = {
   'POST /auth/login': { body: () => JSON.stringify({ username: 'admin', password }) },
@@ -110,6 +116,11 @@ const needs = {
   'GET /auth/oidc/callback': { separately: true },
   'POST /auth/logout/all': { separately: true },
   'POST /users/{account}/reset': { separately: true },
+  'POST /users': { body: () => JSON.stringify({ name: 'somebody', password }) },
+  'PUT /users/{user}': { path: () => newUser(), body: () => JSON.stringify({ is_disabled: true }) },
+  'DELETE /users/{user}': { path: () => newUser() },
+  'PUT /users/{user}/links/{server}/{key}': { path: async () => ({ ...await newUser(), ...await firstOf('/api/v1/user-accounts', 'accounts') }) },
+  'DELETE /users/{user}/links/{server}/{key}': { path: async () => ({ ...await newUser(), server: 'plex-1', key: '1' }) },
   'POST /sync/trigger': {},
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
   'GET /import/{id}': { path: async () => ended(await begin(500)) },

@@ -116,7 +116,7 @@ test('who has not the role is told so, and what sessions they had end', async ()
   assert.equal((await before.user()).name, 'ann');
   for (const roles of [[], ['viewer'], 'Admin', { admin: true }, ['administrator']]) {
     claim({ roles });
-    await refused(/ann is known to .*only administrators may log in/);
+    await refused(/ann is known to .*may not log in any more/);
   }
   assert.equal(await before.user(), null);
 });

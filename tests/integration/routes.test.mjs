@@ -58,8 +58,18 @@ before(async () => {
     return { is: one.state === 'done', value: one };
   }, 120000);
 
+  // What has been read is written a little later.
+  let last = -1;
+  await until('no more plays come', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { total: value } = await json(admin, '/plays?short=include');
+    const is = value > 0 && value === last;
+    last = value;
+    return { is, value };
+  }, 60000);
+
   // Two of one name: the viewer is the one of Jellyfin, and must not see the one of Plex.
-  const { accounts } = await json(admin, '/users/accounts');
+  const { accounts } = await json(admin, '/user-accounts');
   john = accounts.find((a) => a.server === 'jellyfin-1' && a.plays > 0 &&
     accounts.some((b) => b.server === 'plex-1' && b.account === a.account && b.plays > 0));
   assert.ok(john, JSON.stringify(accounts));
@@ -106,7 +116,7 @@ test('a viewer has the plays of their account, all of them and no other', async 
   assert.ok(own.length > 0 && others.length > own.length, `${own.length} own, ${others.length} others`);
   assert.ok(own.every((p) => p.server_kind === 'jellyfin' && p.person === john.account), JSON.stringify(own.find((p) => p.person !== john.account)));
   assert.equal(own.filter((p) => p.kind === 'play' || p.kind === 'view').length, own.length);
-  const { accounts } = await json(admin, '/users/accounts?search=' + encodeURIComponent(`${john.account} jellyfin-1`));
+  const { accounts } = await json(admin, '/user-accounts?search=' + encodeURIComponent(`${john.account} jellyfin-1`));
   assert.equal(accounts.find((a) => a.key === john.key).plays, own.length);
   assert.ok(others.some((p) => p.person === john.person && p.server_kind === 'plex'), 'the namesake has plays');
   // The two were taken for one person, who goes by the name of the other's account: not even that is told.
@@ -132,14 +142,14 @@ test('there is something to hide, and an administrator sees it', async () => {
   const { users } = await json(admin, '/users');
   assert.equal(users.length, 2);
   const urls = (await json(admin, '/sync/status')).servers.map((s) => s.url);
-  const accounts = (await json(admin, '/users/accounts')).accounts.map((a) => a.key).filter((key) => key.length >= 6 && key !== john.key);
+  const accounts = (await json(admin, '/user-accounts')).accounts.map((a) => a.key).filter((key) => key.length >= 6 && key !== john.key);
   secrets = [...new Set([...texts(others), ...addresses, ...cities, ...urls, ...accounts, importName, ...sim.servers.map((s) => s.token)])]
     .filter((t) => t && t.length >= 5 && !visible.includes(t));
   assert.ok(secrets.length > 100, `${secrets.length} secrets`);
   for (const [what, list] of Object.entries({ addresses, urls, accounts, players: others.map((p) => p.player) }))
     assert.ok(list.some((t) => secrets.includes(t)), what);
   // Not vacuous: the administrator's answers hold them.
-  const everything = seen + JSON.stringify(await json(admin, '/sync/status')) + JSON.stringify(await json(admin, '/users/accounts')) +
+  const everything = seen + JSON.stringify(await json(admin, '/sync/status')) + JSON.stringify(await json(admin, '/user-accounts')) +
     JSON.stringify(await json(admin, '/import'));
   const missing = secrets.filter((t) => !sim.servers.some((s) => s.token === t) && !everything.includes(JSON.stringify(t).slice(1, -1)));
   assert.deepEqual(missing, []);

@@ -68,7 +68,7 @@ before(async () => {
   let last = '';
   accounts = await until('the plays are in the store', async () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
-    const value = (await json(admin, '/users/accounts')).accounts.filter((a) => a.plays > 0);
+    const value = (await json(admin, '/user-accounts')).accounts.filter((a) => a.plays > 0);
     const now = JSON.stringify(value), is = now === last && new Set(value.map((a) => a.server)).size === 3;
     last = now;
     return { is, value };

@@ -3,7 +3,7 @@
 import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
-import type { Answer, AppInfo, Choices, Import, NowAnswer, PlayDetail, PlaysPage, User } from './types';
+import type { AccountChoice, Answer, AppInfo, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage, User } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -24,7 +24,7 @@ export function onLoggedOut(tell: () => void): void {
 }
 
 interface Options {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   json?: unknown;
   signal?: AbortSignal | undefined;
 }
@@ -71,6 +71,9 @@ export function zoned(query: URLSearchParams): URLSearchParams {
   return next;
 }
 
+const linkOf = (user: number, account: { server: string; key: string }): string =>
+  `/users/${user}/links/${encodeURIComponent(account.server)}/${encodeURIComponent(account.key)}`;
+
 const get = <T>(path: string, query?: URLSearchParams, signal?: AbortSignal): Promise<T> =>
   call<T>(`${path}${query?.size ? `?${readable(query)}` : ''}`, { signal });
 
@@ -97,6 +100,18 @@ export const api = {
   import: (id: number, signal?: AbortSignal) => get<{ import: Import }>(`/import/${id}`, undefined, signal),
   cancelImport: (id: number) => call<void>(`/import/${id}/cancel`, { method: 'POST' }),
   undoImport: (id: number) => call<void>(`/import/${id}`, { method: 'DELETE' }),
+
+  users: (signal?: AbortSignal) => get<{ users: KnownUser[] }>('/users', undefined, signal),
+  accounts: (search: string, signal?: AbortSignal) =>
+    get<{ accounts: AccountChoice[] }>('/user-accounts', new URLSearchParams({ search }), signal),
+  addUser: (user: { name: string; password: string; role: User['role'] }) =>
+    call<{ id: number }>('/users', { method: 'POST', json: user }),
+  changeUser: (id: number, change: { role: User['role'] } | { password: string } | { is_disabled: boolean }) =>
+    call<void>(`/users/${id}`, { method: 'PUT', json: change }),
+  removeUser: (id: number) => call<void>(`/users/${id}`, { method: 'DELETE' }),
+  resetUser: (name: string) => call<void>(`/users/${encodeURIComponent(name)}/reset`, { method: 'POST' }),
+  linkAccount: (id: number, account: { server: string; key: string }) => call<void>(linkOf(id, account), { method: 'PUT' }),
+  unlinkAccount: (id: number, account: { server: string; key: string }) => call<void>(linkOf(id, account), { method: 'DELETE' }),
 };
 
 // Sends a file as it is, telling the share sent: fetch cannot tell, so this is an XMLHttpRequest.

@@ -1,7 +1,7 @@
 // What happens now, for the whole page: one WebSocket while somebody is logged in, and state that
 // every place may read. What the socket may miss, a slow poll finds.
 import { ApiError, api, url } from './api';
-import type { Frame, Import, ServerStatus, Session, Today } from './types';
+import type { Frame, Import, OwnAccount, ServerStatus, Session, Today } from './types';
 
 const POLL_MS = 30_000;
 // However often data changes, panels ask again at most this often.
@@ -12,6 +12,8 @@ class Live {
   sessions = $state<Session[]>([]);
   servers = $state<ServerStatus[]>([]);
   today = $state.raw<Today | null>(null);
+  // Whose plays a viewer sees; null: everybody's, or not known yet.
+  accounts = $state.raw<OwnAccount[] | null>(null);
   error = $state.raw<ApiError | null>(null);
   isLoaded = $state(false);
   // False: what is shown may be old.
@@ -39,6 +41,7 @@ class Live {
       this.sessions = answer.sessions;
       this.servers = answer.servers;
       this.today = answer.today;
+      this.accounts = answer.accounts;
       this.#skewMs = Date.parse(answer.at) - Date.now();
       this.#tick();
       this.error = null;

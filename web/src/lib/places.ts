@@ -37,6 +37,10 @@ export const places: readonly Place[] = [
     path: '/settings/import', name: 'place.import', icon: 'import', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Import.svelte'),
   },
+  {
+    path: '/settings/users', name: 'place.users', icon: 'person', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Users.svelte'),
+  },
 ];
 
 export const placeAt = (path: string): Place | undefined =>

@@ -79,9 +79,13 @@ export interface Today { plays: number; watch_ms: number; people: number }
 export interface NowAnswer {
   sessions: Session[];
   servers: ServerStatus[];
+  // Whose plays a viewer sees; null: everybody's.
+  accounts: OwnAccount[] | null;
   today: Today;
   at: string;
 }
+
+export interface OwnAccount { server: string; server_kind: ServerKind | null; account: string | null }
 
 export interface Play {
   id: number;
@@ -250,6 +254,41 @@ export interface Import {
   titles: number;
   from: string | null;
   to: string | null;
+}
+
+// Somebody who can log in, as an administrator sees them.
+export interface KnownUser {
+  id: number;
+  name: string;
+  issuer: string | null;
+  role: User['role'];
+  is_configured: boolean;
+  is_disabled: boolean;
+  created_at: string;
+  last_login_at: string | null;
+  sessions: number;
+  accounts: LinkedAccount[];
+}
+
+export interface LinkedAccount {
+  server: string;
+  server_name: string | null;
+  server_kind: ServerKind | null;
+  key: string;
+  account: string | null;
+  person: string | null;
+  is_linked: boolean;
+  is_known: boolean;
+}
+
+export interface AccountChoice {
+  server: string;
+  server_name: string | null;
+  server_kind: ServerKind | null;
+  key: string;
+  account: string | null;
+  person: string | null;
+  plays: number;
 }
 
 export interface Gap { server_id: number; from: string; to: string }

@@ -3,6 +3,7 @@ export const filter = {
   'filters': 'Filters',
   'filters.active': { one: 'Filters, {n} active', other: 'Filters, {n} active' },
   'filter.search': 'Search titles and people',
+  'filter.search_titles': 'Search titles',
   'filter.clear': 'Clear all',
   'filter.remove': 'Remove: {what}',
   'filter.chip': '{name}: {value}',

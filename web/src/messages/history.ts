@@ -1,5 +1,6 @@
 export const history = {
   'history.title': 'History',
+  'history.your_total': { one: '{n} play of yours', other: '{n} plays of yours' },
   'history.total': { one: '{n} play', other: '{n} plays' },
   'history.csv': 'Export CSV',
   'history.none': 'No plays match these filters',

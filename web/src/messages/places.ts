@@ -5,4 +5,5 @@ export const places = {
   'place.explore': 'Explore',
   'place.settings': 'Settings',
   'place.import': 'Import',
+  'place.users': 'Users',
 } as const;
