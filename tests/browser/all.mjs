@@ -7,6 +7,7 @@ import './explore.test.mjs';
 import './map.test.mjs';
 import './access.test.mjs';
 import './import.test.mjs';
+import './users.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';

@@ -92,8 +92,10 @@ class Live {
       void this.ask();
     };
     socket.onmessage = (event) => this.#take(JSON.parse(String(event.data)) as Frame);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       this.isConnected = false;
+      // The login has ended: an answer says so, and the page goes to its door.
+      if (event.code === 1008) void this.ask();
       setTimeout(() => this.#open(), this.#waitMs * (0.5 + Math.random()));
       this.#waitMs = Math.min(this.#waitMs * 2, 30_000);
     };
