@@ -94,6 +94,29 @@ static void do_logout(struct auth *a, const struct job *j)
     j->logout_done(j->ctx, s);
 }
 
+static const char *change_name(enum auth_change_kind kind)
+{
+    switch (kind) {
+    case AUTH_ADD:
+        return "added";
+    case AUTH_REMOVE:
+        return "deleted";
+    case AUTH_SET_ROLE:
+        return "role";
+    case AUTH_SET_PASSWORD:
+        return "password";
+    case AUTH_DISABLE:
+        return "disabled";
+    case AUTH_ENABLE:
+        return "enabled";
+    case AUTH_LINK:
+        return "account given";
+    case AUTH_UNLINK:
+        return "account taken";
+    }
+    return "?";
+}
+
 static void do_change(struct auth *a, const struct job *j)
 {
     struct auth_change_result r = {0};
@@ -102,8 +125,8 @@ static void do_change(struct auth *a, const struct job *j)
     else
         r.status = auth_users_change(a, j, &r.user_id, &r.error);
     if (r.status == STATUS_OK)
-        log_info("auth", "a login has been changed", LF_INT("login", r.user_id), LF_INT("what", j->change.kind),
-                 LF_TEXT("by", j->user.name));
+        log_info("auth", "a login has been changed", LF_INT("login", r.user_id),
+                 LF_TEXT("what", change_name(j->change.kind)), LF_TEXT("by", j->user.name));
     j->change_done(j->ctx, &r);
 }
 

@@ -15,6 +15,9 @@ async function addresses(page) {
   await page.getByRole('button', { name: 'Menu of admin' }).click();
   const all = new Set([...bar, ...(await links())]);
   await page.keyboard.press('Escape');
+  await page.goto('/settings');
+  await page.locator('nav.settings a').first().waitFor();
+  for (const address of await page.locator('nav.settings a').evaluateAll((links) => links.map((a) => a.pathname))) all.add(address);
   return [...all];
 }
 

@@ -96,10 +96,10 @@ for (const signing of ['RS256', 'ES256']) test(`row 34: at a real provider, whos
     await page.getByLabel('Password').waitFor();
   }));
 
-test('whom the provider knows but who is no administrator reads why, once', () =>
+test('whom the provider knows but who has no role here reads why, once', () =>
   withProvider('RS256', async (page, loginAs) => {
     await loginAs('ann');
-    assert.match(await page.getByRole('alert').textContent(), /ann of the provider is known to .*only administrators/);
+    assert.match(await page.getByRole('alert').textContent(), /ann of the provider is known to .*may not log in here/);
     await page.reload();
     await page.getByLabel('Password').waitFor();
     assert.equal(await page.getByRole('alert').count(), 0);
