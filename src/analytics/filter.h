@@ -69,8 +69,8 @@ const char *filter_time_zone(const struct filter *f);
  *                  other segment. Plays by a value of their segments are counted here:
  *                  count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone)
  *
- * Where the asker sees some accounts only, `person` is a relation of these, too, in place of the table: with the
- * names of their own accounts.
+ * Where the asker sees some accounts only, `person` is a relation of these, too, in place of the
+ * table: with the names of their own accounts.
  *
  * Watch time by quarters of an hour is watch_quarters() over filtered_segment (src/store). Hidden
  * plays, extras and (without short=include) short ones are in none of the relations; backfilled

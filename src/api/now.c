@@ -25,8 +25,9 @@ static size_t statuses(struct api *a, struct source_status *ret)
     return n < SERVERS_MOST ? n : SERVERS_MOST;
 }
 
-/* What of a server is for whom: anybody, a viewer, an administrator; each has what the one before has. Addresses and
- * the texts of errors name other things of the household, and when something was last heard tells of others. */
+/* What of a server is for whom: anybody, a viewer, an administrator; each has what the one before
+ * has. Addresses and the texts of errors name other things of the household, and when something was
+ * last heard tells of others. */
 static void write_server(struct json_writer *w, const struct server_config *server, size_t i,
                          const struct source_status *now, enum role reader)
 {

@@ -100,16 +100,16 @@ void request_to_worker(struct request *r);
 void request_release(struct request *r, int http_status);
 void request_release_no_store(struct request *r, int http_status); /* answers nobody may keep */
 
-/* The asker's scope, time zone and today; borrowed from the request. An answer of a route that is SCOPED_FILTER
- * is refused (INTERNAL) where nobody has asked this. */
+/* The asker's scope, time zone and today; borrowed from the request. An answer of a route that is
+ * SCOPED_FILTER is refused (INTERNAL) where nobody has asked this. */
 struct filter_config request_filter_config(struct request *r);
 
 /* Closes the WebSockets of logins that have ended. Any thread. */
 void watchers_check(struct api *a);
 /* Has the pages of a login ask again: what they may see has changed. Any thread. */
 void watchers_resync(struct api *a, int64_t user_id);
-/* A frame to readers of one role and no other (ROLE_NOBODY: to all), or, with `whose`, to those who may see that
- * account's plays. Any thread. */
+/* A frame to readers of one role and no other (ROLE_NOBODY: to all); with `whose`, only to those of
+ * them who may see that account's plays. Any thread. */
 void watchers_tell(struct api *a, struct str frame, enum role role, const struct scope_account *whose);
 /* Tells browsers the state of the media servers where it has changed. Ticker. */
 void sync_tell(struct api *a);

@@ -177,8 +177,8 @@ static enum status write_choices(struct request *r, const char *search, struct b
         "select s.key as server, s.name as server_name, s.kind as server_kind, a.key, a.name as account,"
         " p.name as person, coalesce(n.plays, 0) as plays"
         " from account a join server s using (server_id) left join person p using (person_id)"
-        " left join (select account_id, count(*) as plays from play where not is_hidden group by account_id) n"
-        "  using (account_id)"
+        " left join (select account_id, count(*) as plays from play where not is_hidden"
+        "  group by account_id) n using (account_id)"
         " where a.key <> '' and not exists (select 1 from (select unnest(string_split($1, ' ')) as word)"
         "  where word <> '' and not contains(strip_accents(lower(concat_ws(' ', a.name, p.name, a.key, s.key,"
         "  s.name))), strip_accents(lower(word))))"
@@ -297,7 +297,8 @@ static bool read_role(struct request *r, const char *text, enum role *ret)
     *ret = role_parse(text);
     if (*ret != ROLE_NOBODY)
         return true;
-    request_failf(r, STATUS_INVALID, "role", "'%.60s' in role is not right; it must be viewer or admin", text);
+    request_failf(r, STATUS_INVALID, "role",
+                  "'%.60s' in role is not right; it must be viewer or admin", text);
     return false;
 }
 
@@ -367,9 +368,11 @@ static enum status check_account(struct request *r, struct error *err)
     int64_t count = 0;
     TRY(store_query_int(r->conn, "select count(*) from account a join server s using (server_id)"
                                  " where s.key = $1 and a.key = $2", keys, ARRAY_LEN(keys), 0, &count, err));
-    return count > 0 ? STATUS_OK
-                     : fail_field(err, STATUS_NOT_FOUND, "key", "there is no account '%.60s' on a server '%.60s'; "
-                                  "GET /api/v1/user-accounts lists them", r->params[2], r->params[1]);
+    if (count > 0)
+        return STATUS_OK;
+    return fail_field(err, STATUS_NOT_FOUND, "key",
+                      "there is no account '%.60s' on a server '%.60s'; GET /api/v1/user-accounts lists them",
+                      r->params[2], r->params[1]);
 }
 
 void handle_user_link(struct request *r)

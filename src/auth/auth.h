@@ -118,7 +118,8 @@ bool auth_session(struct auth *a, const char *token, struct auth_user *ret);
 int64_t auth_session_seconds(const struct auth *a);
 /* Somebody by their id, as they are now; false: gone, or disabled. Any thread. */
 bool auth_current(struct auth *a, int64_t user_id, struct auth_user *ret);
-/* What they may see now: the caller's, for scope_done(). Nothing where they are gone or disabled. Any thread. */
+/* What they may see now: the caller's, for scope_done(). Nothing where they are gone or disabled. Any
+ * thread. */
 void auth_scope(struct auth *a, int64_t user_id, struct scope *ret);
 
 /* --- who there is ---------------------------------------------------------------------------- */

@@ -45,7 +45,8 @@ struct flight {
 };
 
 struct oidc {
-    char *issuer, *client_id, *client_secret, *redirect_url, *scopes, *roles_claim, *admin_roles, *viewer_roles;
+    char *issuer, *client_id, *client_secret, *redirect_url, *scopes;
+    char *roles_claim, *admin_roles, *viewer_roles;
     char *jwt_secret;
     struct loop *loop;
     pthread_t thread;

@@ -97,7 +97,8 @@ static void read_user(sqlite3_stmt *s, struct user *u)
 static enum status read_links(struct auth *a, struct user *all, size_t count, struct error *err)
 {
     auto_stmt sqlite3_stmt *s = NULL;
-    TRY(auth_file_prepare(a, "select user_id, server, account, linked_us from link order by 1, 2, 3", &s, err));
+    TRY(auth_file_prepare(a, "select user_id, server, account, linked_us from link"
+                            " order by 1, 2, 3", &s, err));
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {
         int64_t id = sqlite3_column_int64(s, 0);
@@ -270,7 +271,8 @@ enum status auth_users_check_password(struct auth *a, const struct job *j, struc
                                  struct error *err)
 {
     auto_stmt sqlite3_stmt *s = NULL;
-    TRY(auth_file_prepare(a, "select user_id, role, password, is_disabled from user where name = ?1", &s, err));
+    TRY(auth_file_prepare(a, "select user_id, role, password, is_disabled from user"
+                            " where name = ?1", &s, err));
     sqlite3_bind_text(s, 1, j->name, -1, SQLITE_STATIC);
     bool is_known = sqlite3_step(s) == SQLITE_ROW;
     const char *stored = is_known ? (const char *)sqlite3_column_text(s, 2) : NULL;
@@ -476,7 +478,8 @@ static enum status check_change(const struct job *j, const struct user *u, struc
     if (is_taking && u->id == j->change.by_id)
         return fail(err, STATUS_CONFLICT, "this is your own login: another administrator has to do that");
     if (kind == AUTH_SET_ROLE && u->issuer != NULL)
-        return fail_field(err, STATUS_CONFLICT, "role", "the role of '%s' is what %s says", u->name, u->issuer);
+        return fail_field(err, STATUS_CONFLICT, "role", "the role of '%s' is what %s says", u->name,
+                          u->issuer);
     if (kind == AUTH_SET_PASSWORD && u->issuer != NULL)
         return fail_field(err, STATUS_CONFLICT, "password", "'%s' logs in at %s, without a password here",
                           u->name, u->issuer);

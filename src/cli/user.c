@@ -26,7 +26,7 @@ static const struct args args = {
         "  list                           everybody who can log in, or could\n"
         "  accounts [WORDS]               accounts on the media servers, for link\n"
         "  add NAME                       a login with a password, which is read from the terminal or stdin\n"
-        "  link LOGIN SERVER ACCOUNT      that account's plays are theirs (both keys as `accounts` shows them)\n"
+        "  link LOGIN SERVER ACCOUNT      that account's plays are theirs (keys as in `accounts`)\n"
         "  unlink LOGIN SERVER ACCOUNT    take that back\n"
         "  disable LOGIN, enable LOGIN    whether they may log in; disabling ends their sessions\n"
         "  role LOGIN viewer|admin        of a login made by add\n"
@@ -63,9 +63,11 @@ static enum status find(struct control *ctl, const char *who, int64_t *ret, stru
         buf_printf(&ids, "%s%lld", ids.len ? ", " : "", (long long)*ret);
     }
     if (found == 0)
-        return fail(err, STATUS_NOT_FOUND, "there is no login '%s'; `cartographus user list` shows them", who);
+        return fail(err, STATUS_NOT_FOUND, "there is no login '%s'; `cartographus user list` shows them",
+                    who);
     if (found > 1)
-        return fail(err, STATUS_CONFLICT, "'%s' are several (%s): say which by the number", who, buf_text(&ids));
+        return fail(err, STATUS_CONFLICT, "'%s' are several (%s): say which by the number", who,
+                    buf_text(&ids));
     return STATUS_OK;
 }
 
@@ -116,32 +118,48 @@ static enum status change(struct control *ctl, const char *who, json_t *body, st
 
 /* --- the verbs ------------------------------------------------------------------------------- */
 
+static const char *known_by(const json_t *user)
+{
+    if (jbool(user, "is_configured") == 1)
+        return "the configuration";
+    return *jstr(user, "issuer") ? jstr(user, "issuer") : "a password here";
+}
+
+static void add_seen(const json_t *user, struct buf *out)
+{
+    size_t i;
+    json_t *one;
+    if (streq(jstr(user, "role"), "admin")) {
+        buf_puts(out, "everything");
+        return;
+    }
+    json_array_foreach(jget(user, "accounts"), i, one)
+        buf_printf(out, "%s%s on %s%s", i ? ", " : "",
+                   *jstr(one, "account") ? jstr(one, "account") : jstr(one, "key"), jstr(one, "server"),
+                   jbool(one, "is_known") == 1 ? "" : " (not there any more)");
+    if (out->len == 0)
+        buf_puts(out, "nothing: no account");
+}
+
 static enum status list(struct control *ctl, char **a, struct error *err)
 {
     (void)a;
     auto_json json_t *answer = NULL, *rows = json_array();
     TRY(control_ask(ctl, "GET", "/api/v1/users", &answer, err));
-    size_t i, k;
-    json_t *one, *account;
+    size_t i;
+    json_t *one;
     json_array_foreach(jget(answer, "users"), i, one) {
-        auto_buf struct buf accounts = {0};
-        json_array_foreach(jget(one, "accounts"), k, account)
-            buf_printf(&accounts, "%s%s on %s%s", accounts.len ? ", " : "",
-                       *jstr(account, "account") ? jstr(account, "account") : jstr(account, "key"),
-                       jstr(account, "server"), jbool(account, "is_known") == 1 ? "" : " (not there any more)");
-        bool sees_all = streq(jstr(one, "role"), "admin");
+        auto_buf struct buf seen = {0};
+        add_seen(one, &seen);
         json_t *row = json_object();
         json_object_set(row, "id", jget(one, "id"));
         json_object_set(row, "name", jget(one, "name"));
         json_object_set(row, "role", jget(one, "role"));
-        json_object_set_new(row, "known_by", json_string(jbool(one, "is_configured") == 1 ? "the configuration"
-                                                         : *jstr(one, "issuer") ? jstr(one, "issuer")
-                                                                                : "a password here"));
+        json_object_set_new(row, "known_by", json_string(known_by(one)));
         json_object_set(row, "is_disabled", jget(one, "is_disabled"));
         json_object_set(row, "sessions", jget(one, "sessions"));
         json_object_set(row, "last_login_at", jget(one, "last_login_at"));
-        json_object_set_new(row, "sees", json_string(sees_all ? "everything" : accounts.len ? buf_text(&accounts)
-                                                                                           : "nothing: no account"));
+        json_object_set_new(row, "sees", json_string(buf_text(&seen)));
         json_array_append_new(rows, row);
     }
     table_print(stdout, rows);
@@ -282,7 +300,8 @@ int cli_user(struct cli *c, int argc, char **argv)
         for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
             names[i] = verbs[i].name;
         args_nearest(argv[0], names, ARRAY_LEN(names), nearest);
-        fprintf(stderr, "cartographus: user: '%s' is not known%s (user --help lists what is)\n", argv[0], nearest);
+        fprintf(stderr, "cartographus: user: '%s' is not known%s (user --help lists what is)\n", argv[0],
+                nearest);
         return EXIT_USAGE;
     }
     if (argc - 1 < verbs[v].least || argc - 1 > verbs[v].most) {

@@ -203,7 +203,8 @@ static void stop(struct live *l, struct entry *e, const struct observation *o, s
     remove_entry(l, e);
 }
 
-static void put(struct live *l, struct entry *e, const struct observation *o, struct buf *out, struct buf *own)
+static void put(struct live *l, struct entry *e, const struct observation *o, struct buf *out,
+                struct buf *own)
 {
     const char *type = "session_progress";
     if (e == NULL) {

@@ -29,9 +29,9 @@ struct live_lookup {
 
 struct live_config {
     struct live_lookup lookup;
-    /* Gets each frame's text, borrowed, in the thread that called live_observe(); twice: for who sees everything
-     * (`whose` NULL), and for who may see that account, with its own name in place of the person's, which may come
-     * from another account. An account without a key is nobody's. */
+    /* Gets each frame's text, borrowed, in the thread that called live_observe(); twice: for who
+     * sees everything (`whose` NULL), and for who may see that account, with its own name in place
+     * of the person's, which may come from another account. An account without a key is nobody's. */
     void (*frame)(void *ctx, const struct scope_account *whose, struct str text);
     void *ctx;
 };

@@ -21,8 +21,8 @@ struct scope {
     bool sees_all;
     /* Who they are at plex.tv: the account of that key on every Plex server is theirs. "": nobody. */
     char plex_id[SCOPE_PLEX_ID_MAX];
-    /* Accounts an administrator has said are theirs, "server\x1f" "account" with \x1e between, sorted, so that
-     * equal scopes are equal texts; owned. NULL: none. */
+    /* Accounts an administrator has said are theirs, "server\x1f" "account" with \x1e between,
+     * sorted, so that equal scopes are equal texts; owned. NULL: none. */
     char *accounts;
 };
 
