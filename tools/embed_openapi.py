@@ -5,7 +5,7 @@
 
 api.json says what goes in and out of each route; the route table (routes.c) says the rest. A route
 that is in one of them only stops the build. A type
-is a text: int, double, bool, text, time, object, file, numbers and words (lists with commas), the
+is a text: int, double, bool, text, time, object, file, plain (text/plain), numbers and words (lists with commas), the
 name of a schema, [T] a list of T, a|b one of these texts, 'a' this text; T? also null; "T: help"
 adds a description, "int from 1" a least value. Where a JSON object stands for a type, it is an object of
 exactly these members; a member "name?" may be missing. The schema server_kind is the rows of KINDS.def.
@@ -25,11 +25,11 @@ import build_queries
 PLAIN = {
     "int": {"type": "integer"}, "double": {"type": "number"}, "bool": {"type": "boolean"},
     "text": {"type": "string"}, "time": {"type": "string", "format": "date-time"},
-    "object": {"type": "object"}, "any": {}, "file": {"type": "string", "format": "binary"},
+    "object": {"type": "object"}, "any": {}, "plain": {"type": "string"}, "file": {"type": "string", "format": "binary"},
     "numbers": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
     "words": {"type": "string", "pattern": "^[^,]+(,[^,]+)*$"},
 }
-REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "202": "it has begun",
+REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "201": "made", "202": "it has begun",
            "204": "done", "303": "on to another page", "304": "what the asker has is right", "503": "not now"}
 document = json.loads(pathlib.Path(sys.argv[1]).read_text())
 kinds = re.findall(r"^SERVER_KIND\(\w+, (\w+),", pathlib.Path(sys.argv[6]).read_text(), re.M)
@@ -128,7 +128,7 @@ def operation(key, spec):
     for status, answer in spec.items():
         if not status.isdigit():
             continue
-        kind = "application/gzip" if answer == "file" else "application/json"
+        kind = {"file": "application/gzip", "plain": "text/plain"}.get(answer, "application/json")
         found["responses"][status] = {"description": REASONS[status]} | (
             {"content": {kind: {"schema": schema(answer, key)}}} if answer else {})
     if "format" in given:

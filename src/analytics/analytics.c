@@ -12,6 +12,7 @@
 struct analytics {
     struct store *store;
     struct cache *cache;
+    _Atomic int64_t hits, misses;
 };
 
 struct analytics *analytics_new(struct store *store, size_t most_cached_bytes)
@@ -48,6 +49,7 @@ bool analytics_remembered(struct analytics *a, const struct question *q, const c
 {
     if (!cache_get(a->cache, key, out))
         return false;
+    a->hits++;
     finish(q, true, out);
     return true;
 }
@@ -88,6 +90,7 @@ enum status analytics_answer(struct analytics *a, struct question *q, const char
 {
     int64_t keep_us = question_query(q)->cache_s * US_PER_S;
     bool is_known = cache_get_or_claim(a->cache, key, out);
+    *(is_known ? &a->hits : &a->misses) += 1;
     enum status s = is_known ? STATUS_OK : work_out(a, q, c, out, err);
     if (!is_known && s == STATUS_OK && keep_us > 0)
         cache_put(a->cache, key, buf_str(out), keep_us);
@@ -96,6 +99,12 @@ enum status analytics_answer(struct analytics *a, struct question *q, const char
     if (s == STATUS_OK)
         finish(q, is_known, out);
     return s;
+}
+
+void analytics_get_stats(struct analytics *a, struct analytics_stats *ret)
+{
+    *ret = (struct analytics_stats){.hits = a->hits, .misses = a->misses,
+                                    .bytes = cache_bytes(a->cache), .entries = cache_count(a->cache)};
 }
 
 enum status analytics_check(struct store_conn *c, struct error *err)

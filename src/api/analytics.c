@@ -109,10 +109,9 @@ static void reply(struct request *r, const struct question *q, const char *etag,
     struct http_exchange *x = r->x;
     add_cache_headers(r, etag);
     if (question_format(q) != FORMAT_JSON) {
-        auto_free char *name =
-            xasprintf("attachment; filename=\"%s.%s\"", question_query(q)->name,
-                      question_format(q) == FORMAT_CSV ? "csv" : "ndjson");
-        http_add_header(x, "Content-Disposition", name);
+        auto_free char *name = xasprintf("%s.%s", question_query(q)->name,
+                                         question_format(q) == FORMAT_CSV ? "csv" : "ndjson");
+        request_add_attachment(r, name);
     }
     const char *type = content_type(q);
     request_release(r, 200);

@@ -1,8 +1,10 @@
 #include "api/api.h"
 
 #include <sodium.h>
+#include <strings.h>
 
 #include "analytics/analytics.h"
+#include "api/metrics.h"
 #include "api/pool.h"
 #include "api/request.h"
 #include "auth/basic.h"
@@ -16,7 +18,8 @@
 #include "base/banned.h"
 
 #define PREFIX "/api/v1"
-enum { WATCHERS_TICKS = 25, BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
+#define METRICS_PATH "/metrics"
+enum { WATCHERS_TICKS = 25, METRICS_TICKS = 150, BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
 
 /* --- answering ------------------------------------------------------------------------------- */
 
@@ -36,6 +39,9 @@ void request_release(struct request *r, int http_status)
 {
     pool_forget(r);
     int64_t took_us = clock_monotonic_us() - r->started_us;
+    audit_request(r, http_status);
+    if (r->route != NULL)
+        metrics_count(r->api->metrics, (size_t)(r->route - api_routes), http_status, took_us);
     enum log_level level = http_status >= 500 ? LOG_WARN : LOG_DEBUG;
     log_at(level, "http", "request", LF_TEXT("request_id", http_request_id(r->x)),
            LF_TEXT("client", r->asker.address), LF_TEXT("method", http_method(r->x)),
@@ -192,6 +198,8 @@ static bool find_route(struct request *r)
     /* Providers know us by addresses without the version. */
     if (str_has_prefix(str_of(path), STR("/api/auth/oidc/")))
         below = path + sizeof "/api" - 1;
+    if (streq(path, METRICS_PATH)) /* where Prometheus looks by itself */
+        below = path;
     if (below != NULL) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;
@@ -218,25 +226,82 @@ static bool find_route(struct request *r)
 
 static bool has_role(const struct request *r)
 {
+    if (r->is_read_only && (is_change(r->route->method) || r->route->role > ROLE_VIEWER))
+        return false;
     if (r->route->role == ROLE_NOBODY)
         return true;
     return r->is_logged_in && r->user.role >= r->route->role;
 }
 
-/* Who asks: by the cookie; over the control socket the command line, which is the administrator.
- * By HTTP Basic see verify(). */
-static void identify(struct request *r)
+const char *request_bearer(const struct request *r)
+{
+    static const char scheme[] = "Bearer ";
+    const char *header = http_header(r->x, "Authorization");
+    if (header == NULL || strncasecmp(header, scheme, strlen(scheme)) != 0)
+        return NULL;
+    header += strlen(scheme);
+    return header + strspn(header, " ");
+}
+
+/* METRICS_TOKEN opens its one route and no other. */
+static bool has_metrics_token(const struct request *r, const char *bearer)
+{
+    const char *right = r->api->config.config->metrics_token;
+    unsigned char a[crypto_generichash_BYTES], b[crypto_generichash_BYTES];
+    if (*right == '\0' || bearer == NULL || r->route == NULL || r->route->handle != handle_metrics)
+        return false;
+    /* Hashes have one length: the time tells nothing of the token's. */
+    crypto_generichash(a, sizeof a, (const unsigned char *)right, strlen(right), NULL, 0);
+    crypto_generichash(b, sizeof b, (const unsigned char *)bearer, strlen(bearer), NULL, 0);
+    return sodium_memcmp(a, b, sizeof a) == 0;
+}
+
+static enum status identify_by_token(struct request *r, const char *bearer, struct error *err)
+{
+    struct api_token token;
+    int64_t retry_after_s = 0;
+    enum status s = auth_token(r->api->config.auth, bearer, r->asker.address, &token, &retry_after_s, err);
+    if (s != STATUS_OK) {
+        log_warn("auth", "API token refused", LF_TEXT("address", r->asker.address), LF_ERROR(err));
+        http_add_header(r->x, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
+        request_retry_after(r, retry_after_s);
+        return s;
+    }
+    r->is_logged_in = r->is_by_token = true;
+    r->is_read_only = token.scope == TOKEN_READ;
+    r->via = "token";
+    r->user = token.owner;
+    snprintf(r->token_name, sizeof r->token_name, "%s", token.name);
+    return STATUS_OK;
+}
+
+/* Who asks: by an API token, which counts alone where there is one; by the cookie; over the control
+ * socket the command line, which is the administrator. By HTTP Basic see verify(). Fails where a
+ * token is wrong. */
+static enum status identify(struct request *r, struct error *err)
 {
     if (http_is_control(r->x)) {
         r->is_logged_in = true;
+        r->via = "command line";
         r->user = (struct auth_user){.name = "command line", .role = ROLE_ADMIN};
-        return;
+        return STATUS_OK;
     }
+    const char *bearer = request_bearer(r);
+    if (has_metrics_token(r, bearer)) {
+        r->is_logged_in = r->is_by_token = true;
+        r->via = "METRICS_TOKEN";
+        r->user = (struct auth_user){.name = "metrics", .role = ROLE_ADMIN};
+        return STATUS_OK;
+    }
+    if (bearer != NULL && str_has_prefix(str_of(bearer), STR(API_TOKEN_PREFIX)))
+        return identify_by_token(r, bearer, err);
     char token[AUTH_TOKEN_MAX];
     if (http_cookie(r->x, AUTH_COOKIE, token, sizeof token))
         r->has_session = auth_session(r->api->config.auth, token, &r->user);
     secret_wipe(token, sizeof token);
     r->is_logged_in = r->has_session;
+    r->via = "session";
+    return STATUS_OK;
 }
 
 void request_to_worker(struct request *r)
@@ -277,12 +342,17 @@ static void refuse_unknown(struct request *r)
     else if (config_has_auth_mode(c, "basic"))
         way = "HTTP Basic with user name and password (before sending a file, with GET /api/v1/auth/basic)";
     challenge(r);
-    request_failf(r, STATUS_UNAUTHORIZED, "", "login required: %s", way);
+    request_failf(r, STATUS_UNAUTHORIZED, "", "login required: %s; or an API token, in the header "
+                  "Authorization: Bearer " API_TOKEN_PREFIX "...", way);
 }
 
 static void refuse_role(struct request *r)
 {
-    if (r->is_logged_in)
+    if (r->is_read_only)
+        request_failf(r, STATUS_DENIED, "Authorization",
+                      "the API token '%s' may only read, and not what is for administrators: this needs "
+                      "one of scope admin", r->token_name);
+    else if (r->is_logged_in)
         request_failf(r, STATUS_DENIED, "", "this needs an administrator");
     else
         refuse_unknown(r);
@@ -355,6 +425,7 @@ static void verified(void *ctx, const struct auth_login_result *result)
     struct request *r = ctx;
     logger_set_request(http_request_id(r->x));
     r->is_logged_in = result->status == STATUS_OK;
+    r->via = "basic";
     r->user = result->user;
     if (r->is_logged_in || r->route->role == ROLE_NOBODY) {
         run(r);
@@ -383,6 +454,7 @@ static bool verify(struct request *r)
                          "this is no HTTP Basic with user name and password");
     } else if (auth_remembers(auth, given.name, given.password, &r->user)) {
         r->is_logged_in = true;
+        r->via = "basic";
     } else {
         struct auth_try try = {given.name, given.password, r->asker.address, NULL};
         int64_t retry_after_s = 0;
@@ -405,11 +477,16 @@ static void handle_api(struct api *a, struct http_exchange *x)
     struct request *r = request_new(a, x);
     if (!find_route(r))
         return;
-    identify(r);
+    struct error err = {0};
+    if (identify(r, &err) != STATUS_OK) {
+        request_fail(r, &err);
+        return;
+    }
     /* Without a login the trigger takes nothing from any page, and says how to log in. */
     bool is_open_trigger = r->route->handle == handle_sync_trigger && !r->is_logged_in &&
                            http_header(x, "Authorization") == NULL;
-    bool is_page_checked = !http_is_control(x) && !is_open_trigger &&
+    /* No page of another site can have a browser send a token. */
+    bool is_page_checked = !http_is_control(x) && !is_open_trigger && !r->is_by_token &&
                            (is_change(http_method(x)) || r->route->handle == handle_ws);
     if (is_page_checked &&
         !auth_is_same_origin(http_header(x, "Origin"), r->asker.scheme, r->asker.host,
@@ -423,7 +500,7 @@ void api_handle(void *ctx, struct http_exchange *x)
 {
     add_security_headers(x);
     const char *path = http_path(x);
-    if (str_has_prefix(str_of(path), STR("/api/")) || streq(path, "/api")) {
+    if (str_has_prefix(str_of(path), STR("/api/")) || streq(path, "/api") || streq(path, METRICS_PATH)) {
         handle_api(ctx, x);
     } else if (is_change(http_method(x))) {
         http_reply_static(x, 405, "text/plain; charset=utf-8", STR("only GET is possible here\n"));
@@ -441,14 +518,19 @@ struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
     if (!streq(http_method(x), "POST") || !streq(http_path(x), "/api/v1/import"))
         return policy;
     struct request *r = request_new(a, x);
-    identify(r);
+    struct error err = {0};
+    if (identify(r, &err) != STATUS_OK) {
+        http_add_header(x, "Connection", "close");
+        request_fail(r, &err);
+        return policy;
+    }
     const char *header = http_header(x, "Authorization");
     struct basic_credentials given;
     if (!r->is_logged_in && header != NULL && config_has_auth_mode(a->config.config, "basic") &&
         basic_parse(header, &given))
         r->is_logged_in = auth_remembers(a->config.auth, given.name, given.password, &r->user);
     secret_wipe(&given, sizeof given);
-    if (r->is_logged_in && r->user.role >= ROLE_ADMIN) {
+    if (r->is_logged_in && !r->is_read_only && r->user.role >= ROLE_ADMIN) {
         policy.most_bytes = (size_t)a->config.config->import_max_size;
         policy.into_folder = a->config.import_folder;
         free(r);
@@ -466,6 +548,8 @@ static void tick(void *ctx)
     struct api *a = ctx;
     if (++a->ticks % WATCHERS_TICKS == 0) /* logins run out, too */
         watchers_check(a);
+    if (a->ticks % METRICS_TICKS == 1)
+        metrics_refresh(a);
     sync_tell(a);
     int64_t version = store_data_version(a->config.store);
     if (version == a->told_version)
@@ -497,6 +581,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
     pthread_mutex_init(&a->mutex, NULL);
     a->analytics = analytics_new(c->store, ANSWERS_MOST);
     a->told_version = store_data_version(c->store);
+    a->metrics = metrics_new(api_route_count);
     struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
                                 .ping_interval_ms = c->config->ws_ping_interval / US_PER_MS,
                                 .resync_message = "{\"type\":\"resync\",\"data\":{}}",
@@ -541,6 +626,7 @@ void api_free(struct api *a)
     pool_stop(a->pool);
     ws_hub_stop(a->hub);
     analytics_free(a->analytics);
+    metrics_free(a->metrics);
     pthread_mutex_destroy(&a->mutex);
     page_done(&a->page);
     free(a->told_sync);

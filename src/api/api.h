@@ -17,6 +17,7 @@ struct auth;
 struct collector;
 struct ingest;
 struct live;
+struct log;
 struct oidc;
 struct scope_account;
 struct store;
@@ -30,6 +31,9 @@ struct api_config {
     struct store *store;
     struct live *live;
     struct ingest *ingest;
+    struct log *log;
+    /* Asks each media server for what watching needs, a line each; a query worker, for seconds. */
+    void (*probe)(const struct config *c, struct buf *out);
     const struct api_imports *imports; /* api/imports.h */
     const char *import_folder;         /* where files to import arrive */
     const struct api_backups *backups; /* api/backups.h */

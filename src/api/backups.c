@@ -144,8 +144,7 @@ void handle_backup(struct request *r)
         return;
     }
     struct http_exchange *x = r->x;
-    auto_free char *disposition = xasprintf("attachment; filename=\"%s\"", name);
-    http_add_header(x, "Content-Disposition", disposition);
+    request_add_attachment(r, name);
     request_release_no_store(r, 200);
     http_reply_fd(x, 200, "application/gzip", steal_fd(&fd), (uint64_t)st.st_size);
 }

@@ -1,6 +1,7 @@
 /* Logging in and out. */
 #include "api/request.h"
 
+#include "auth/audit.h"
 #include "auth/oidc.h"
 #include "auth/origin.h"
 #include "base/clock.h"
@@ -105,13 +106,13 @@ void handle_login_basic(struct request *r)
         request_failf(r, STATUS_DENIED, "", "AUTH_MODE has no basic: there is no login by HTTP Basic");
         return;
     }
-    if (r->has_session || r->user.id == 0) {
+    if (r->has_session || r->is_by_token || r->user.id == 0) {
         request_redirect_to_page(r);
         return;
     }
     struct error err = {0};
     http_keep(r->x);
-    if (auth_enter(r->api->config.auth, &r->user, entered, r, &err) != STATUS_OK)
+    if (auth_enter(r->api->config.auth, &r->user, r->asker.address, entered, r, &err) != STATUS_OK)
         request_fail(r, &err);
 }
 
@@ -199,11 +200,16 @@ static void oidc_finished(void *ctx, const struct oidc_person *result)
     struct request *r = ctx;
     set_oidc_cookie(r, "", 0);
     struct error err = {0};
-    if (result->status != STATUS_OK)
+    if (result->status != STATUS_OK) {
+        struct audit_row row = {.kind = AUDIT_REFUSED, .via = "oidc", .action = "login",
+                                .status = status_http(result->status)};
+        snprintf(row.address, sizeof row.address, "%s", r->asker.address);
+        audit_note(r->api->config.auth, &row);
         fail_on_page(r, &result->error);
-    else if (auth_enter_identity(r->api->config.auth, &result->who, r->asker.address, identity_entered, r,
-                                 &err) != STATUS_OK)
+    } else if (auth_enter_identity(r->api->config.auth, &result->who, r->asker.address, identity_entered, r,
+                                   &err) != STATUS_OK) {
         fail_on_page(r, &err);
+    }
 }
 
 void handle_oidc_callback(struct request *r)

@@ -13,9 +13,7 @@
 
 #include "base/banned.h"
 
-enum { SERVERS_MOST = 64 };
-
-static size_t statuses(struct api *a, struct source_status *ret)
+size_t server_statuses(struct api *a, struct source_status *ret)
 {
     size_t n = 0;
     pthread_mutex_lock(&a->mutex);
@@ -92,7 +90,7 @@ static bool is_running(const struct source_status *all, size_t count)
 void handle_sync_status(struct request *r)
 {
     struct source_status all[SERVERS_MOST];
-    size_t count = statuses(r->api, all);
+    size_t count = server_statuses(r->api, all);
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
@@ -127,7 +125,7 @@ static void write_frame(const struct api *a, const struct source_status *all, si
 void sync_tell(struct api *a)
 {
     struct source_status all[SERVERS_MOST];
-    size_t count = statuses(a, all);
+    size_t count = server_statuses(a, all);
     auto_buf struct buf frame = {0}, less = {0};
     write_frame(a, all, count, ROLE_ADMIN, &frame);
     if (count == 0 || (a->told_sync && streq(a->told_sync, buf_text(&frame))))
@@ -204,7 +202,7 @@ void handle_sync_trigger(struct request *r)
         }
     }
     struct source_status all[SERVERS_MOST];
-    bool was_running = is_running(all, statuses(a, all));
+    bool was_running = is_running(all, server_statuses(a, all));
     struct error err = {0};
     enum status s;
     pthread_mutex_lock(&a->mutex);
@@ -298,7 +296,7 @@ void handle_sessions(struct request *r)
 {
     struct error err = {0};
     struct source_status all[SERVERS_MOST];
-    size_t count = statuses(r->api, all);
+    size_t count = server_statuses(r->api, all);
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);

@@ -175,9 +175,7 @@ static void reply_file(struct request *r, struct plays_query *q, const char *for
         return;
     }
     struct http_exchange *x = r->x;
-    http_add_header(x, "Content-Disposition",
-                    is_csv ? "attachment; filename=\"plays.csv\""
-                           : "attachment; filename=\"plays.ndjson\"");
+    request_add_attachment(r, is_csv ? "plays.csv" : "plays.ndjson");
     request_release_no_store(r, 200);
     http_reply_fd(x, 200, is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson", fd, size);
 }

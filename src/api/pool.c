@@ -127,7 +127,8 @@ enum status pool_start(const struct pool_config *c, struct pool **ret, struct er
     unsigned workers = c->workers == 0 ? 2 : c->workers;
     if (workers > WORKERS_MOST)
         workers = WORKERS_MOST;
-    p->queue = queue_new(c->most_waiting == 0 ? 64 : c->most_waiting);
+    p->config.most_waiting = c->most_waiting == 0 ? 64 : c->most_waiting;
+    p->queue = queue_new(p->config.most_waiting);
     enum status s = STATUS_OK;
     for (unsigned i = 0; i < workers && s == STATUS_OK; i++) {
         struct worker *w = &p->workers[i];
@@ -206,4 +207,17 @@ bool pool_submit(struct pool *p, struct request *r)
 bool pool_call(struct pool *p, void (*call)(void *ctx, struct store_conn *c), void *ctx)
 {
     return push(p, (struct job){.call = call, .ctx = ctx});
+}
+
+void pool_get_stats(struct pool *p, struct pool_stats *ret)
+{
+    *ret = (struct pool_stats){.waiting = queue_length(p->queue),
+                               .most_waiting = p->config.most_waiting,
+                               .workers = p->worker_count};
+    for (unsigned i = 0; i < p->worker_count; i++) {
+        struct worker *w = &p->workers[i];
+        pthread_mutex_lock(&w->mutex);
+        ret->busy += w->request != NULL;
+        pthread_mutex_unlock(&w->mutex);
+    }
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -35,5 +36,11 @@ bool pool_submit(struct pool *p, struct request *r);
 bool pool_call(struct pool *p, void (*call)(void *ctx, struct store_conn *c), void *ctx);
 /* The time limit begins anew: for a request that is made of many queries. Its worker's thread. */
 void pool_extend(struct request *r);
+/* What waits and works now. Any thread. */
+struct pool_stats {
+    size_t waiting, most_waiting;
+    unsigned workers, busy;
+};
+void pool_get_stats(struct pool *p, struct pool_stats *ret);
 /* The request leaves the watch; called before it is answered, because it ends there. */
 void pool_forget(struct request *r);

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "analytics/filter.h"
 #include "api/assets.h"
+#include "auth/api_token.h"
 #include "auth/auth.h"
 #include "auth/forwarded.h"
 #include "base/error.h"
@@ -17,6 +18,8 @@
 #include "store/store.h"
 
 struct analytics;
+struct metrics;
+struct source_status;
 struct pool;
 struct worker;
 
@@ -27,6 +30,7 @@ struct api {
     struct ws_hub *hub;
     struct analytics *analytics;
     struct page page;
+    struct metrics *metrics;
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
     pthread_mutex_t mutex; /* guards collector */
@@ -38,6 +42,7 @@ struct api {
     _Atomic bool is_exporting; /* one at a time: it keeps a query worker for long */
 };
 
+enum { SERVERS_MOST = 64 };
 enum { REQUEST_PARAMS_MAX = 3, REQUEST_PARAM_MAX = 128 };
 
 /* Where a handler runs. */
@@ -71,10 +76,16 @@ struct request {
     const struct route *route;
     struct asker asker;
     bool is_logged_in;
-    bool has_session; /* by the cookie, not by HTTP Basic or the control socket */
+    bool has_session; /* by the cookie, not by HTTP Basic, a token or the control socket */
+    bool is_by_token;
+    bool is_read_only; /* by a token that may no more */
     struct auth_user user;
     struct scope scope;   /* what they may see; nothing without a login */
     bool is_scope_asked;  /* request_filter_config() was called */
+    const char *via; /* how they are known: "session", "token", ...; static */
+    char token_name[API_TOKEN_NAME_MAX]; /* "": by no token */
+    bool is_download; /* the answer is a file, see request_add_attachment() */
+    char note[200];   /* for the audit log, see request_note() */
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
     struct store_conn *conn;
     int64_t started_us; /* monotonic */
@@ -93,6 +104,12 @@ void request_no_content(struct request *r);
 void request_redirect(struct request *r, const char *to); /* 303 */
 void request_redirect_to_page(struct request *r);         /* 303 to where the page begins */
 void request_retry_after(struct request *r, int64_t seconds); /* the header; 0: none */
+/* The answer is a file of that name. */
+void request_add_attachment(struct request *r, const char *name);
+/* What the audit log says beside the parameters of path and query; no secret. */
+void request_note(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Notes the request in the audit log, if it is of those that are; once it is answered. */
+void audit_request(const struct request *r, int http_status);
 /* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
 void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for
@@ -104,6 +121,9 @@ void request_release_no_store(struct request *r, int http_status); /* answers no
  * SCOPED_FILTER is refused (INTERNAL) where nobody has asked this. */
 struct filter_config request_filter_config(struct request *r);
 
+/* What follows "Bearer" in the header Authorization; NULL: nothing of the kind is there. */
+const char *request_bearer(const struct request *r);
+
 /* Closes the WebSockets of logins that have ended. Any thread. */
 void watchers_check(struct api *a);
 /* Has the pages of a login ask again: what they may see has changed. Any thread. */
@@ -111,10 +131,16 @@ void watchers_resync(struct api *a, int64_t user_id);
 /* A frame to readers of one role and no other (ROLE_NOBODY: to all); with `whose`, only to those of
  * them who may see that account's plays. Any thread. */
 void watchers_tell(struct api *a, struct str frame, enum role role, const struct scope_account *whose);
+/* The state of each media server that is watched, in the order of the configuration; how many. `ret`
+ * has room for SERVERS_MOST. Any thread. */
+size_t server_statuses(struct api *a, struct source_status *ret);
 /* Tells browsers the state of the media servers where it has changed. Ticker. */
 void sync_tell(struct api *a);
 /* For the hub: a WebSocket is gone. */
 void watcher_closed(void *ctx, uint64_t client, void *user);
+
+/* Has a worker look anew at what a scrape should not: rows, files, backups. Ticker. */
+void metrics_refresh(struct api *a);
 
 /* Has a worker try that every query fits the store; says so in the log. */
 void api_check_queries(struct api *a);
@@ -139,6 +165,13 @@ HANDLER(user_change);
 HANDLER(user_remove);
 HANDLER(user_link);
 HANDLER(user_unlink);
+HANDLER(tokens);
+HANDLER(token_add);
+HANDLER(token_remove);
+HANDLER(audit);
+HANDLER(metrics);
+HANDLER(about);
+HANDLER(support_bundle);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);

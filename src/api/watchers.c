@@ -11,7 +11,7 @@ struct watcher {
     struct api *api;
     int64_t user_id;            /* 0: the command line */
     char name[AUTH_NAME_MAX];   /* ids may be given again */
-    char token[AUTH_TOKEN_MAX]; /* "": by HTTP Basic, or the command line */
+    char token[AUTH_TOKEN_MAX]; /* the session's or the API token; "": by HTTP Basic, the command line */
 };
 
 static void watcher_free(void *user)
@@ -35,7 +35,9 @@ static bool find_user(const struct watcher *w, struct auth_user *ret)
     *ret = (struct auth_user){.role = ROLE_ADMIN};
     if (w->user_id == 0)
         return true;
-    if (*w->token != '\0')
+    if (str_has_prefix(str_of(w->token), STR(API_TOKEN_PREFIX)) && !auth_token_lives(auth, w->token))
+        return false;
+    if (*w->token != '\0' && !str_has_prefix(str_of(w->token), STR(API_TOKEN_PREFIX)))
         return auth_session(auth, w->token, ret);
     return auth_current(auth, w->user_id, ret) && streq(ret->name, w->name);
 }
@@ -122,7 +124,9 @@ void handle_ws(struct request *r)
     w->api = a;
     w->user_id = r->user.id;
     memcpy(w->name, r->user.name, sizeof w->name);
-    if (!r->has_session || !http_cookie(x, AUTH_COOKIE, w->token, sizeof w->token))
+    if (r->is_by_token)
+        snprintf(w->token, sizeof w->token, "%s", request_bearer(r));
+    else if (!r->has_session || !http_cookie(x, AUTH_COOKIE, w->token, sizeof w->token))
         w->token[0] = '\0';
     request_release(r, 101);
     http_upgrade(x, upgraded, w);

@@ -16,6 +16,7 @@
 #include "app/folder.h"
 #include "app/jobs.h"
 #include "app/lock.h"
+#include "app/probes.h"
 #include "app/servers.h"
 #include "auth/auth.h"
 #include "auth/oidc.h"
@@ -98,7 +99,9 @@ static enum status start_auth(struct app *a, struct error *err)
                             .admin_password = k->admin_password,
                             .issuer = config_has_auth_mode(k, "oidc") ? k->oidc_issuer_url : NULL,
                             .is_offline = a->mode != APP_SERVE,
-                            .session_timeout_us = k->session_timeout};
+                            .session_timeout_us = k->session_timeout,
+                            .audit_keep_rows = k->audit_keep_rows,
+                            .audit_keep_us = k->audit_keep};
     return auth_open(&c, &a->auth, err);
 }
 
@@ -389,6 +392,8 @@ static enum status start_api(struct app *a, struct error *err)
                            .store = a->store,
                            .live = a->live,
                            .ingest = a->ingest,
+                           .log = a->log,
+                           .probe = probes_describe,
                            .imports = jobs_imports(a->jobs),
                            .import_folder = a->import_folder,
                            .backups = backups_api(a->backups)};

@@ -1,6 +1,10 @@
 /* The worker that hashes and writes, and what others call. */
 #include "auth/inside.h"
 
+#include <stdatomic.h>
+
+#include "auth/audit.h"
+
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -56,6 +60,22 @@ static void proved(struct auth *a, const struct job *j, struct auth_login_result
         token_make(a->jwt_secret, DEVICE, j->name, r->device, ignored);
 }
 
+/* Each login is noted, by HTTP Basic that of the session. The name of somebody unknown is not: it may
+ * be a password in the wrong field. */
+static void note_login(struct auth *a, const struct job *j, const struct auth_login_result *r)
+{
+    bool is_well = r->status == STATUS_OK;
+    if (is_well && j->kind == JOB_VERIFY)
+        return;
+    struct audit_row row = {.kind = is_well ? AUDIT_LOGIN : AUDIT_REFUSED, .action = "login",
+                            .status = status_http(r->status)};
+    const char *via = j->kind == JOB_ENTER_IDENTITY ? "oidc" : j->kind == JOB_LOGIN ? "form" : "basic";
+    snprintf(row.via, sizeof row.via, "%s", via);
+    snprintf(row.who, sizeof row.who, "%s", r->user.name);
+    snprintf(row.address, sizeof row.address, "%s", j->address);
+    audit_note(a, &row);
+}
+
 static void do_login(struct auth *a, const struct job *j)
 {
     struct auth_login_result r = {0};
@@ -72,6 +92,7 @@ static void do_login(struct auth *a, const struct job *j)
         log_info("auth", "logged in", LF_TEXT("user", r.user.name), LF_TEXT("address", j->address));
     else
         log_warn("auth", "login refused", LF_TEXT("address", j->address), LF_ERROR(&r.error));
+    note_login(a, j, &r);
     j->login_done(j->ctx, &r);
     secret_wipe(r.token, sizeof r.token);
 }
@@ -130,25 +151,48 @@ static void do_change(struct auth *a, const struct job *j)
     j->change_done(j->ctx, &r);
 }
 
+/* SQLite tells of each row that changes. */
+static void row_changed(void *ctx, int what, const char *database, const char *table,
+                        sqlite3_int64 row)
+{
+    struct auth *a = ctx;
+    if (streq(table, "user") || streq(table, "identity"))
+        a->are_accounts_changed = true;
+}
+
+/* What a job has left behind, and what others noted meanwhile. */
+static void write_rest(struct auth *a, bool is_last)
+{
+    struct error err = {0};
+    a->is_woken = false;
+    if (a->are_accounts_changed && api_tokens_load(a, &err) != STATUS_OK)
+        log_error("auth", "API tokens do not follow the accounts", LF_ERROR(&err));
+    a->are_accounts_changed = false;
+    audit_write(a->audit, a->db);
+    api_tokens_write_uses(a, is_last);
+}
+
 static void *work(void *arg)
 {
     struct auth *a = arg;
     logger_set_thread("auth");
     while (true) {
         struct job *j = queue_pop(a->queue, 10 * US_PER_MIN);
-        if (j == NULL) {
-            if (queue_is_closed(a->queue))
-                return NULL;
+        if (j == NULL && queue_is_closed(a->queue))
+            return NULL;
+        if (j == NULL)
             auth_sessions_forget_expired(a);
-            continue;
-        }
-        if (j->login_done != NULL)
+        else if (j->kind == JOB_CALL)
+            j->call(a, j->ctx);
+        else if (j->login_done != NULL)
             do_login(a, j);
         else if (j->change_done != NULL)
             do_change(a, j);
         else
             do_logout(a, j);
-        job_free(j);
+        if (j != NULL)
+            job_free(j);
+        write_rest(a, false);
     }
 }
 
@@ -158,6 +202,31 @@ static enum status submit(struct auth *a, struct job *j, struct error *err)
         return STATUS_OK;
     job_free(j);
     return fail(err, STATUS_UNAVAILABLE, "too many logins at once");
+}
+
+enum status auth_submit_call(struct auth *a, auth_call *call, void *ctx, struct error *err)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->kind = JOB_CALL;
+    j->call = call;
+    j->ctx = ctx;
+    if (submit(a, j, err) == STATUS_OK)
+        return STATUS_OK;
+    return fail(err, STATUS_UNAVAILABLE, "too much waits for the accounts: try again");
+}
+
+static void nothing(struct auth *a, void *ctx)
+{
+    (void)a;
+    (void)ctx;
+}
+
+/* Where the queue is full, the worker has something to do after which it writes. */
+void auth_wake(struct auth *a)
+{
+    struct error ignored;
+    if (!atomic_exchange(&a->is_woken, true))
+        (void)!auth_submit_call(a, nothing, NULL, &ignored);
 }
 
 /* LOGIN or VERIFY. A pair whose check is under way already is not counted once more. */
@@ -215,12 +284,13 @@ bool auth_remembers(struct auth *a, const char *name, const char *password, stru
            auth_current(a, ret->id, ret);
 }
 
-enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_done *done,
-                       void *ctx, struct error *err)
+enum status auth_enter(struct auth *a, const struct auth_user *user, const char *address,
+                       auth_login_done *done, void *ctx, struct error *err)
 {
     struct job *j = xcalloc(1, sizeof *j);
     j->kind = JOB_ENTER;
     j->user = *user;
+    snprintf(j->address, sizeof j->address, "%s", address);
     j->login_done = done;
     j->ctx = ctx;
     return submit(a, j, err);
@@ -313,6 +383,8 @@ static void auth_free(struct auth *a)
         sqlite3_close(a->db);
     throttle_free(a->throttle);
     remembered_free(a->remembered);
+    api_tokens_free(a->tokens);
+    audit_free(a->audit);
     queue_free(a->queue);
     pthread_mutex_destroy(&a->mutex);
     char *secrets[] = {a->jwt_secret, a->admin_password};
@@ -344,8 +416,11 @@ static enum status open_file(struct auth *a, const struct auth_config *c, struct
     if (!c->is_offline)
         TRY(open_to_logins(a, c, err));
     TRY(auth_users_load(a, err));
+    TRY(api_tokens_load(a, err));
+    sqlite3_update_hook(a->db, row_changed, a);
     return auth_sessions_load(a, err);
 }
+
 enum status auth_open(const struct auth_config *c, struct auth **ret, struct error *err)
 {
     if (sodium_init() < 0)
@@ -359,6 +434,8 @@ enum status auth_open(const struct auth_config *c, struct auth **ret, struct err
     a->session_timeout_us = c->session_timeout_us;
     a->throttle = throttle_new();
     a->remembered = remembered_new();
+    a->tokens = api_tokens_new();
+    a->audit = audit_new(c->audit_keep_rows, c->audit_keep_us);
     a->queue = queue_new(QUEUE_MOST);
     a->sessions = xcalloc(SESSIONS_MOST, sizeof *a->sessions);
     pthread_mutex_init(&a->mutex, NULL);
@@ -387,5 +464,6 @@ void auth_close(struct auth *a)
     if (a == NULL)
         return;
     auth_stop(a);
+    write_rest(a, true); /* what was answered after the worker's end, too */
     auth_free(a);
 }

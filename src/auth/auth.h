@@ -50,6 +50,7 @@ struct auth_config {
     const char *issuer; /* of the OpenID Connect provider; NULL: none. Sessions of others end */
     bool is_offline;    /* accounts stay as they are, nobody logs in */
     int64_t session_timeout_us;
+    int64_t audit_keep_rows, audit_keep_us; /* auth/audit.h */
 };
 
 struct auth;
@@ -99,8 +100,8 @@ enum status auth_enter_identity(struct auth *a, const struct auth_identity *who,
                                 const char *address, auth_login_done *done, void *ctx,
                                 struct error *err);
 /* A session for an account that has been verified. */
-enum status auth_enter(struct auth *a, const struct auth_user *user, auth_login_done *done,
-                       void *ctx, struct error *err);
+enum status auth_enter(struct auth *a, const struct auth_user *user, const char *address,
+                       auth_login_done *done, void *ctx, struct error *err);
 typedef void auth_logout_done(void *ctx, enum status s);
 /* Ends a session; `done` runs in the worker when that is on disk. Unknown tokens are fine. */
 enum status auth_logout(struct auth *a, const char *token, auth_logout_done *done, void *ctx,

@@ -18,8 +18,8 @@ static void auto_sqlite_fn(char **text)
     sqlite3_free(*text);
 }
 
-/* Who there is, but no session. */
-static const char *const tables[] = {"user", "identity", "link"};
+/* Who there is, but no session and no API token; and the audit log. */
+static const char *const tables[] = {"user", "identity", "link", "audit"};
 
 /* A table as it is in the live file; the others are made by the next open. */
 static int copy_table(sqlite3 *db, const char *name)
@@ -60,7 +60,8 @@ enum status auth_backup(const char *from, const char *to, struct error *err)
                          "update account set password = '';"
                          "insert into main.user select * from account;"
                          "insert into main.identity select * from live.identity;"
-                         "insert into main.link select * from live.link; commit",
+                         "insert into main.link select * from live.link;"
+                         "insert into main.audit select * from live.audit; commit",
                      NULL, NULL, NULL) == SQLITE_OK)
         return STATUS_OK;
     return fail(err, STATUS_IO, "copy the accounts to '%s': %s", to,

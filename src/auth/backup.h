@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
-/* Copies the accounts of the live file `from` to the new file `to`, without passwords; sessions and
- * whatever else is in the file stay out. By a connection of its own. Any thread. */
+/* Copies the accounts, without passwords, and the audit log of the live file `from` to the new file
+ * `to`; sessions, API tokens and whatever else is in the file stay out. By a connection of its own. Any
+ * thread. */
 enum status auth_backup(const char *from, const char *to, struct error *err);

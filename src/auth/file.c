@@ -16,7 +16,14 @@ static const char SCHEMA[] =
      * store's, which can be made anew. */
     "create table if not exists link (user_id integer not null, server text not null,"
     "  account text not null, linked_us integer not null, linked_by text not null,"
-    "  primary key (user_id, server, account)) strict, without rowid;";
+    "  primary key (user_id, server, account)) strict, without rowid;"
+    /* What is handed out for programs. It ends with its account, whoever removes that. */
+    "create table if not exists api_token (token_id integer primary key autoincrement,"
+    "  hash blob not null unique, user_id integer not null, name text not null, scope text not null,"
+    "  created_us integer not null, expires_us integer, used_us integer, used_from text not null,"
+    "  unique (user_id, name)) strict;"
+    "create trigger if not exists account_gone after delete on user begin"
+    "  delete from api_token where user_id = old.user_id; end;" AUDIT_SCHEMA;
 
 enum status auth_file_fail(const struct auth *a, struct error *err, const char *doing)
 {

@@ -48,7 +48,12 @@ enum job_kind {
     JOB_LOGOUT_EVERYWHERE,
     JOB_RESET,
     JOB_CHANGE,
+    JOB_CALL,
 };
+
+/* Run in the worker, once, also while auth stops. */
+typedef void auth_call(struct auth *a, void *ctx);
+
 
 struct job {
     enum job_kind kind;
@@ -65,8 +70,12 @@ struct job {
     auth_login_done *login_done;
     auth_logout_done *logout_done;
     auth_change_done *change_done;
+    auth_call *call; /* JOB_CALL */
     void *ctx;
 };
+
+struct api_tokens;
+struct audit;
 
 struct auth {
     sqlite3 *db; /* auth_open(), then the worker only */
@@ -77,6 +86,10 @@ struct auth {
     char nobody_hash[crypto_pwhash_STRBYTES]; /* what an unknown name is checked against */
     struct throttle *throttle;
     struct remembered *remembered;
+    struct api_tokens *tokens;
+    struct audit *audit;
+    bool are_accounts_changed; /* the worker: since the tokens were read */
+    _Atomic bool is_woken;
     struct queue *queue;
     pthread_t worker;
     bool is_stopped;
@@ -140,3 +153,35 @@ enum status auth_users_reset(struct auth *a, const char *name, struct error *err
 enum status auth_users_change(struct auth *a, const struct job *j, int64_t *ret_id, struct error *err);
 enum status auth_users_hash_password(const char *password, char dst[static crypto_pwhash_STRBYTES],
                                 struct error *err);
+
+/* --- auth.c: the worker, for what is not a login ---------------------------------------------- */
+
+/* UNAVAILABLE when the queue is full. Any thread. */
+enum status auth_submit_call(struct auth *a, auth_call *call, void *ctx, struct error *err);
+/* Has the worker write soon what waits to be written. Any thread; waits for nothing. */
+void auth_wake(struct auth *a);
+
+/* --- api_token.c: in the worker, or before it starts ------------------------------------------ */
+
+struct api_tokens *api_tokens_new(void);
+void api_tokens_free(struct api_tokens *t); /* NULL is fine */
+/* Reads the tokens anew, as accounts have changed. */
+enum status api_tokens_load(struct auth *a, struct error *err);
+/* Ends the tokens of the accounts that `where` names: a condition on the table user, with ?1. */
+enum status api_tokens_end(struct auth *a, const char *where, const char *value, struct error *err);
+/* Writes when and from where tokens were used last, where that is due or `is_last`. */
+void api_tokens_write_uses(struct auth *a, bool is_last);
+
+/* --- audit.c ---------------------------------------------------------------------------------- */
+
+#define AUDIT_SCHEMA                                                                          \
+    "create table if not exists audit (audit_id integer primary key autoincrement,"           \
+    "  at_us integer not null, kind text not null, who text not null, via text not null,"     \
+    "  token text not null, address text not null, action text not null, detail text not null," \
+    "  status integer not null) strict;"                                                      \
+    "create index if not exists audit_kind on audit (kind, audit_id);"
+
+struct audit *audit_new(int64_t keep_rows, int64_t keep_us);
+void audit_free(struct audit *d); /* NULL is fine */
+/* Writes what was noted; the worker, or nobody else any more. */
+void audit_write(struct audit *d, sqlite3 *db);

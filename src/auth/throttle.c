@@ -86,6 +86,10 @@ static size_t keys_of(const struct throttle *t, const struct throttle_who *who,
         key_of(t, 'd', who->device, keys[0]);
         return 1;
     }
+    if (who->account == NULL) {
+        key_of(t, 't', who->address, keys[0]);
+        return 1;
+    }
     key_of(t, 'a', who->account, keys[0]);
     key_of(t, 'i', who->address, keys[1]);
     return 2;

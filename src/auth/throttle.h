@@ -12,7 +12,7 @@ void throttle_free(struct throttle *t); /* NULL is fine */
 /* A device that this account has logged in from before counts by itself: strangers who guess at the
  * account's password, or share its address, do not lock it out, and it wins no tries for others. */
 struct throttle_who {
-    const char *account;
+    const char *account; /* NULL: a token was tried, which is counted by address, apart from logins */
     const char *address;
     const char *device; /* NULL: not known */
 };

@@ -236,9 +236,13 @@ enum status auth_users_apply_configured(struct auth *a, const char *issuer, stru
     TRY(drop_sessions_of(a, "is_configured = 1 and name <> ?1", name, err));
     TRY(drop_sessions_of(a, "user_id in (select user_id from identity where issuer <> ?1)",
                          issuer ? issuer : "", err));
+    TRY(api_tokens_end(a, "user_id in (select user_id from identity where issuer <> ?1)",
+                       issuer ? issuer : "", err));
     TRY(drop_formerly_configured(a, name, err));
-    if (a->admin_username == NULL) /* no mode takes a password */
+    if (a->admin_username == NULL) { /* no mode takes a password */
+        TRY(api_tokens_end(a, "is_configured = 0 and password <> ?1", "", err));
         return drop_sessions_of(a, "is_configured = 0 and password <> ?1", "", err);
+    }
     {
         auto_stmt sqlite3_stmt *s = NULL;
         TRY(auth_file_prepare(a, "select password from user where name = ?1 and role = 'admin'"
@@ -279,6 +283,8 @@ enum status auth_users_check_password(struct auth *a, const struct job *j, struc
     /* An unknown name takes as long as a known one. */
     bool is_right = crypto_pwhash_str_verify(stored ? stored : a->nobody_hash, j->password,
                                              strlen(j->password)) == 0;
+    if (is_known) /* for the audit log */
+        snprintf(ret->name, sizeof ret->name, "%s", j->name);
     if (!is_right || stored == NULL)
         return fail(err, STATUS_UNAUTHORIZED, "wrong user name or password");
     /* Only to whoever has the password. */
@@ -286,7 +292,6 @@ enum status auth_users_check_password(struct auth *a, const struct job *j, struc
         return fail(err, STATUS_DENIED, "this login is disabled: an administrator can enable it");
     ret->id = sqlite3_column_int64(s, 0);
     ret->role = role_parse(text_at(s, 1));
-    snprintf(ret->name, sizeof ret->name, "%s", j->name);
     return STATUS_OK;
 }
 
@@ -414,6 +419,7 @@ enum status auth_users_reset(struct auth *a, const char *name, struct error *err
     }
     if (step != SQLITE_DONE)
         return auth_file_fail(a, err, "accounts");
+    TRY(api_tokens_end(a, "name = ?1 or user_id in (select user_id from identity where name = ?1)", name, err));
     return is_any ? STATUS_OK : fail(err, STATUS_NOT_FOUND, "nobody is called '%s'", name);
 }
 

@@ -27,6 +27,7 @@ const char *const backup_left_out[] = {
     " is ADMIN_PASSWORD",
     "JWT_SECRET and all other options, whether from the environment or from a file",
     "addresses and tokens of the media servers",
+    "API tokens: make new ones",
 };
 const size_t backup_left_out_count = ARRAY_LEN(backup_left_out);
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json_write.h"
+#include "base/log_tail.h"
 #include "base/str.h"
 
 #include "base/banned.h"
@@ -218,6 +219,7 @@ void logger_write(enum log_level level, const char *module, const char *message,
     pthread_mutex_lock(&sink.lock);
     add_redacted(&clean, buf_str(&line));
     buf_putc(&clean, '\n');
+    bool is_json = sink.format == LOG_FORMAT_JSON;
     size_t done = 0;
     while (done < clean.len) {
         ssize_t n = write(STDERR_FILENO, clean.data + done, clean.len - done);
@@ -225,5 +227,13 @@ void logger_write(enum log_level level, const char *module, const char *message,
             break;
         done += (size_t)n;
     }
+    if (is_json) { /* the tail has one form */
+        buf_clear(&line);
+        buf_clear(&clean);
+        write_logfmt(&line, level, module, message, fields);
+        add_redacted(&clean, buf_str(&line));
+        buf_putc(&clean, '\n');
+    }
     pthread_mutex_unlock(&sink.lock);
+    log_tail_add(buf_str(&clean));
 }

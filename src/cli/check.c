@@ -3,12 +3,10 @@
 #include <stdio.h>
 
 #include "app/checks.h"
-#include "app/client_id.h"
 #include "app/folder.h"
-#include "app/servers.h"
+#include "app/probes.h"
 #include "base/mem.h"
 #include "cli/args.h"
-#include "sources/probe.h"
 
 #include "base/banned.h"
 
@@ -33,28 +31,10 @@ static void say(const char *what, const char *verdict, const char *text)
     printf("%-16s %s%s%s\n", what, verdict, *text ? ": " : "", text);
 }
 
-struct checking {
-    struct loop *loop;
-    struct probe_result *results;
-    unsigned waiting;
-};
-
-struct check_one {
-    struct checking *all;
-    unsigned number;
-};
-
-static void probed(void *ctx, const struct probe_result *r)
-{
-    struct check_one *one = ctx;
-    one->all->results[one->number] = *r;
-    if (--one->all->waiting == 0)
-        loop_stop(one->all->loop);
-}
-
-static void say_result(const struct source_config *s, const struct probe_result *r)
+static void say_result(void *ctx, const struct source_config *s, const struct probe_result *r)
 {
     auto_free char *text = NULL;
+    (void)ctx;
     if (r->verdict == PROBE_FINE)
         text = xasprintf("%s %s at %s", *r->name ? r->name : server_kind_name(s->kind), r->version,
                          s->url);
@@ -63,33 +43,12 @@ static void say_result(const struct source_config *s, const struct probe_result 
     say(s->key, probe_verdict_name(r->verdict), text);
 }
 
-/* All at once; true if each is fine. */
 static bool check_servers(const struct config *c)
 {
-    char client_id[CLIENT_ID_MAX];
-    if (client_id_read(c->data_dir, client_id, NULL) != STATUS_OK)
-        snprintf(client_id, sizeof client_id, "cartographus-check"); /* it makes nothing */
-    auto_free struct source_config *sources = servers_of(c, client_id);
-    auto_free struct check_one *ones = xcalloc(c->server_count + 1, sizeof *ones);
-    auto_free struct probe_result *results = xcalloc(c->server_count + 1, sizeof *results);
-    struct checking all = {.results = results, .waiting = c->server_count};
     struct error err = {0};
-    if (loop_new(&all.loop, &err) != STATUS_OK) {
+    bool is_well = false;
+    if (probes_run(c, say_result, NULL, &is_well, &err) != STATUS_OK)
         say("media servers", "failing", err.text);
-        return false;
-    }
-    for (unsigned i = 0; i < c->server_count; i++) {
-        ones[i] = (struct check_one){&all, i};
-        probe_start(all.loop, &sources[i], probed, &ones[i]);
-    }
-    if (all.waiting > 0)
-        loop_run(all.loop);
-    loop_free(all.loop);
-    bool is_well = true;
-    for (unsigned i = 0; i < c->server_count; i++) {
-        say_result(&sources[i], &results[i]);
-        is_well = is_well && results[i].verdict == PROBE_FINE;
-    }
     return is_well;
 }
 

@@ -27,6 +27,9 @@ int cli_restore(struct cli *c, int argc, char **argv);
 int cli_query(struct cli *c, int argc, char **argv);
 int cli_rederive(struct cli *c, int argc, char **argv);
 int cli_user(struct cli *c, int argc, char **argv);
+int cli_token(struct cli *c, int argc, char **argv);
+int cli_audit(struct cli *c, int argc, char **argv);
+int cli_support_bundle(struct cli *c, int argc, char **argv);
 int cli_version(struct cli *c, int argc, char **argv);
 
 /* From now on DATA_DIR is `folder`. */

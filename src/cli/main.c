@@ -21,6 +21,9 @@ static const struct {
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},
     {"rederive", cli_rederive, "make all plays anew from what was recorded"},
     {"user", cli_user, "who can log in, and whose plays they see"},
+    {"token", cli_token, "API tokens for programs: add, list, remove"},
+    {"audit", cli_audit, "who logged in, changed something or took data out"},
+    {"support-bundle", cli_support_bundle, "what a report of a fault needs, without secrets and names"},
     {"config", cli_config, "show all options with their values, secrets masked"},
     {"version", cli_version, "print the version"},
 };
@@ -29,7 +32,7 @@ static void help(void)
 {
     fputs("usage: cartographus [--data DIR] [--config FILE] [SUBCOMMAND] [--help]\n\n", stdout);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        printf("  %-9s %s\n", commands[i].name, commands[i].help);
+        printf("  %-15s %s\n", commands[i].name, commands[i].help);
     fputs("\nA subcommand goes through the server that runs on the data folder, and works on the\n"
           "folder itself where none does. SUBCOMMAND --help tells more.\n"
           "\nexit status: 0 ok, 1 failed, 2 wrong usage\n\noptions, by environment or file:\n", stdout);

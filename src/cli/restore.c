@@ -8,6 +8,7 @@
 #include "app/demo.h"
 #include "app/folder.h"
 #include "app/lock.h"
+#include "auth/audit.h"
 #include "backup/backup.h"
 #include "base/clock.h"
 #include "base/logger.h"
@@ -32,12 +33,25 @@ static void tell(const struct config *c, const char *file, const struct manifest
         printf("  %s\n", backup_left_out[i]);
 }
 
+/* Into the accounts that are there now, as those before are aside. */
+static void note(const struct config *c, const char *detail)
+{
+    auto_free char *path = xasprintf("%s/cartographus.sqlite", c->data_dir);
+    struct audit_row row = {.kind = AUDIT_CHANGE, .who = "command line", .via = "command line",
+                            .action = "restore", .status = 200};
+    struct error err = {0};
+    snprintf(row.detail, sizeof row.detail, "%s", detail);
+    if (audit_note_offline(path, &row, &err) != STATUS_OK)
+        log_warn("backup", "the restore is not in the audit log", LF_ERROR(&err));
+}
+
 static enum status restore(const struct config *c, const char *given, struct error *err)
 {
     auto_free char *folder = app_backup_folder(c), *file = backup_find(folder, given);
     auto_manifest struct manifest m = {0};
     struct restored r = {0};
     TRY(restore_file(file, c->data_dir, demo_is_folder(c->data_dir), &m, &r, err));
+    note(c, file);
     tell(c, file, &m, &r);
     restored_done(&r);
     return STATUS_OK;
@@ -47,6 +61,7 @@ static enum status undo(const struct config *c, struct error *err)
 {
     struct restored r = {0};
     TRY(restore_undo(c->data_dir, &r, err));
+    note(c, "undo");
     printf("%s is as it was before the last restore\n", c->data_dir);
     if (r.aside)
         printf("what the restore had brought is in %s\n", r.aside);

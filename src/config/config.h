@@ -75,6 +75,8 @@ void config_done(struct config *c);
 bool config_has_auth_mode(const struct config *c, const char *mode);
 /* All options with their values; secrets as "***". Lines "NAME=value". */
 void config_show(const struct config *c, struct buf *out);
+/* The same for strangers: numbers and switches, and of texts only whether there is one. */
+void config_describe(const struct config *c, struct buf *out);
 /* Help text: every option with default and meaning. */
 void config_help(struct buf *out);
 /* The Markdown page of options (docs/wiki/Configuration.md, and the sample file's rows). */

@@ -89,6 +89,33 @@ void config_show(const struct config *c, struct buf *out)
     }
 }
 
+void config_describe(const struct config *c, struct buf *out)
+{
+    for (size_t i = 0; i < config_option_count; i++) {
+        const struct option *o = &config_options[i];
+        const char *slot = (const char *)c + o->offset;
+        double d;
+        buf_printf(out, "%s=", o->env);
+        if (o->type == TYPE_TEXT || o->type == TYPE_LIST) {
+            const char *text = *(char *const *)(const void *)slot;
+            buf_puts(out, streq(text, o->fallback) ? text : *text ? "(set)" : "");
+        } else if (o->type == TYPE_DOUBLE) { /* a place */
+            memcpy(&d, slot, sizeof d);
+            buf_puts(out, isnan(d) ? "" : "(set)");
+        } else {
+            add_value(c, o, out);
+        }
+        buf_putc(out, '\n');
+    }
+    for (unsigned i = 0; i < c->server_count; i++) {
+        const struct server_config *s = &c->servers[i];
+        buf_printf(out, "# server %u: %s, %s, live updates %s, polling %s%s\n", i + 1,
+                   server_kind_name(s->kind), str_has_prefix(str_of(s->url), STR("https:")) ? "https" : "http",
+                   s->is_realtime ? "on" : "off", s->is_polling ? "on" : "off",
+                   s->is_tls_unverified ? ", certificate not checked" : "");
+    }
+}
+
 void config_help(struct buf *out)
 {
     for (size_t i = 0; i < config_option_count; i++) {

@@ -289,3 +289,11 @@ size_t live_count(struct live *l)
     pthread_mutex_unlock(&l->mutex);
     return n;
 }
+
+void live_each(struct live *l, void (*each)(void *ctx, const struct observation *o), void *ctx)
+{
+    pthread_mutex_lock(&l->mutex);
+    for (size_t i = 0; i < l->count; i++)
+        each(ctx, &l->entries[i].o);
+    pthread_mutex_unlock(&l->mutex);
+}

@@ -44,3 +44,5 @@ void live_observe(struct live *l, const struct observation *o);
 /* Writes the open sessions that the scope has as a JSON array, longest playing first. Any thread. */
 void live_write(struct live *l, const struct scope *scope, struct json_writer *w);
 size_t live_count(struct live *l);
+/* Each open session as last observed, with the table locked. Any thread. */
+void live_each(struct live *l, void (*each)(void *ctx, const struct observation *o), void *ctx);
