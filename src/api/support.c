@@ -143,6 +143,8 @@ static enum status write_store(struct store_conn *c, struct buf *out, struct err
     TRY(write_list(c, "select table_name from duckdb_tables() where not internal order by 1", &tables, err));
     struct str rest = buf_str(&tables), table;
     while (str_next(&rest, '\n', &table)) {
+        if (table.len == 0)
+            continue;
         auto_free char *sql = xasprintf("select count(*) from \"%.*s\"", (int)table.len, table.ptr);
         int64_t rows = 0;
         TRY(store_query_int(c, sql, NULL, 0, 0, &rows, err));

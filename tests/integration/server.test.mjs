@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
+import './secrets.mjs';
 
 const binary = path.join(process.env.BUILD_DIR ?? 'build', 'cartographus');
 const password = 'correct horse battery';

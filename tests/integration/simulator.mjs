@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import './secrets.mjs';
 
 export const build = process.env.BUILD_DIR ?? 'build';
 // Every kind of media server, in the program's order.
