@@ -128,16 +128,17 @@ static bool has(struct str word, const char *what)
     return false;
 }
 
-/* nas.local, example.org:32400 */
+/* nas.local, example.org:32400; but not 1.40.1.8227-c0dd5a73e, whose last part is no name. */
 static bool is_host(struct str word)
 {
-    bool has_dot = false, has_letter = false;
-    for (size_t i = 0; i < word.len; i++) {
-        char c = word.ptr[i];
-        has_dot = has_dot || (c == '.' && i > 0 && i + 1 < word.len);
-        has_letter = has_letter || isalpha((unsigned char)c) || (unsigned char)c >= 0x80;
-    }
-    return has_dot && has_letter;
+    size_t last = 0, end = 0;
+    while (end < word.len && word.ptr[end] != ':')
+        end++;
+    for (size_t i = 1; i < end; i++)
+        if (word.ptr[i - 1] == '.')
+            last = i;
+    return last > 1 && last < end && (isalpha((unsigned char)word.ptr[last]) ||
+                                      (unsigned char)word.ptr[last] >= 0x80);
 }
 
 /* What a word may be that is nobody's business; NULL: it may stay. */

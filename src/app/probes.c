@@ -62,9 +62,8 @@ struct describing {
 static void describe(void *ctx, const struct source_config *s, const struct probe_result *r)
 {
     struct describing *d = ctx;
-    buf_printf(d->out, "%u (%s): %s%s%s\n", ++d->number, server_kind_name(s->kind),
-               probe_verdict_name(r->verdict), *r->text ? ": " : "",
-               r->verdict == PROBE_FINE ? r->version : r->text);
+    buf_printf(d->out, "%u (%s): %s: %s\n", ++d->number, server_kind_name(s->kind),
+               probe_verdict_name(r->verdict), r->verdict == PROBE_FINE ? r->version : r->text);
 }
 
 void probes_describe(const struct config *c, struct buf *out)
