@@ -93,13 +93,13 @@ static bool begins_with(struct str s, const char *name)
            (s.len == n || !is_word_byte(s.ptr[n]) || !is_word_byte(name[n - 1]));
 }
 
-/* A name at the beginning of `rest`; its length, 0: none. */
-static size_t name_at(const struct scrubber *s, struct str rest)
+/* A name at the beginning of `rest`, as it was added; NULL: none. */
+static const char *name_at(const struct scrubber *s, struct str rest)
 {
     for (size_t i = 0; i < s->name_count; i++)
         if (begins_with(rest, s->names[i]))
-            return strlen(s->names[i]);
-    return 0;
+            return s->names[i];
+    return NULL;
 }
 
 /* A quoted text at the beginning; its length with both quotes, 0: none. */
@@ -164,6 +164,9 @@ static size_t word_at(struct str rest)
     size_t n = 0;
     while (n < rest.len && !is_end(rest.ptr[n]))
         n++;
+    bool is_url = has((struct str){rest.ptr, n}, "://"); /* with its query */
+    while (is_url && n < rest.len && (!is_end(rest.ptr[n]) || strchr(",;=", rest.ptr[n])))
+        n++;
     /* The end of a sentence or clause is not its own. */
     while (n > 1 && strchr(".:!?", rest.ptr[n - 1]) && !(n > 2 && rest.ptr[n - 2] == ':'))
         n--;
@@ -174,14 +177,14 @@ void scrub_text(struct scrubber *s, struct str text, struct buf *out)
 {
     bool is_start = true; /* of a word */
     while (text.len > 0) {
-        size_t n = is_start ? name_at(s, text) : 0;
-        const char *kind = n ? "name" : NULL;
+        const char *name = is_start ? name_at(s, text) : NULL, *kind = name ? "name" : NULL;
+        size_t n = name ? strlen(name) : 0;
         if (!n && is_start && (n = quoted_at(text)) > 0)
             kind = "text";
         if (!n && is_start && (n = word_at(text)) > 0)
             kind = kind_of((struct str){text.ptr, n});
         if (kind != NULL) {
-            add_pseudonym(s, kind, (struct str){text.ptr, n}, out);
+            add_pseudonym(s, kind, name ? str_of(name) : (struct str){text.ptr, n}, out);
             is_start = true;
         } else {
             /* A byte at a time: within a word that stays a name may begin, after a hyphen. */

@@ -121,6 +121,8 @@ const needs = {
   'DELETE /users/{user}': { path: () => newUser() },
   'PUT /users/{user}/links/{server}/{key}': { path: async () => ({ ...await newUser(), ...await firstOf('/api/v1/user-accounts', 'accounts') }) },
   'DELETE /users/{user}/links/{server}/{key}': { path: async () => ({ ...await newUser(), server: 'plex-1', key: '1' }) },
+  'POST /tokens': { body: () => JSON.stringify({ name: 'of the contract', scope: 'read', days: 1 }) },
+  'DELETE /tokens/{id}': { path: () => firstOf('/api/v1/tokens', 'tokens') },
   'POST /sync/trigger': {},
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
   'GET /import/{id}': { path: async () => ended(await begin(500)) },
