@@ -3,7 +3,7 @@
 import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
-import type { AccountChoice, Answer, AppInfo, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage, User } from './types';
+import type { About, AccountChoice, Answer, AppInfo, AuditRow, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage, Token, User } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -112,6 +112,14 @@ export const api = {
   resetUser: (name: string) => call<void>(`/users/${encodeURIComponent(name)}/reset`, { method: 'POST' }),
   linkAccount: (id: number, account: { server: string; key: string }) => call<void>(linkOf(id, account), { method: 'PUT' }),
   unlinkAccount: (id: number, account: { server: string; key: string }) => call<void>(linkOf(id, account), { method: 'DELETE' }),
+
+  tokens: (signal?: AbortSignal) => get<{ tokens: Token[] }>('/tokens', undefined, signal),
+  addToken: (order: { name: string; scope: Token['scope']; days: number }) =>
+    call<{ secret: string; token: Token }>('/tokens', { method: 'POST', json: order }),
+  removeToken: (id: number) => call<void>(`/tokens/${id}`, { method: 'DELETE' }),
+  audit: (query: URLSearchParams, signal?: AbortSignal) =>
+    get<{ rows: AuditRow[]; next_before: number | null }>('/audit', query, signal),
+  about: (signal?: AbortSignal) => get<About>('/about', undefined, signal),
 };
 
 // Sends a file as it is, telling the share sent: fetch cannot tell, so this is an XMLHttpRequest.

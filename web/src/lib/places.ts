@@ -41,6 +41,18 @@ export const places: readonly Place[] = [
     path: '/settings/users', name: 'place.users', icon: 'person', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Users.svelte'),
   },
+  {
+    path: '/settings/tokens', name: 'place.tokens', icon: 'lock', link: 'settings', isFiltered: false, isForAdmin: false,
+    load: () => import('../places/Tokens.svelte'),
+  },
+  {
+    path: '/settings/audit', name: 'place.audit', icon: 'table', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Audit.svelte'),
+  },
+  {
+    path: '/settings/about', name: 'place.about', icon: 'info', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/About.svelte'),
+  },
 ];
 
 export const placeAt = (path: string): Place | undefined =>

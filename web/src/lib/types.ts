@@ -294,6 +294,48 @@ export interface AccountChoice {
 export interface Gap { server_id: number; from: string; to: string }
 
 // What every analytics answer says about itself.
+export interface Token {
+  id: number;
+  name: string;
+  account: string;
+  scope: 'read' | 'admin';
+  created_at: string;
+  expires_at: string | null;
+  is_expired: boolean;
+  last_used_at: string | null;
+  last_used_from: string | null;
+}
+
+export type AuditKind = 'login' | 'refused' | 'change' | 'export';
+
+export interface AuditRow {
+  id: number;
+  at: string;
+  kind: AuditKind;
+  who: string | null;
+  via: string;
+  token: string | null;
+  address: string | null;
+  action: string;
+  detail: string | null;
+  status: number;
+}
+
+export interface About {
+  version: string;
+  started_at: string;
+  uptime_s: number;
+  system: string;
+  processors: number;
+  memory_bytes: number;
+  memory_peak_bytes: number;
+  disk_free_bytes: number | null;
+  store_bytes: number;
+  plays: number;
+  schema: number;
+  checks: { what: 'store' | 'log' | 'servers' | 'backups' | 'audit' | 'disk'; is_well: boolean; text: string }[];
+}
+
 export interface Meta {
   query: string;
   title: string;

@@ -6,4 +6,7 @@ export const places = {
   'place.settings': 'Settings',
   'place.import': 'Import',
   'place.users': 'Users',
+  'place.tokens': 'API tokens',
+  'place.audit': 'Audit log',
+  'place.about': 'About',
 } as const;
