@@ -111,7 +111,7 @@ static void check_disk(int64_t free_bytes, struct json_writer *w)
     if (free_bytes < 0)
         write_check(w, "disk", false, "how much is free cannot be told");
     else
-        write_check(w, "disk", free_bytes >= DISK_LEAST, "%lld MB are free", (long long)free_bytes / 1000000);
+        write_check(w, "disk", free_bytes >= DISK_LEAST, "%.1f GB are free", (double)free_bytes / 1e9);
 }
 
 /* --- the whole --------------------------------------------------------------------------------- */

@@ -226,7 +226,8 @@ static void write_durations(const struct route *r, const struct route_counts *c,
     for (size_t b = 0; b <= ARRAY_LEN(buckets); b++) {
         sum += c->buckets[b];
         add_route(out, "cartographus_http_request_duration_seconds_bucket", r);
-        buf_printf(out, ",le=\"%s\"} %lld\n", b < ARRAY_LEN(buckets) ? buckets[b].le : "+Inf", (long long)sum);
+        buf_printf(out, ",le=\"%s\"} %lld\n", b < ARRAY_LEN(buckets) ? buckets[b].le : "+Inf",
+                   (long long)sum);
     }
     add_route(out, "cartographus_http_request_duration_seconds_sum", r);
     buf_printf(out, "} %.6f\n", (double)c->took_us / 1e6);
@@ -275,7 +276,8 @@ static void write_looked(struct api *a, const struct looked *l, struct buf *out)
     one(out, "cartographus_plays", "gauge", "Plays in the store.", l->plays);
     head(out, "cartographus_file_bytes", "gauge", "Size of each database in the data folder.");
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
-        buf_printf(out, "cartographus_file_bytes{file=\"%s\"} %lld\n", files[i].label, (long long)l->bytes[i]);
+        buf_printf(out, "cartographus_file_bytes{file=\"%s\"} %lld\n", files[i].label,
+                   (long long)l->bytes[i]);
     one(out, "cartographus_backups", "gauge", "Backups that there are.", l->backups);
     if (l->backups > 0) {
         int64_t age_us = clock_now_us() - l->backup_made_us;
@@ -330,7 +332,8 @@ static void write_live(struct api *a, struct buf *out)
     live_each(a->config.live, count_session, &d);
     head(out, "cartographus_sessions", "gauge", "What plays now, by how it is delivered.");
     for (size_t i = 0; i < ARRAY_LEN(decisions); i++)
-        buf_printf(out, "cartographus_sessions{decision=\"%s\"} %lld\n", decisions[i], (long long)d.counts[i]);
+        buf_printf(out, "cartographus_sessions{decision=\"%s\"} %lld\n", decisions[i],
+                   (long long)d.counts[i]);
     one(out, "cartographus_websocket_clients", "gauge", "Browsers with live updates.",
         (int64_t)ws_hub_count(a->hub));
 }
@@ -340,7 +343,8 @@ static void write_log(struct api *a, struct buf *out)
     struct ingest_stats i;
     ingest_get_stats(a->config.ingest, &i);
     int64_t lag = log_last(a->config.log) - i.position;
-    one(out, "cartographus_log_position", "gauge", "Newest record of the log that is in the store.", i.position);
+    one(out, "cartographus_log_position", "gauge", "Newest record of the log that is in the store.",
+        i.position);
     one(out, "cartographus_log_lag", "gauge", "Records of the log that wait for it.", lag > 0 ? lag : 0);
     one(out, "cartographus_log_skipped_total", "counter", "Records that were left out.", i.skipped);
     one(out, "cartographus_store_failures_total", "counter", "Batches that the store refused.", i.failures);

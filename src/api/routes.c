@@ -42,7 +42,7 @@ const struct route api_routes[] = {
           "From now on an account's plays are a login's own"),
     ROUTE("DELETE", "/users/{user}/links/{server}/{key}", ADMIN, AT_ONCE, user_unlink, "Take that back"),
     ROUTE("POST", "/users/{account}/reset", ADMIN, AT_ONCE, user_reset,
-          "End all sessions of an account, and let it try to log in at once"),
+          "End all sessions and API tokens of an account, and let it try to log in at once"),
     VIEWER_ROUTE("GET", "/tokens", NOTHING, AT_ONCE, tokens, "API tokens: one's own, an administrator's all"),
     VIEWER_ROUTE("POST", "/tokens", NOTHING, AT_ONCE, token_add, "Make an API token; it is shown this once"),
     VIEWER_ROUTE("DELETE", "/tokens/{id}", NOTHING, AT_ONCE, token_remove, "Remove an API token"),

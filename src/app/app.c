@@ -18,6 +18,7 @@
 #include "app/lock.h"
 #include "app/probes.h"
 #include "app/servers.h"
+#include "auth/audit.h"
 #include "auth/auth.h"
 #include "auth/oidc.h"
 #include "backup/restore.h"
@@ -344,6 +345,16 @@ char *app_backup_folder(const struct config *c)
                                                           : xasprintf("%s/backups", c->data_dir);
 }
 
+/* Nobody asked for it, so no request is noted. */
+static void backup_was_due(void *ctx, const char *name, bool is_well)
+{
+    const struct app *a = ctx;
+    struct audit_row row = {.kind = AUDIT_CHANGE, .via = "schedule", .action = "backup",
+                            .status = is_well ? 200 : 500};
+    snprintf(row.detail, sizeof row.detail, "%s", name);
+    audit_note(a->auth, &row);
+}
+
 static enum status start_backups(struct app *a, struct error *err)
 {
     const struct config *o = a->config;
@@ -356,6 +367,8 @@ static enum status start_backups(struct app *a, struct error *err)
                                .folder = a->backup_folder,
                                .version = a->version,
                                .is_demo = is_demo,
+                               .was_due = backup_was_due,
+                               .ctx = a,
                                .every_us = is_demo || a->mode != APP_SERVE ? 0 : o->backup_schedule,
                                .retention = {.newest = o->backup_keep_newest,
                                              .daily = o->backup_keep_daily,

@@ -122,6 +122,8 @@ static void make(struct backups *b, bool is_due)
         log_debug("backup", "memory is kept", LF_ERROR(&why));
     if (s == STATUS_OK && is_due)
         prune(b);
+    if (is_due && s != STATUS_CANCELLED)
+        b->config.was_due(b->config.ctx, s == STATUS_OK ? name : "", s == STATUS_OK);
     pthread_mutex_lock(&b->lock);
     b->now.ended_us = clock_now_us();
     b->now.state = s == STATUS_OK ? "done" : "failed";

@@ -22,6 +22,9 @@ struct backups_config {
     bool is_demo;
     int64_t every_us; /* 0: only when asked to */
     struct retention retention; /* applied after those that were due */
+    /* The backups thread: one that was due is made, or is not. */
+    void (*was_due)(void *ctx, const char *name, bool is_well);
+    void *ctx;
 };
 
 enum status backups_start(const struct backups_config *c, struct backups **ret, struct error *err);

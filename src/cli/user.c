@@ -32,7 +32,7 @@ static const struct args args = {
         "  role LOGIN viewer|admin        of a login made by add\n"
         "  password LOGIN                 another password, for a login made by add; ends their sessions\n"
         "  remove LOGIN                   delete it with its links\n"
-        "  reset NAME                     end all sessions of NAME, and let them try to log in at once\n"
+        "  reset NAME                     end all sessions and API tokens of NAME, and let them try to log in\n"
         "\n"
         "LOGIN is a name, or the id that `list` shows. The administrator of the configuration and whoever a\n"
         "provider knows have their password, and their role, there.",
@@ -264,7 +264,7 @@ static enum status reset(struct control *ctl, char **a, struct error *err)
     buf_add_urlencoded(&target, str_of(a[0]));
     buf_puts(&target, "/reset");
     TRY(control_ask(ctl, "POST", buf_text(&target), &answer, err));
-    printf("all sessions of %s have ended\n", a[0]);
+    printf("all sessions and API tokens of %s have ended\n", a[0]);
     return STATUS_OK;
 }
 

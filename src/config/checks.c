@@ -119,6 +119,14 @@ bool config_has_auth_mode(const struct config *c, const char *mode)
     return false;
 }
 
+static void check_metrics_token(struct loading *l)
+{
+    size_t n = strlen(l->out->metrics_token);
+    if (n < 16)
+        config_fault(l, "METRICS_TOKEN: %zu characters found, at least 16 are needed; make one with: "
+                        "openssl rand -hex 24", n);
+}
+
 static void check_auth_mode(struct loading *l)
 {
     static const char *const modes[] = {"jwt", "basic", "oidc"};
@@ -214,6 +222,8 @@ void config_check_values(struct loading *l)
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
     check_base_path(l);
+    if (*c->metrics_token)
+        check_metrics_token(l);
     check_auth_mode(l);
     check_oidc(l);
     check_trusted_proxies(l);

@@ -110,7 +110,8 @@ void config_describe(const struct config *c, struct buf *out)
     for (unsigned i = 0; i < c->server_count; i++) {
         const struct server_config *s = &c->servers[i];
         buf_printf(out, "# server %u: %s, %s, live updates %s, polling %s%s\n", i + 1,
-                   server_kind_name(s->kind), str_has_prefix(str_of(s->url), STR("https:")) ? "https" : "http",
+                   server_kind_name(s->kind),
+                   str_has_prefix(str_of(s->url), STR("https:")) ? "https" : "http",
                    s->is_realtime ? "on" : "off", s->is_polling ? "on" : "off",
                    s->is_tls_unverified ? ", certificate not checked" : "");
     }

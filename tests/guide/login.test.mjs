@@ -44,7 +44,7 @@ test('row 32: user reset ends the sessions of a name, with the server running or
   for (let i = 0; i < 6; i++) await login(program, 'wrong');
   assert.equal((await login(program, password)).status, 429);
   const running = await reset('admin');
-  assert.deepEqual([running.code, running.out], [0, 'all sessions of admin have ended\n'], running.text);
+  assert.deepEqual([running.code, running.out], [0, 'all sessions and API tokens of admin have ended\n'], running.text);
   assert.equal(await plays(program, cookie), 401);
   const unknown = await reset('nobody');
   assert.equal(unknown.code, 1);

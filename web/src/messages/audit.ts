@@ -12,33 +12,46 @@ export const audit = {
   'audit.none': 'Nothing of the kind is noted.',
   'audit.more': 'Show older ones',
   'audit.nobody': 'Somebody unknown',
-  'audit.via': 'by {via}',
+  'audit.itself': 'The program itself',
+  'audit.tried': 'Tried to log in',
   'audit.token': 'by the token {token}',
   'audit.refused': 'refused ({status})',
   'audit.here': 'this machine',
 } as const;
 
+// In what way somebody was known.
+export const ways: Readonly<Record<string, string>> = {
+  form: 'by the login form',
+  basic: 'by HTTP Basic',
+  oidc: 'by OpenID Connect',
+  session: 'in the browser',
+  'command line': 'by the command line',
+  nothing: 'without a login',
+  schedule: 'as it was due',
+};
+
 // What was done, in words; where a route is not here its own name stands.
 export const actions: Readonly<Record<string, string>> = {
-  'login': 'Logged in',
-  'restore': 'Restored a backup',
+  login: 'Logged in',
+  restore: 'Restored a backup',
+  backup: 'Made a backup',
   'POST /auth/logout': 'Logged out',
   'POST /auth/logout/all': 'Logged out everywhere',
   'POST /users/{account}/reset': 'Ended all sessions and tokens of an account',
   'POST /tokens': 'Made an API token',
   'DELETE /tokens/{id}': 'Removed an API token',
   'POST /sync/trigger': 'Started a sync',
-  'GET /plays': 'Took plays out',
+  'GET /plays': 'Exported plays',
   'DELETE /plays/{id}': 'Deleted a play',
   'POST /plays/{id}/restore': 'Restored a play',
   'POST /rederive': 'Derived all plays anew',
-  'GET /analytics/{name}': 'Took an analysis out',
+  'GET /analytics/{name}': 'Exported an analysis',
   'POST /import': 'Began an import',
   'POST /import/{id}/cancel': 'Cancelled an import',
   'DELETE /import/{id}': 'Undid an import',
   'POST /backups': 'Began a backup',
   'DELETE /backups': 'Removed old backups',
-  'GET /backups/{backup}': 'Took a backup out',
+  'GET /backups/{backup}': 'Downloaded a backup',
   'DELETE /backups/{backup}': 'Removed a backup',
   'GET /support-bundle': 'Made a support bundle',
 };
