@@ -1,4 +1,5 @@
 /* The support bundle: what a report of a fault needs, and nothing of whom it is about. */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "api/about.h"
@@ -213,7 +214,15 @@ void handle_support_bundle(struct request *r)
     auto_free char *folder = xasprintf("cartographus-support-%s", stamp);
     struct buf out = {0};
     struct error err = {0};
-    if (make(r, folder, &out, &err) != STATUS_OK) {
+    /* It may wait for media servers: one at a time keeps the other workers free. */
+    if (atomic_exchange(&r->api->is_exporting, true)) {
+        request_retry_after(r, 5);
+        request_failf(r, STATUS_UNAVAILABLE, "", "another export is being made: try again");
+        return;
+    }
+    enum status s = make(r, folder, &out, &err);
+    r->api->is_exporting = false;
+    if (s != STATUS_OK) {
         buf_done(&out);
         request_fail(r, &err);
         return;

@@ -16,6 +16,9 @@ static void words(struct str s)
 {
     auto_buf struct buf clean = {0}, text = {0}, out = {0};
     buf_add_clean_utf8(&clean, s);
+    /* What is planted counts: a name within a word is none. */
+    if (has(&clean, NAME) || has(&clean, "203.0.113.7"))
+        return;
     buf_printf(&text, "%s Zaphod Beeblebrox 203.0.113.77 http://203.0.113.78/x", buf_text(&clean));
     struct scrubber *one = scrubber_new();
     scrubber_add_name(one, NAME);
