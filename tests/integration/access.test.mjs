@@ -122,6 +122,41 @@ test('what is wrong with a token is said, whatever else the request has', async 
   assert.equal((await tokens()).find((t) => t.id === token.id).is_expired, true);
 });
 
+test("a viewer's token sees what the viewer sees, is theirs alone, and ends with their login", async () => {
+  const added = await ask('POST', '/users', { body: JSON.stringify({ name: 'vera', password: 'a password of hers' }) });
+  const { id } = await added.json();
+  const entered = await ask('POST', '/auth/login', { headers: {}, body: JSON.stringify({ username: 'vera', password: 'a password of hers' }) });
+  const hers = { headers: { cookie: entered.headers.getSetCookie().map((c) => c.split(';')[0]).join('; ') } };
+  const made = await ask('POST', '/tokens', { ...hers, body: JSON.stringify({ name: 'of vera', scope: 'admin' }) });
+  assert.equal(made.status, 201);
+  const { secret } = await made.json();
+  await fault(await ask('POST', '/tokens', { ...hers, body: '{"name":"x","account":"admin"}' }), 403, /administrator/, 'account');
+  const list = async (as) => (await (await ask('GET', '/tokens', as)).json()).tokens.map((t) => t.account);
+  const { token } = await make({ name: 'of the admin' });
+  assert.deepEqual(await list(hers), ['vera']);
+  assert.deepEqual(new Set(await list({ headers: { cookie } })), new Set(['admin', 'vera']));
+  await fault(await ask('DELETE', `/tokens/${token.id}`, hers), 404, /no such token/);
+  // Nothing is linked to her yet: not a play, by page and by token alike. Scope admin makes her no administrator.
+  assert.equal((await (await ask('GET', '/plays', bearer(secret))).json()).total, 0);
+  assert.equal((await ask('GET', '/backups', bearer(secret))).status, 403);
+  assert.equal((await ask('GET', '/metrics', bearer(secret))).status, 403);
+  const [account] = (await (await ask('GET', '/user-accounts')).json()).accounts;
+  assert.equal((await ask('PUT', `/users/${id}/links/${account.server}/${encodeURIComponent(account.key)}`)).status, 204);
+  const seen = (await (await ask('GET', '/plays', bearer(secret))).json()).total;
+  assert.ok(seen > 0 && seen < (await (await ask('GET', '/plays')).json()).total);
+  assert.equal(seen, (await (await ask('GET', '/plays', hers)).json()).total);
+
+  const change = (what) => ask('PUT', `/users/${id}`, { body: JSON.stringify(what) });
+  assert.equal((await change({ is_disabled: true })).status, 204);
+  await fault(await ask('GET', '/plays', bearer(secret)), 401, /login of the API token 'of vera' is disabled/);
+  assert.equal((await change({ is_disabled: false })).status, 204);
+  assert.equal((await ask('GET', '/plays', bearer(secret))).status, 200);
+  assert.equal((await ask('DELETE', `/users/${id}`)).status, 204);
+  await isShut(secret);
+  assert.ok(!(await list({ headers: { cookie } })).includes('vera'));
+  await ask('DELETE', `/tokens/${token.id}`);
+});
+
 test('an order that is wrong is refused by the name of what is', async () => {
   const order = (body) => ask('POST', '/tokens', { body: typeof body === 'string' ? body : JSON.stringify(body) });
   await fault(await order('nonsense'), 400, /must be JSON/);
