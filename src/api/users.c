@@ -319,8 +319,10 @@ void handle_user_add(struct request *r)
     struct auth_change c = {.kind = AUTH_ADD,
                             .name = jstr(body, "name"),
                             .password = jstr(body, "password")};
-    if (read_role(r, *role ? role : "viewer", &c.role))
+    if (read_role(r, *role ? role : "viewer", &c.role)) {
+        request_note(r, "%.60s, %s", c.name, role_name(c.role));
         ask(r, &c, has_added);
+    }
     wipe_password(body);
 }
 
@@ -339,11 +341,14 @@ void handle_user_change(struct request *r)
         c.kind = AUTH_SET_ROLE;
         if (!read_role(r, jstr(body, "role"), &c.role))
             return;
+        request_note(r, "role %s", role_name(c.role));
     } else if (is_right && json_object_get(body, "password")) {
         c.kind = AUTH_SET_PASSWORD;
         c.password = jstr(body, "password");
+        request_note(r, "another password");
     } else if (is_right && json_is_boolean(is_disabled)) {
         c.kind = json_is_true(is_disabled) ? AUTH_DISABLE : AUTH_ENABLE;
+        request_note(r, "%s", json_is_true(is_disabled) ? "disabled" : "enabled");
     } else {
         request_failf(r, STATUS_INVALID, is_disabled ? "is_disabled" : "",
                       "the body must have one of role, password and is_disabled (true or false)");

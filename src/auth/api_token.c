@@ -249,7 +249,8 @@ static void copy_entries(struct api_tokens *t, struct entry **ret, size_t *ret_c
 static enum status write_use(struct auth *a, const struct api_token *t, struct error *err)
 {
     auto_stmt sqlite3_stmt *s = NULL;
-    TRY(auth_file_prepare(a, "update api_token set used_us = ?2, used_from = ?3 where token_id = ?1", &s, err));
+    TRY(auth_file_prepare(a, "update api_token set used_us = ?2, used_from = ?3 where token_id = ?1", &s,
+                          err));
     sqlite3_bind_int64(s, 1, t->id);
     bind_time(s, 2, t->used_us);
     sqlite3_bind_text(s, 3, t->used_from, -1, SQLITE_STATIC);

@@ -419,7 +419,8 @@ enum status auth_users_reset(struct auth *a, const char *name, struct error *err
     }
     if (step != SQLITE_DONE)
         return auth_file_fail(a, err, "accounts");
-    TRY(api_tokens_end(a, "name = ?1 or user_id in (select user_id from identity where name = ?1)", name, err));
+    TRY(api_tokens_end(a, "name = ?1 or user_id in (select user_id from identity where name = ?1)", name,
+                       err));
     return is_any ? STATUS_OK : fail(err, STATUS_NOT_FOUND, "nobody is called '%s'", name);
 }
 

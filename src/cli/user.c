@@ -32,7 +32,7 @@ static const struct args args = {
         "  role LOGIN viewer|admin        of a login made by add\n"
         "  password LOGIN                 another password, for a login made by add; ends their sessions\n"
         "  remove LOGIN                   delete it with its links\n"
-        "  reset NAME                     end all sessions and API tokens of NAME, and let them try to log in\n"
+        "  reset NAME                     end all sessions and API tokens of NAME; a try need not wait\n"
         "\n"
         "LOGIN is a name, or the id that `list` shows. The administrator of the configuration and whoever a\n"
         "provider knows have their password, and their role, there.",
