@@ -18,6 +18,7 @@ struct collector;
 struct ingest;
 struct live;
 struct oidc;
+struct plex_login;
 struct scope_account;
 struct store;
 
@@ -27,6 +28,7 @@ struct api_config {
     const char *version;
     struct auth *auth;
     struct oidc *oidc; /* NULL: AUTH_MODE has no oidc */
+    struct plex_login *plex; /* NULL: AUTH_MODE has no plex */
     struct store *store;
     struct live *live;
     struct ingest *ingest;

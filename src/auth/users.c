@@ -10,8 +10,6 @@
 /* argon2id, small on purpose: the machine is a home server and logins are throttled. */
 enum { HASH_PASSES = 2, HASH_BYTES = 16 * 1024 * 1024 };
 
-#define PLEX_ISSUER "https://plex.tv"
-
 const char *role_name(enum role r)
 {
     switch (r) {
@@ -230,12 +228,24 @@ static enum status drop_formerly_configured(struct auth *a, const char *name, st
                           " and ?1 = 0", 0, NULL, NULL, err);
 }
 
-enum status auth_users_apply_configured(struct auth *a, const char *issuer, struct error *err)
+static enum status drop_sessions_of_other_issuers(struct auth *a, const char *const *issuers,
+                                                  struct error *err)
+{
+    _Static_assert(AUTH_ISSUERS_MOST == 2, "as many parameters");
+    auto_stmt sqlite3_stmt *s = NULL;
+    TRY(auth_file_prepare(a, "delete from session where user_id in"
+                             " (select user_id from identity where issuer not in (?1, ?2))", &s, err));
+    for (int i = 0; i < AUTH_ISSUERS_MOST; i++)
+        sqlite3_bind_text(s, i + 1, issuers[i] ? issuers[i] : "", -1, SQLITE_STATIC);
+    return auth_file_run(a, s, err);
+}
+
+enum status auth_users_apply_configured(struct auth *a, const char *const *issuers,
+                                        struct error *err)
 {
     const char *name = a->admin_username ? a->admin_username : "";
     TRY(drop_sessions_of(a, "is_configured = 1 and name <> ?1", name, err));
-    TRY(drop_sessions_of(a, "user_id in (select user_id from identity where issuer <> ?1)",
-                         issuer ? issuer : "", err));
+    TRY(drop_sessions_of_other_issuers(a, issuers, err));
     TRY(drop_formerly_configured(a, name, err));
     if (a->admin_username == NULL) /* no mode takes a password */
         return drop_sessions_of(a, "is_configured = 0 and password <> ?1", "", err);
