@@ -237,8 +237,9 @@ static void check_plex_login_is_whole(struct loading *l)
         has_plex = has_plex || c->servers[i].kind == SERVER_PLEX;
     if (config_has_auth_mode(c, "plex") && (!has_plex || c->is_demo))
         config_fault(l, "AUTH_MODE: has plex, but no Plex server is configured%s: who has access to one "
-                        "may log in; set PLEX_ENABLED=true with PLEX_URL and PLEX_TOKEN, or take plex out",
-                     c->is_demo ? " (a demo's are invented)" : "");
+                        "may log in; set %s=true with %s and %s, or take plex out",
+                     c->is_demo ? " (a demo's are invented)" : "", server_kinds[SERVER_PLEX].switch_env,
+                     server_kinds[SERVER_PLEX].url_env, server_kinds[SERVER_PLEX].token_env);
 }
 
 void config_check_values(struct loading *l)
