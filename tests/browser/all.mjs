@@ -11,3 +11,4 @@ import './users.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';
+import './plex_login.test.mjs';
