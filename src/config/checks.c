@@ -220,12 +220,13 @@ static void check_plex_login(struct loading *l)
     if (!is_whole || (strncmp(url, "https://", 8) != 0 && !is_loopback(url)))
         config_fault(l, "PLEX_TV_URL: '%s' is no https:// address without / at its end and ?, # and @ in "
                         "it; http:// is possible at this machine's own addresses only", url);
-    for (const char *p = c->plex_auth_client_id; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '-') {
-            config_fault(l, "PLEX_AUTH_CLIENT_ID: '%s' is not right; it must be letters, digits and -",
-                         c->plex_auth_client_id);
-            break;
-        }
+    const char *id = c->plex_auth_client_id;
+    bool is_id = !*id || strlen(id) >= 8;
+    for (const char *p = id; *p; p++)
+        is_id = is_id && (isalnum((unsigned char)*p) || *p == '-');
+    if (!is_id)
+        config_fault(l, "PLEX_AUTH_CLIENT_ID: '%s' is not right; it must be at least 8 letters, digits "
+                        "and -", id);
 }
 
 /* Who may log in by plex.tv are those who have access to a Plex server that is watched. */

@@ -66,7 +66,7 @@ static void every_fault_names_its_option(void **state)
         {"PLEX_TV_URL=plex.tv", "PLEX_TV_URL: 'plex.tv' is no https:// address"},
         {"PLEX_AUTH_CLIENT_ID=an-id-of-our-own", NULL},
         {"PLEX_AUTH_CLIENT_ID=an id of our own", "PLEX_AUTH_CLIENT_ID: 'an id of our own' is not right"},
-        {"PLEX_AUTH_CLIENT_ID=short", "PLEX_AUTH_CLIENT_ID: "},
+        {"PLEX_AUTH_CLIENT_ID=short", "PLEX_AUTH_CLIENT_ID: 'short' is not right; it must be at least 8"},
         {"TRUSTED_PROXIES=172.17.0.1, 10.0.0.0/8,fd00::/8", NULL},
         {"TRUSTED_PROXIES=172.17.0.1,nginx", "TRUSTED_PROXIES: 'nginx' is no address"},
         {"TRUSTED_PROXIES=x,10.0.0.1/8", "TRUSTED_PROXIES: '10.0.0.1/8' is an address within"},

@@ -1,3 +1,4 @@
+import './old/page';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { applyTheme } from './lib/theme.svelte';
