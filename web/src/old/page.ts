@@ -1,4 +1,5 @@
-// What browsers have got since the oldest ones that the page is for, besides the language itself.
+// What browsers have got since the oldest ones that the page is for, besides the language itself. Loaded by
+// those only that lack something (main.ts).
 import './builtins';
 import { addDialogs } from './dialog';
 import './old.css';
