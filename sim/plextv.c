@@ -65,7 +65,8 @@ static json_t *resource(const char *name, const char *provides, const char *id, 
 {
     json_t *j = json_object();
     json_object_set_new(j, "name", json_string(name));
-    json_object_set_new(j, "product", json_string(streq(provides, "server") ? "Plex Media Server" : "Plex Web"));
+    bool is_server = streq(provides, "server");
+    json_object_set_new(j, "product", json_string(is_server ? "Plex Media Server" : "Plex Web"));
     json_object_set_new(j, "provides", json_string(provides));
     json_object_set_new(j, "clientIdentifier", json_string(id));
     json_object_set_new(j, "owned", json_boolean(is_owned));
@@ -87,7 +88,8 @@ static json_t *resources_of(const struct sim *m, unsigned person)
     json_array_append_new(list, resource("Plex Web", "client,player", "of-a-browser", true));
     for (unsigned i = 0; i < m->n_servers && is_known; i++)
         if (m->servers[i].kind == KIND_PLEX && world_has_account(m->world, person, i, m->n_servers))
-            json_array_append_new(list, resource(m->servers[i].name, "server", m->servers[i].id, person == 0));
+            json_array_append_new(list, resource(m->servers[i].name, "server", m->servers[i].id,
+                                                 person == 0));
     return list;
 }
 
@@ -109,7 +111,8 @@ static json_t *pin_json(const struct pin *p, int64_t now_us)
     json_object_set_new(j, "clientIdentifier", json_string(p->client_id));
     json_object_set_new(j, "location", json_pack("{s:s}", "country", "DE"));
     json_object_set_new(j, "expiresIn", json_integer((p->ends_us - now_us) / US_PER_S));
-    json_object_set_new(j, "createdAt", json_string(time_format(p->ends_us - PIN_LIFE_S * US_PER_S, created)));
+    time_format(p->ends_us - PIN_LIFE_S * US_PER_S, created);
+    json_object_set_new(j, "createdAt", json_string(created));
     json_object_set_new(j, "expiresAt", json_string(time_format(p->ends_us, ends)));
     json_object_set_new(j, "authToken", p->is_approved ? json_string(p->token) : json_null());
     json_object_set_new(j, "newRegistration", json_null());
