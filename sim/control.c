@@ -224,6 +224,12 @@ void control_handle(void *sim, struct http_exchange *x)
         act(m, x, path + 10, body);
     } else if (is_post && streq(path, "/fault")) {
         fault(m, x, body);
+    } else if (streq(path, "/plex-tv")) {
+        auto_buf struct buf b = {0};
+        if (plex_tv_control(m, body, &b))
+            http_reply(x, 200, "application/json", buf_str(&b));
+        else
+            reply_error(x, 400, "there is no such PIN, fault or path");
     } else if (is_post && streq(path, "/quiet")) {
         struct outbox *o = outbox_new();
         pthread_mutex_lock(&m->lock);

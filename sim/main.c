@@ -149,6 +149,8 @@ static void say_ready(const struct sim *m)
     jw_array_end(&w);
     snprintf(url, sizeof(url), "http://127.0.0.1:%u", http_server_port(m->control));
     jw_kv_text(&w, "control", url);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", plex_tv_port(m));
+    jw_kv_text(&w, "plex_tv", url);
     jw_object_end(&w);
     puts(buf_text(&b));
     fflush(stdout);
@@ -189,6 +191,8 @@ static int serve(const struct settings *t)
         .threads = 1, .ctx = m, .handle = control_handle};
     if (status == STATUS_OK)
         status = http_server_start(&control, &m->control, &err);
+    if (status == STATUS_OK)
+        status = plex_tv_open(m, t->port_base ? (uint16_t)(t->port_base + all + 1) : 0, &err);
     if (status != STATUS_OK) {
         fprintf(stderr, "cartographus-sim: %s\n", err.text);
         return 1;
@@ -201,6 +205,7 @@ static int serve(const struct settings *t)
     atomic_store(&m->is_over, true);
     pthread_join(engine, NULL);
     http_server_stop(m->control);
+    plex_tv_close(m);
     for (unsigned i = 0; i < m->n_servers; i++)
         server_close(&m->servers[i]);
     for (unsigned i = 0; i < m->n_sessions; i++)

@@ -103,6 +103,8 @@ struct sim_server {
     unsigned n_users;
 };
 
+struct plex_tv; /* plextv.c */
+
 struct sim {
     pthread_mutex_t lock;
     struct world *world;
@@ -120,6 +122,7 @@ struct sim {
     struct request requests[REQUESTS_MAX];
     uint64_t n_requests; /* ever; at n_requests % REQUESTS_MAX comes the next */
     struct http_server *control;
+    struct plex_tv *plex_tv;
     _Atomic bool is_over;
 };
 
@@ -172,6 +175,14 @@ void mb_answer(struct sim_server *s, struct http_exchange *x, struct answer *a, 
 bool mb_is_allowed(const struct sim_server *s, struct http_exchange *x);
 /* The whole Sessions message. The caller frees. */
 char *mb_sessions_message(struct sim_server *s);
+
+/* --- plextv.c: plex.tv, where people log in ------------------------------------------------------ */
+enum status plex_tv_open(struct sim *m, uint16_t port, struct error *err);
+uint16_t plex_tv_port(const struct sim *m);
+void plex_tv_close(struct sim *m);
+/* The control API's /plex-tv: what there is, and after {"approve": person}, {"deny": true}, {"expire":
+ * true} (the newest PIN) or {"fault": one of them, "on": one of the paths, "ms"}. False: none of them. */
+bool plex_tv_control(struct sim *m, const json_t *body, struct buf *out);
 
 void control_handle(void *sim, struct http_exchange *x);
 

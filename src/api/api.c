@@ -10,6 +10,7 @@
 #include "auth/basic.h"
 #include "auth/oidc.h"
 #include "auth/origin.h"
+#include "auth/plex_login.h"
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -28,7 +29,7 @@ static void add_security_headers(struct http_exchange *x)
     http_add_header(x, "X-Content-Type-Options", "nosniff");
     http_add_header(x, "Referrer-Policy", "same-origin");
     http_add_header(x, "X-Frame-Options", "DENY");
-    http_add_header(x, "Cross-Origin-Opener-Policy", "same-origin");
+    http_add_header(x, "Cross-Origin-Opener-Policy", "same-origin-allow-popups"); /* plex.tv's login */
     http_add_header(x, "Content-Security-Policy",
                     "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; "
                     "object-src 'none'; base-uri 'none'; "
@@ -336,7 +337,8 @@ static void challenge(struct request *r)
 static void refuse_unknown(struct request *r)
 {
     const struct config *c = r->api->config.config;
-    const char *way = "in a browser, at /api/v1/auth/oidc/login";
+    const char *way = config_has_auth_mode(c, "oidc") ? "in a browser, at /api/v1/auth/oidc/login"
+                                                      : "in a browser, on the page, by Plex";
     if (config_has_auth_mode(c, "jwt"))
         way = "POST /api/v1/auth/login with username and password";
     else if (config_has_auth_mode(c, "basic"))
@@ -617,6 +619,7 @@ void api_stop(struct api *a)
     pool_close(a->pool);
     ws_hub_close(a->hub);
     oidc_stop(a->config.oidc);
+    plex_login_stop(a->config.plex);
     auth_stop(a->config.auth);
 }
 

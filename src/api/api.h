@@ -19,6 +19,7 @@ struct ingest;
 struct live;
 struct log;
 struct oidc;
+struct plex_login;
 struct scope_account;
 struct store;
 
@@ -28,6 +29,7 @@ struct api_config {
     const char *version;
     struct auth *auth;
     struct oidc *oidc; /* NULL: AUTH_MODE has no oidc */
+    struct plex_login *plex; /* NULL: AUTH_MODE has no plex */
     struct store *store;
     struct live *live;
     struct ingest *ingest;

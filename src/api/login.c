@@ -1,5 +1,5 @@
 /* Logging in and out. */
-#include "api/request.h"
+#include "api/login.h"
 
 #include "auth/audit.h"
 #include "auth/oidc.h"
@@ -27,16 +27,24 @@ static void add_cookie(struct request *r, const char *name, const char *value, i
     secret_wipe(text, strlen(text));
 }
 
-static void set_cookie(struct request *r, const char *name, const char *value, int64_t seconds)
+void login_set_cookie(struct request *r, const char *name, const char *value, int64_t seconds)
 {
     add_cookie(r, name, value, seconds, "HttpOnly; SameSite=Strict");
 }
 
-static void set_login(struct request *r, const struct auth_login_result *result)
+void login_set(struct request *r, const struct auth_login_result *result)
 {
-    set_cookie(r, AUTH_COOKIE, result->token, auth_session_seconds(r->api->config.auth));
+    login_set_cookie(r, AUTH_COOKIE, result->token, auth_session_seconds(r->api->config.auth));
     if (*result->device)
-        set_cookie(r, AUTH_DEVICE_COOKIE, result->device, AUTH_DEVICE_DAYS * (US_PER_DAY / US_PER_S));
+        login_set_cookie(r, AUTH_DEVICE_COOKIE, result->device, AUTH_DEVICE_DAYS * (US_PER_DAY / US_PER_S));
+}
+
+void login_write_user(struct json_writer *w, const struct auth_user *user)
+{
+    jw_kv_object(w, "user");
+    jw_kv_text(w, "name", user->name);
+    jw_kv_text(w, "role", role_name(user->role));
+    jw_object_end(w);
 }
 
 static void logged_in(void *ctx, const struct auth_login_result *result)
@@ -46,15 +54,12 @@ static void logged_in(void *ctx, const struct auth_login_result *result)
         request_fail(r, &result->error);
         return;
     }
-    set_login(r, result);
+    login_set(r, result);
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
     jw_object(&w);
-    jw_kv_object(&w, "user");
-    jw_kv_text(&w, "name", result->user.name);
-    jw_kv_text(&w, "role", role_name(result->user.role));
-    jw_object_end(&w);
+    login_write_user(&w, &result->user);
     jw_object_end(&w);
     request_reply(r, 200, &out);
 }
@@ -95,7 +100,7 @@ static void entered(void *ctx, const struct auth_login_result *result)
         request_fail(r, &result->error);
         return;
     }
-    set_login(r, result);
+    login_set(r, result);
     request_redirect_to_page(r);
 }
 
@@ -191,7 +196,7 @@ static void identity_entered(void *ctx, const struct auth_login_result *result)
         fail_on_page(r, &result->error);
         return;
     }
-    set_login(r, result);
+    login_set(r, result);
     request_redirect_to_page(r);
 }
 
@@ -233,7 +238,7 @@ void handle_oidc_callback(struct request *r)
 static void logged_out(void *ctx, enum status s)
 {
     struct request *r = ctx;
-    set_cookie(r, AUTH_COOKIE, "", 0);
+    login_set_cookie(r, AUTH_COOKIE, "", 0);
     if (s == STATUS_OK)
         watchers_check(r->api);
     if (s == STATUS_OK)

@@ -21,6 +21,7 @@
 #include "auth/audit.h"
 #include "auth/auth.h"
 #include "auth/oidc.h"
+#include "auth/plex_login.h"
 #include "backup/restore.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -46,6 +47,7 @@ struct app {
     int lock_fd;
     struct auth *auth;
     struct oidc *oidc;
+    struct plex_login *plex;
     struct store *store;
     struct nats_server *nats;
     struct log *log;
@@ -98,7 +100,8 @@ static enum status start_auth(struct app *a, struct error *err)
                             .jwt_secret = k->jwt_secret,
                             .admin_username = has_password ? k->admin_username : NULL,
                             .admin_password = k->admin_password,
-                            .issuer = config_has_auth_mode(k, "oidc") ? k->oidc_issuer_url : NULL,
+                            .issuers = {config_has_auth_mode(k, "oidc") ? k->oidc_issuer_url : NULL,
+                                        config_has_auth_mode(k, "plex") ? PLEX_ISSUER : NULL},
                             .is_offline = a->mode != APP_SERVE,
                             .session_timeout_us = k->session_timeout,
                             .audit_keep_rows = k->audit_keep_rows,
@@ -119,20 +122,25 @@ static void told_of_provider(void *ctx, const struct oidc_begun *r)
         log_warn("auth", "nobody can log in by OpenID Connect", LF_ERROR(&r->error));
 }
 
+struct oidc_config app_oidc(const struct config *c)
+{
+    return (struct oidc_config){.issuer = c->oidc_issuer_url,
+                                .client_id = c->oidc_client_id,
+                                .client_secret = c->oidc_client_secret,
+                                .redirect_url = c->oidc_redirect_url,
+                                .scopes = c->oidc_scopes,
+                                .roles_claim = c->oidc_roles_claim,
+                                .admin_roles = c->oidc_admin_roles,
+                                .viewer_roles = c->oidc_viewer_roles,
+                                .jwt_secret = c->jwt_secret};
+}
+
 static enum status start_oidc(struct app *a, struct error *err)
 {
     const struct config *k = a->config;
     if (!config_has_auth_mode(k, "oidc"))
         return STATUS_OK;
-    struct oidc_config c = {.issuer = k->oidc_issuer_url,
-                            .client_id = k->oidc_client_id,
-                            .client_secret = k->oidc_client_secret,
-                            .redirect_url = k->oidc_redirect_url,
-                            .scopes = k->oidc_scopes,
-                            .roles_claim = k->oidc_roles_claim,
-                            .admin_roles = k->oidc_admin_roles,
-                            .viewer_roles = k->oidc_viewer_roles,
-                            .jwt_secret = k->jwt_secret};
+    struct oidc_config c = app_oidc(k);
     if (strncmp(c.issuer, "https://", 8) != 0)
         log_warn("auth", "OIDC_ISSUER_URL is no https address: who is in between can log in",
                  LF_TEXT("issuer", c.issuer));
@@ -181,16 +189,21 @@ static void stop_nats(struct app *a)
     nats_server_stop(a->nats);
 }
 
+struct log_nats app_nats(const struct config *c)
+{
+    return (struct log_nats){.url = c->nats_url,
+                             .user = c->nats_user,
+                             .password = c->nats_password,
+                             .token = c->nats_token,
+                             .ca_file = c->nats_tls_ca,
+                             .stream = c->nats_stream};
+}
+
 static enum status start_log(struct app *a, struct error *err)
 {
     const struct config *c = a->config;
-    struct log_nats n = {.url = c->nats_url,
-                         .user = c->nats_user,
-                         .password = c->nats_password,
-                         .token = c->nats_token,
-                         .ca_file = c->nats_tls_ca,
-                         .stream = c->nats_stream,
-                         .patience_us = NATS_PATIENCE_US};
+    struct log_nats n = app_nats(c);
+    n.patience_us = NATS_PATIENCE_US;
     if (a->nats)
         n = (struct log_nats){.url = nats_server_url(a->nats),
                               .stream = c->nats_stream,
@@ -275,6 +288,40 @@ static bool person_of(void *ctx, const char *server, const char *account_key,
 {
     const struct app *a = ctx;
     return ingest_person(a->ingest, server, account_key, ret_name, LIVE_NAME_MAX);
+}
+
+/* Of the Plex servers that are watched, those that have said who they are, now or in another run. */
+static size_t plex_machines(void *ctx, char (*ret)[PLEX_MACHINE_MAX])
+{
+    const struct app *a = ctx;
+    size_t count = 0;
+    for (unsigned i = 0; i < a->config->server_count && count < PLEX_SERVERS_MOST; i++) {
+        const struct server_config *s = &a->config->servers[i];
+        if (s->kind == SERVER_PLEX && ingest_machine(a->ingest, s->key, ret[count], PLEX_MACHINE_MAX))
+            count++;
+    }
+    return count;
+}
+
+static enum status start_plex_login(struct app *a, struct error *err)
+{
+    const struct config *k = a->config;
+    if (!config_has_auth_mode(k, "plex"))
+        return STATUS_OK;
+    char client_id[CLIENT_ID_MAX];
+    if (!*k->plex_auth_client_id)
+        TRY(client_id_ensure(k->data_dir, client_id, err));
+    struct plex_login_config c = {
+        .base_url = k->plex_tv_url,
+        .client_id = *k->plex_auth_client_id ? k->plex_auth_client_id : client_id,
+        .machines = plex_machines,
+        .ctx = a};
+    return plex_login_start(&c, &a->plex, err);
+}
+
+static void stop_plex_login(struct app *a)
+{
+    plex_login_free(a->plex);
 }
 
 static void frame(void *ctx, struct str text)
@@ -402,6 +449,7 @@ static enum status start_api(struct app *a, struct error *err)
                            .version = a->version,
                            .auth = a->auth,
                            .oidc = a->oidc,
+                           .plex = a->plex,
                            .store = a->store,
                            .live = a->live,
                            .ingest = a->ingest,
@@ -511,6 +559,7 @@ static const struct {
     {"log", start_log, stop_log, false},
     {"places", start_places, stop_places, false},
     {"ingest", start_ingest, stop_ingest, false},
+    {"plex login", start_plex_login, stop_plex_login, true},
     {"live", start_live, stop_live, false},
     {"job list", start_job_list, stop_job_list, false},
     {"backups", start_backups, stop_backups, false},

@@ -4,8 +4,10 @@
  */
 #pragma once
 
+#include "auth/oidc.h"
 #include "base/error.h"
 #include "config/config.h"
+#include "log/log.h"
 
 /* The control socket, in the data folder. */
 #define APP_SOCKET "control.sock"
@@ -19,6 +21,9 @@ enum status app_start(const struct config *c, const char *version, enum app_mode
                       struct app **ret, struct error *err);
 void app_stop(struct app *a); /* NULL is fine */
 
+/* The parts of a configuration that are of these two; borrowed from it. */
+struct oidc_config app_oidc(const struct config *c);
+struct log_nats app_nats(const struct config *c);
 /* Where backups go; the caller frees. */
 char *app_backup_folder(const struct config *c);
 

@@ -406,7 +406,7 @@ static enum status open_to_logins(struct auth *a, const struct auth_config *c, s
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2hex(random, sizeof random, bytes, sizeof bytes);
     TRY(auth_users_hash_password(random, a->nobody_hash, err));
-    return auth_users_apply_configured(a, c->issuer, err);
+    return auth_users_apply_configured(a, c->issuers, err);
 }
 
 static enum status open_file(struct auth *a, const struct auth_config *c, struct error *err)

@@ -18,6 +18,8 @@
 #include "model/scope.h"
 
 #define AUTH_COOKIE "cartographus_session"
+/* The issuer of who somebody is at plex.tv, wherever that is asked. */
+#define PLEX_ISSUER "https://plex.tv"
 /* From which device an account has logged in before; tells its tries from those of strangers. */
 #define AUTH_DEVICE_COOKIE "cartographus_device"
 
@@ -32,6 +34,7 @@ enum {
     AUTH_PASSWORD_MAX = 1024,
     AUTH_TOKEN_MAX = TOKEN_MAX, /* of either cookie's value, with its NUL */
     AUTH_DEVICE_DAYS = 400,
+    AUTH_ISSUERS_MOST = 2,
     AUTH_ISSUER_MAX = 512,
     AUTH_SUBJECT_MAX = 256,
 };
@@ -47,7 +50,7 @@ struct auth_config {
     const char *jwt_secret;
     const char *admin_username; /* NULL: nobody logs in by password */
     const char *admin_password;
-    const char *issuer; /* of the OpenID Connect provider; NULL: none. Sessions of others end */
+    const char *issuers[AUTH_ISSUERS_MOST]; /* who identities may be of, NULL: none; sessions of others end */
     bool is_offline;    /* accounts stay as they are, nobody logs in */
     int64_t session_timeout_us;
     int64_t audit_keep_rows, audit_keep_us; /* auth/audit.h */
@@ -87,7 +90,7 @@ enum status auth_login(struct auth *a, const struct auth_try *t, auth_login_done
 enum status auth_verify(struct auth *a, const struct auth_try *t, auth_login_done *done, void *ctx,
                         int64_t *ret_retry_after_s, struct error *err);
 bool auth_remembers(struct auth *a, const char *name, const char *password, struct auth_user *ret);
-/* Somebody as an OpenID Connect provider knows them: the two of these are who it is, for good. */
+/* Somebody as an OpenID Connect provider or plex.tv knows them: the two of these are who it is, for good. */
 struct auth_identity {
     char issuer[AUTH_ISSUER_MAX];
     char subject[AUTH_SUBJECT_MAX];

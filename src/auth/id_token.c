@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "auth/identity_name.h"
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/str.h"
@@ -106,11 +107,5 @@ bool id_token_has_role(const json_t *claims, const char *claim, const char *want
 void id_token_name(const json_t *claims, char ret[static AUTH_NAME_MAX])
 {
     static const char *const names[] = {"preferred_username", "name", "email", "sub"};
-    auto_buf struct buf clean = {0};
-    for (size_t i = 0; i < ARRAY_LEN(names) && clean.len == 0; i++)
-        buf_add_clean_utf8(&clean, str_trim(str_of(jstr(claims, names[i]))));
-    size_t len = clean.len < AUTH_NAME_MAX ? clean.len : AUTH_NAME_MAX - 1;
-    while (len < clean.len && len > 0 && ((unsigned char)clean.data[len] & 0xC0) == 0x80)
-        len--;
-    snprintf(ret, AUTH_NAME_MAX, "%.*s", (int)len, buf_text(&clean));
+    identity_name(claims, names, ARRAY_LEN(names), "", ret);
 }

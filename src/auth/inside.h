@@ -135,7 +135,8 @@ void auth_sessions_forget_expired(struct auth *a);
 /* --- users.c --------------------------------------------------------------------------------- */
 
 /* The configuration is the truth: another name, password or provider ends what was. */
-enum status auth_users_apply_configured(struct auth *a, const char *issuer, struct error *err);
+enum status auth_users_apply_configured(struct auth *a, const char *const *issuers,
+                                        struct error *err);
 /* Reads who there is from the file. */
 enum status auth_users_load(struct auth *a, struct error *err);
 void auth_users_free(struct user *all, size_t count);

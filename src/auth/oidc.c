@@ -5,11 +5,11 @@
 
 #include "auth/id_token.h"
 #include "auth/jws.h"
+#include "auth/outside.h"
 #include "base/clock.h"
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/mem.h"
-#include "net/loop.h"
 
 #include "base/banned.h"
 
@@ -17,9 +17,7 @@ enum {
     FLIGHTS_MOST = 16,
     SEED_BYTES = 16,
     TEXT_BYTES = sodium_base64_ENCODED_LEN(TOKEN_HASH_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
-    ANSWER_MOST = 256 * 1024,
     CODE_MOST = 4096,
-    TIMEOUT_MS = 10000,
 };
 #define KEPT_US US_PER_HOUR /* what the provider says of itself, and its keys */
 
@@ -48,8 +46,7 @@ struct oidc {
     char *issuer, *client_id, *client_secret, *redirect_url, *scopes;
     char *roles_claim, *admin_roles, *viewer_roles;
     char *jwt_secret;
-    struct loop *loop;
-    pthread_t thread;
+    struct outside *outside;
     json_t *provider; /* the loop's thread: its description */
     int64_t provider_us;
     json_t *keys;
@@ -164,7 +161,7 @@ static void start(struct flight *f, void (*call)(void *ctx))
         f->next = o->flights;
         o->flights = f;
         o->flight_count++;
-        loop_post(o->loop, call, f);
+        outside_post(o->outside, call, f);
     }
     pthread_mutex_unlock(&o->mutex);
     if (!is_taken)
@@ -173,29 +170,10 @@ static void start(struct flight *f, void (*call)(void *ctx))
 
 /* --- asking the provider --------------------------------------------------------------------- */
 
-/* The JSON object of an answer that is well; what: of whom, in words. */
-static enum status read_answer(const struct http_answer *a, const char *what, json_t **ret,
-                               struct error *err)
-{
-    if (a->status != STATUS_OK)
-        return fail(err, STATUS_UNAVAILABLE, "%s cannot be reached: %.200s", what, a->error.text);
-    if (a->code != 200)
-        return fail(err, STATUS_PROTOCOL, "%s answers %d", what, a->code);
-    if (json_parse(a->body, ANSWER_MOST, 8, ret, NULL) != STATUS_OK)
-        return fail(err, STATUS_PROTOCOL, "%s does not answer with JSON", what);
-    if (json_is_object(*ret))
-        return STATUS_OK;
-    json_decref(*ret);
-    *ret = NULL;
-    return fail(err, STATUS_PROTOCOL, "%s does not answer with a JSON object", what);
-}
-
 static void ask(struct flight *f, struct http_request r,
                 void (*done)(void *ctx, const struct http_answer *a))
 {
-    r.timeout_ms = TIMEOUT_MS;
-    r.most_bytes = ANSWER_MOST;
-    http_fetch(f->o->loop, &r, done, f);
+    outside_ask(f->o->outside, r, done, f);
 }
 
 /* Addresses may not leave the protection that the issuer's has. */
@@ -233,7 +211,7 @@ static void got_provider(void *ctx, const struct http_answer *a)
     struct error err = {0};
     auto_json json_t *provider = NULL;
     auto_free char *what = xasprintf("OIDC_ISSUER_URL '%.150s'", o->issuer);
-    enum status s = read_answer(a, what, &provider, &err);
+    enum status s = outside_read(a, what, &provider, &err);
     if (s == STATUS_PROTOCOL)
         (void)fail(&err, s, "%s is no provider's: its /.well-known/openid-configuration answers %d, "
                             "and not with what it should", what, a->code);
@@ -360,7 +338,7 @@ static void got_userinfo(void *ctx, const struct http_answer *a)
     struct flight *f = ctx;
     struct error err = {0};
     auto_json json_t *info = NULL;
-    if (read_answer(a, "the provider's userinfo_endpoint", &info, &err) != STATUS_OK) {
+    if (outside_read(a, "the provider's userinfo_endpoint", &info, &err) != STATUS_OK) {
         land_failed(f, &err);
     } else if (!streq(jstr(info, "sub"), jstr(f->claims, "sub"))) {
         land_failedf(f, STATUS_UNAUTHORIZED, "the provider's userinfo_endpoint tells of somebody else (sub)");
@@ -395,7 +373,7 @@ static void got_keys(void *ctx, const struct http_answer *a)
     struct oidc *o = f->o;
     struct error err = {0};
     auto_json json_t *keys = NULL;
-    if (read_answer(a, "the provider's jwks_uri", &keys, &err) != STATUS_OK) {
+    if (outside_read(a, "the provider's jwks_uri", &keys, &err) != STATUS_OK) {
         land_failed(f, &err);
         return;
     }
@@ -461,11 +439,11 @@ static void got_tokens(void *ctx, const struct http_answer *a)
     struct error err = {0};
     auto_json json_t *tokens = NULL;
     if (a->status == STATUS_OK && a->code >= 400 && a->code < 500) {
-        (void)!json_parse(a->body, ANSWER_MOST, 8, &tokens, NULL);
+        (void)!json_parse(a->body, OUTSIDE_ANSWER_MOST, 8, &tokens, NULL);
         refuse_tokens(f, tokens, a->code);
         return;
     }
-    if (read_answer(a, "the provider's token_endpoint", &tokens, &err) != STATUS_OK) {
+    if (outside_read(a, "the provider's token_endpoint", &tokens, &err) != STATUS_OK) {
         land_failed(f, &err);
         return;
     }
@@ -577,22 +555,14 @@ void oidc_finish(struct oidc *o, const struct oidc_return *back,
 
 /* --- start and stop -------------------------------------------------------------------------- */
 
-static void *work(void *arg)
-{
-    struct oidc *o = arg;
-    logger_set_thread("oidc");
-    loop_run(o->loop);
-    return NULL;
-}
-
 enum status oidc_start(const struct oidc_config *c, struct oidc **ret, struct error *err)
 {
     if (sodium_init() < 0)
         return fail(err, STATUS_INTERNAL, "libsodium has no source of random numbers");
-    struct loop *loop = NULL;
-    TRY(loop_new(&loop, err));
+    struct outside *outside = NULL;
+    TRY(outside_start("oidc", &outside, err));
     struct oidc *o = xcalloc(1, sizeof *o);
-    o->loop = loop;
+    o->outside = outside;
     o->issuer = xstrdup(c->issuer);
     o->client_id = xstrdup(c->client_id);
     o->client_secret = xstrdup(c->client_secret);
@@ -603,11 +573,6 @@ enum status oidc_start(const struct oidc_config *c, struct oidc **ret, struct er
     o->viewer_roles = xstrdup(c->viewer_roles);
     o->jwt_secret = xstrdup(c->jwt_secret);
     pthread_mutex_init(&o->mutex, NULL);
-    if (pthread_create(&o->thread, NULL, work, o) != 0) {
-        o->is_stopped = true;
-        oidc_free(o);
-        return fail(err, STATUS_UNAVAILABLE, "no thread for OpenID Connect");
-    }
     *ret = o;
     return STATUS_OK;
 }
@@ -619,10 +584,8 @@ void oidc_stop(struct oidc *o)
     pthread_mutex_lock(&o->mutex);
     o->is_stopped = true;
     pthread_mutex_unlock(&o->mutex);
-    loop_stop(o->loop);
-    pthread_join(o->thread, NULL);
-    loop_free(steal_ptr(&o->loop)); /* its calls land as cancelled */
-    while (o->flights != NULL)      /* not yet taken by it */
+    outside_stop(o->outside);  /* its calls land as cancelled */
+    while (o->flights != NULL) /* not yet taken by it */
         land_failedf(o->flights, STATUS_UNAVAILABLE, "the server is stopping");
 }
 
@@ -631,7 +594,7 @@ void oidc_free(struct oidc *o)
     if (o == NULL)
         return;
     oidc_stop(o);
-    loop_free(o->loop);
+    outside_free(o->outside);
     char *secrets[] = {o->client_secret, o->jwt_secret};
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         secret_wipe(secrets[i], strlen(secrets[i]));

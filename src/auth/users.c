@@ -3,14 +3,13 @@
 #include "auth/inside.h"
 
 #include "base/clock.h"
+#include "base/json_write.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
 /* argon2id, small on purpose: the machine is a home server and logins are throttled. */
 enum { HASH_PASSES = 2, HASH_BYTES = 16 * 1024 * 1024 };
-
-#define PLEX_ISSUER "https://plex.tv"
 
 const char *role_name(enum role r)
 {
@@ -230,14 +229,30 @@ static enum status drop_formerly_configured(struct auth *a, const char *name, st
                           " and ?1 = 0", 0, NULL, NULL, err);
 }
 
-enum status auth_users_apply_configured(struct auth *a, const char *issuer, struct error *err)
+/* Whoever came in by a provider that is not asked any more. */
+static enum status drop_other_issuers(struct auth *a, const char *const *issuers, struct error *err)
+{
+    static const char where[] = "user_id in (select user_id from identity"
+                                " where issuer not in (select value from json_each(?1)))";
+    auto_buf struct buf known = {0};
+    struct json_writer w;
+    jw_begin(&w, &known);
+    jw_array(&w);
+    for (int i = 0; i < AUTH_ISSUERS_MOST; i++) {
+        if (issuers[i])
+            jw_text(&w, issuers[i]);
+    }
+    jw_array_end(&w);
+    TRY(drop_sessions_of(a, where, buf_text(&known), err));
+    return api_tokens_end(a, where, buf_text(&known), err);
+}
+
+enum status auth_users_apply_configured(struct auth *a, const char *const *issuers,
+                                        struct error *err)
 {
     const char *name = a->admin_username ? a->admin_username : "";
     TRY(drop_sessions_of(a, "is_configured = 1 and name <> ?1", name, err));
-    TRY(drop_sessions_of(a, "user_id in (select user_id from identity where issuer <> ?1)",
-                         issuer ? issuer : "", err));
-    TRY(api_tokens_end(a, "user_id in (select user_id from identity where issuer <> ?1)",
-                       issuer ? issuer : "", err));
+    TRY(drop_other_issuers(a, issuers, err));
     TRY(drop_formerly_configured(a, name, err));
     if (a->admin_username == NULL) { /* no mode takes a password */
         TRY(api_tokens_end(a, "is_configured = 0 and password <> ?1", "", err));

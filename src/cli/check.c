@@ -7,26 +7,29 @@
 #include "app/probes.h"
 #include "base/mem.h"
 #include "cli/args.h"
+#include "cli/check.h"
 
 #include "base/banned.h"
 
 static bool is_offline;
 
 static const struct arg_option options[] = {
-    {"--offline", NULL, "only the configuration: no server is asked", NULL, &is_offline},
+    {"--offline", NULL, "only the configuration: nobody is asked", NULL, &is_offline},
 };
 static const struct args args = {
     .usage = "check",
     .about = "Checks the configuration as serve would, then the data folder, then asks each configured\n"
              "media server for what watching needs, and says of each in words: fine, unreachable,\n"
              "another server, unauthorized (it does not know the token), forbidden (it knows it, but\n"
-             "it has no rights), failing.",
+             "it has no rights), failing. Then whom people log in at (OIDC_ISSUER_URL, plex.tv) and\n"
+             "NATS_URL, where they are used: fine, or what is wrong. None of these keeps serve from\n"
+             "starting, but NATS.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .statuses = "0 all is fine, 1 something is not (each fault is told), 2 wrong usage",
 };
 
-static void say(const char *what, const char *verdict, const char *text)
+void check_say(const char *what, const char *verdict, const char *text)
 {
     printf("%-16s %s%s%s\n", what, verdict, *text ? ": " : "", text);
 }
@@ -40,7 +43,7 @@ static void say_result(void *ctx, const struct source_config *s, const struct pr
                          s->url);
     else
         text = xasprintf("%s: %s", s->url, r->text);
-    say(s->key, probe_verdict_name(r->verdict), text);
+    check_say(s->key, probe_verdict_name(r->verdict), text);
 }
 
 static bool check_servers(const struct config *c)
@@ -48,7 +51,7 @@ static bool check_servers(const struct config *c)
     struct error err = {0};
     bool is_well = false;
     if (probes_run(c, say_result, NULL, &is_well, &err) != STATUS_OK)
-        say("media servers", "failing", err.text);
+        check_say("media servers", "failing", err.text);
     return is_well;
 }
 
@@ -57,9 +60,9 @@ static bool check_folder(const struct config *c)
     struct error err = {0};
     enum status s = data_folder_check(c->data_dir, &err);
     if (s == STATUS_OK)
-        say("data folder", "fine", c->data_dir);
+        check_say("data folder", "fine", c->data_dir);
     else
-        say("data folder", s == STATUS_NOT_FOUND ? "not there yet" : "failing", err.text);
+        check_say("data folder", s == STATUS_NOT_FOUND ? "not there yet" : "failing", err.text);
     return s == STATUS_OK || s == STATUS_NOT_FOUND;
 }
 
@@ -73,12 +76,13 @@ int cli_check(struct cli *c, int argc, char **argv)
     bool is_well = config_load(&c->origin, true, &config, &faults) == STATUS_OK;
     auto_buf struct buf more = {0};
     is_well = config_check_parts(&config, true, &more) && is_well;
-    say("configuration", is_well ? "fine" : "at fault", config.files[0] ? config.files[0] : "");
+    check_say("configuration", is_well ? "fine" : "at fault", config.files[0] ? config.files[0] : "");
     fputs(faults, stdout);
     fputs(buf_text(&more), stdout);
     if (!is_offline) {
         is_well = check_folder(&config) && is_well;
         is_well = check_servers(&config) && is_well;
+        is_well = check_outside(&config) && is_well;
     }
     config_done(&config);
     return is_well ? EXIT_OK : EXIT_FAILED;

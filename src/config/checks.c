@@ -129,7 +129,7 @@ static void check_metrics_token(struct loading *l)
 
 static void check_auth_mode(struct loading *l)
 {
-    static const char *const modes[] = {"jwt", "basic", "oidc"};
+    static const char *const modes[] = {"jwt", "basic", "oidc", "plex"};
     struct str rest = str_of(l->out->auth_mode), piece;
     while (str_next(&rest, ',', &piece)) {
         piece = str_trim(piece);
@@ -137,8 +137,8 @@ static void check_auth_mode(struct loading *l)
         for (size_t i = 0; i < ARRAY_LEN(modes); i++)
             is_known = is_known || str_eq(piece, str_of(modes[i]));
         if (!is_known)
-            config_fault(l, "AUTH_MODE: '%.*s' is not known; it must be jwt, basic or oidc, or several "
-                            "with commas between", (int)piece.len, piece.ptr);
+            config_fault(l, "AUTH_MODE: '%.*s' is not known; it must be jwt, basic, oidc or plex, or "
+                            "several with commas between", (int)piece.len, piece.ptr);
     }
 }
 
@@ -207,6 +207,50 @@ static void check_oidc_is_whole(struct loading *l)
                         "/api/auth/oidc/callback");
 }
 
+/* Whether what is asked there stays on this machine. */
+static bool is_loopback(const char *url)
+{
+    static const char *const hosts[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        size_t len = strlen(hosts[i]);
+        if (strncmp(url, hosts[i], len) == 0 && (url[len] == ':' || url[len] == '/' || !url[len]))
+            return true;
+    }
+    return false;
+}
+
+static void check_plex_login(struct loading *l)
+{
+    const struct config *c = l->out;
+    const char *url = c->plex_tv_url;
+    size_t len = strlen(url);
+    bool is_whole = is_web_address(url) && !strpbrk(url, "?#@ \t") && url[len - 1] != '/';
+    if (!is_whole || (strncmp(url, "https://", 8) != 0 && !is_loopback(url)))
+        config_fault(l, "PLEX_TV_URL: '%s' is no https:// address without / at its end and ?, # and @ in "
+                        "it; http:// is possible at this machine's own addresses only", url);
+    const char *id = c->plex_auth_client_id;
+    bool is_id = !*id || strlen(id) >= 8;
+    for (const char *p = id; *p; p++)
+        is_id = is_id && (isalnum((unsigned char)*p) || *p == '-');
+    if (!is_id)
+        config_fault(l, "PLEX_AUTH_CLIENT_ID: '%s' is not right; it must be at least 8 letters, digits "
+                        "and -", id);
+}
+
+/* Who may log in by plex.tv are those who have access to a Plex server that is watched. */
+static void check_plex_login_is_whole(struct loading *l)
+{
+    const struct config *c = l->out;
+    bool has_plex = c->plex_enabled; /* what is wrong with it has been said */
+    for (unsigned i = 0; i < c->server_count; i++)
+        has_plex = has_plex || c->servers[i].kind == SERVER_PLEX;
+    if (config_has_auth_mode(c, "plex") && (!has_plex || c->is_demo))
+        config_fault(l, "AUTH_MODE: has plex, but no Plex server is configured%s: who has access to one "
+                        "may log in; set %s=true with %s and %s, or take plex out",
+                     c->is_demo ? " (a demo's are invented)" : "", server_kinds[SERVER_PLEX].switch_env,
+                     server_kinds[SERVER_PLEX].url_env, server_kinds[SERVER_PLEX].token_env);
+}
+
 void config_check_values(struct loading *l)
 {
     const struct config *c = l->out;
@@ -226,6 +270,7 @@ void config_check_values(struct loading *l)
         check_metrics_token(l);
     check_auth_mode(l);
     check_oidc(l);
+    check_plex_login(l);
     check_trusted_proxies(l);
     check_nats(l);
     if (isnan(c->server_latitude) != isnan(c->server_longitude))
@@ -246,6 +291,7 @@ void config_check_for_serving(struct loading *l)
     if (has_password && !*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
         check_admin_password(l);
     check_oidc_is_whole(l);
+    check_plex_login_is_whole(l);
     bool is_any_on = false;
 #define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
 #include "model/server_kinds.def"

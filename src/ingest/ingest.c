@@ -647,6 +647,11 @@ int32_t ingest_server(struct ingest *in, const char *key, char *ret_name, size_t
     return names_server(in->names, key, ret_name, size);
 }
 
+bool ingest_machine(struct ingest *in, const char *server, char *ret, size_t size)
+{
+    return names_machine(in->names, server, ret, size);
+}
+
 bool ingest_wait(struct ingest *in, int64_t seq, int64_t timeout_us)
 {
     struct timespec until;

@@ -53,6 +53,9 @@ bool ingest_person(struct ingest *i, const char *server, const char *account_key
                    size_t size);
 /* The id of a server by its key, and its name; 0 while it has none. Any thread; waits for nothing. */
 int32_t ingest_server(struct ingest *i, const char *key, char *ret_name, size_t size);
+/* By which machine identifier it knows itself, also from a run before this one; false: it never said. Any
+ * thread; waits for nothing. */
+bool ingest_machine(struct ingest *i, const char *server, char *ret, size_t size);
 /* Applies everything up to log position `seq` at once and waits for it; false after timeout_us.
  * Any thread but the writer's. */
 bool ingest_wait(struct ingest *i, int64_t seq, int64_t timeout_us);

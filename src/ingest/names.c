@@ -11,7 +11,7 @@
 
 struct name {
     UT_hash_handle hh;
-    char *key; /* of a server, or "server\x1f" "account" */
+    char *key; /* of a server, its name; "server\x1f" "account"; "server\x1e", its machine id */
     char *name;
     int32_t id; /* of the server, or the person */
 };
@@ -52,7 +52,9 @@ enum status names_load(struct names *n, struct store_conn *c, struct error *err)
     auto_cleanup(forget) struct name *all = NULL;
     TRY(cursor_open(c, "select s.key || chr(31) || a.key, p.name, person_id from account a"
                        " join server s using (server_id) join person p using (person_id)"
-                       " union all select key, name, server_id from server", NULL, 0, &r, err));
+                       " union all select key, name, server_id from server"
+                       " union all select key || chr(30), machine_id, server_id from server"
+                       " where machine_id is not null", NULL, 0, &r, err));
     while (cursor_next(&r)) {
         struct str key = cursor_text(&r, 0), name = cursor_text(&r, 1);
         struct name *one = xcalloc(1, sizeof *one);
@@ -94,4 +96,10 @@ bool names_person(struct names *n, const char *server, const char *account_key, 
 int32_t names_server(struct names *n, const char *key, char *ret_name, size_t size)
 {
     return find(n, key, ret_name, size);
+}
+
+bool names_machine(struct names *n, const char *server, char *ret, size_t size)
+{
+    auto_free char *key = xasprintf("%s\x1e", server);
+    return find(n, key, ret, size) != 0;
 }

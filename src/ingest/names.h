@@ -22,3 +22,5 @@ bool names_person(struct names *n, const char *server, const char *account_key, 
                   size_t size);
 /* The id of a server by its key, and its name; 0: not known. */
 int32_t names_server(struct names *n, const char *key, char *ret_name, size_t size);
+/* By which machine identifier a server knows itself, by its key; false: it has not said yet. */
+bool names_machine(struct names *n, const char *server, char *ret, size_t size);

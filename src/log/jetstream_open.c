@@ -201,15 +201,22 @@ static enum status make_stream(struct jetstream *j, int64_t max_bytes, jsStreamI
     return s == NATS_OK ? STATUS_OK : fail_nats(s, "make the stream", err);
 }
 
+static enum status check_is_ours(const struct jetstream *j, const jsStreamConfig *c,
+                                 struct error *err)
+{
+    bool is_subject = c->SubjectsLen == 1 && streq(c->Subjects[0], j->subject);
+    if (is_subject && c->Storage == js_FileStorage && c->Retention == js_LimitsPolicy)
+        return STATUS_OK;
+    return fail(err, STATUS_CONFLICT, "the stream '%s' is another program's; name another one in "
+                "NATS_STREAM", j->stream);
+}
+
 /* The stream as it has to be; an administrator's other choices stay. */
 static enum status adapt_stream(struct jetstream *j, int64_t max_bytes, jsStreamInfo **info,
                                 struct error *err)
 {
     jsStreamConfig *c = (*info)->Config;
-    bool is_subject = c->SubjectsLen == 1 && streq(c->Subjects[0], j->subject);
-    if (!is_subject || c->Storage != js_FileStorage || c->Retention != js_LimitsPolicy)
-        return fail(err, STATUS_CONFLICT, "the stream '%s' is another program's; name another one in "
-                    "NATS_STREAM", j->stream);
+    TRY(check_is_ours(j, c, err));
     if (c->AllowDirect && c->Discard == js_DiscardNew && (!max_bytes || c->MaxBytes == max_bytes))
         return STATUS_OK;
     c->AllowDirect = true;
@@ -225,13 +232,29 @@ static enum status adapt_stream(struct jetstream *j, int64_t max_bytes, jsStream
     return STATUS_OK;
 }
 
-static enum status open_stream(struct jetstream *j, int64_t max_bytes, struct error *err)
+/* *ret NULL: there is no such stream yet. */
+static enum status find_stream(struct jetstream *j, jsStreamInfo **ret, struct error *err)
+{
+    jsErrCode code = 0;
+    natsStatus s = js_GetStreamInfo(ret, j->js, j->stream, NULL, &code);
+    if (s == NATS_NO_RESPONDERS || code == JSNotEnabledErr || code == JSNotEnabledForAccountErr)
+        return fail(err, STATUS_INVALID, "NATS runs without JetStream, which the log needs: start it "
+                    "with -js, or put jetstream {} in its configuration");
+    return s == NATS_OK || s == NATS_NOT_FOUND ? STATUS_OK : fail_nats(s, "look for the stream", err);
+}
+
+static natsStatus begin_jetstream(struct jetstream *j)
 {
     jsOptions options;
     jsOptions_Init(&options);
     options.Wait = ANSWER_MS;
+    return natsConnection_JetStream(&j->js, j->connection, &options);
+}
+
+static enum status open_stream(struct jetstream *j, int64_t max_bytes, struct error *err)
+{
     auto_free char *wildcard = NULL;
-    natsStatus s = natsConnection_JetStream(&j->js, j->connection, &options);
+    natsStatus s = begin_jetstream(j);
     if (s == NATS_OK)
         s = natsInbox_Create(&j->inbox);
     if (s == NATS_OK) {
@@ -243,13 +266,7 @@ static enum status open_stream(struct jetstream *j, int64_t max_bytes, struct er
     if (s != NATS_OK)
         return fail_nats(s, "open the log", err);
     auto_info jsStreamInfo *info = NULL;
-    jsErrCode code = 0;
-    s = js_GetStreamInfo(&info, j->js, j->stream, NULL, &code);
-    if (s == NATS_NO_RESPONDERS || code == JSNotEnabledErr || code == JSNotEnabledForAccountErr)
-        return fail(err, STATUS_INVALID, "NATS runs without JetStream, which the log needs: start it "
-                    "with -js, or put jetstream {} in its configuration");
-    if (s != NATS_OK && s != NATS_NOT_FOUND)
-        return fail_nats(s, "look for the stream", err);
+    TRY(find_stream(j, &info, err));
     TRY(info ? adapt_stream(j, max_bytes, &info, err) : make_stream(j, max_bytes, &info, err));
     if (!info->Config->AllowDirect)
         return fail(err, STATUS_INVALID, "NATS is older than 2.9, which the log needs");
@@ -266,22 +283,42 @@ static enum status open_stream(struct jetstream *j, int64_t max_bytes, struct er
     return STATUS_OK;
 }
 
-enum status log_open_nats(const struct log_nats *c, struct log **ret, struct error *err)
+static enum status connect_to(struct jetstream *j, const struct log_nats *c, struct error *err)
 {
     struct address a;
     TRY(parse_url(c->url, &a, err));
+    j->stream = xstrdup(c->stream);
+    j->subject = xasprintf("%s.log", c->stream);
+    TRY(set_options(j, c, &a, err));
+    return connect_patiently(j, &a, c->patience_us, err);
+}
+
+enum status log_try_nats(const struct log_nats *c, struct error *err)
+{
+    struct jetstream *j = jetstream_new();
+    auto_info jsStreamInfo *info = NULL;
+    enum status s = connect_to(j, c, err);
+    natsStatus begun = s == STATUS_OK ? begin_jetstream(j) : NATS_OK;
+    if (begun != NATS_OK)
+        s = fail_nats(begun, "open the log", err);
+    if (s == STATUS_OK)
+        s = find_stream(j, &info, err);
+    if (s == STATUS_OK && info)
+        s = check_is_ours(j, info->Config, err);
+    log_close(&j->base);
+    return s;
+}
+
+enum status log_open_nats(const struct log_nats *c, struct log **ret, struct error *err)
+{
     uint8_t random[SESSION_BYTES];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return fail(err, STATUS_INTERNAL, "no random numbers");
     struct jetstream *j = jetstream_new();
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(j->session + 2 * i, 3, "%02x", random[i]);
-    j->stream = xstrdup(c->stream);
-    j->subject = xasprintf("%s.log", c->stream);
     j->get_subject = xasprintf("$JS.API.DIRECT.GET.%s", c->stream);
-    enum status s = set_options(j, c, &a, err);
-    if (s == STATUS_OK)
-        s = connect_patiently(j, &a, c->patience_us, err);
+    enum status s = connect_to(j, c, err);
     if (s == STATUS_OK)
         s = open_stream(j, c->max_bytes, err);
     if (s != STATUS_OK) {

@@ -47,6 +47,8 @@ struct log_nats {
 /* Opens or makes a stream. What `c` points to is read only now; its secrets are registered with the
  * logger. */
 enum status log_open_nats(const struct log_nats *c, struct log **ret, struct error *err);
+/* Whether such a stream can be opened or made there: asks, and changes nothing. */
+enum status log_try_nats(const struct log_nats *c, struct error *err);
 /* Whether `url` has the right form; else says what is wrong. */
 enum status log_check_nats_url(const char *url, struct error *err);
 

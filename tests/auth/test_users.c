@@ -45,7 +45,7 @@ static void changed(void *ctx, const struct auth_change_result *r)
 static struct auth *open_file(const char *path, const char *issuer)
 {
     struct auth_config c = {.path = path, .jwt_secret = SECRET, .admin_username = "admin",
-                            .admin_password = PASSWORD, .issuer = issuer,
+                            .admin_password = PASSWORD, .issuers = {issuer},
                             .session_timeout_us = INT64_C(3600000000)};
     struct auth *a = NULL;
     struct error err = {0};

@@ -12,3 +12,6 @@ import './tokens.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';
+import './old.test.mjs';
+import './plex_login.test.mjs';
+import './targets.test.mjs';

@@ -1,12 +1,14 @@
 /*
- * What a login is made of: an ID token, its claims, a header of HTTP Basic, a cookie; the first byte
- * says which. Nothing is taken but the two tokens that these keys have signed.
+ * What a login is made of: an ID token, its claims, a header of HTTP Basic, a cookie, what plex.tv
+ * answers about a PIN, an account and its servers; the first byte says which. Nothing is taken but the
+ * two tokens that these keys have signed.
  */
 #include "fuzz.h"
 
 #include "auth/basic.h"
 #include "auth/id_token.h"
 #include "auth/jws.h"
+#include "auth/plex_answers.h"
 #include "base/clock.h"
 #include "base/json_read.h"
 
@@ -84,6 +86,52 @@ static void fuzz_basic(const char *header)
               str_is_utf8(str_of(c.password)));
 }
 
+static bool is_word(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if (*p <= ' ' || *p >= 0x7f)
+            return false;
+    return true;
+}
+
+/* What goes into addresses and headers can part none of them. */
+static void fuzz_pin(struct str body)
+{
+    struct plex_pin pin;
+    struct error err = {0};
+    enum status s = plex_read_pin(body, &pin, &err);
+    CHECK(s == STATUS_OK || (s == STATUS_PROTOCOL && *err.text));
+    if (s == STATUS_OK)
+        CHECK(pin.id > 0 && *pin.code && is_word(pin.code) && is_word(pin.token) &&
+              pin.lifetime_s > 0 && pin.lifetime_s <= 900);
+}
+
+static void fuzz_user(struct str body)
+{
+    struct auth_identity who;
+    struct error err = {0};
+    enum status s = plex_read_user(body, &who, &err);
+    CHECK(s == STATUS_OK || (s == STATUS_PROTOCOL && *err.text));
+    if (s == STATUS_OK)
+        CHECK(streq(who.issuer, PLEX_ISSUER) && who.subject[0] > '0' && who.subject[0] <= '9' &&
+              *who.name && str_is_utf8(str_of(who.name)) && who.role == (enum role)0);
+}
+
+static void fuzz_servers(struct str body)
+{
+    static const char machines[2][PLEX_MACHINE_MAX] = {"m", ""};
+    struct error err = {0};
+    enum role role;
+    enum status s = plex_read_role(body, machines, 2, &role, &err);
+    CHECK(s == STATUS_OK || (s == STATUS_PROTOCOL && *err.text));
+    if (s != STATUS_OK)
+        return;
+    CHECK(role == ROLE_NOBODY || memmem(body.ptr, body.len, "server", 6));
+    CHECK(role != ROLE_ADMIN || memmem(body.ptr, body.len, "true", 4));
+    enum role of_none;
+    CHECK(plex_read_role(body, machines + 1, 1, &of_none, NULL) == STATUS_OK && of_none == ROLE_NOBODY);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -96,6 +144,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'c':
         fuzz_claims((struct str){(const char *)data + 1, size - 1});
+        break;
+    case 'p':
+        fuzz_pin((struct str){(const char *)data + 1, size - 1});
+        break;
+    case 'u':
+        fuzz_user((struct str){(const char *)data + 1, size - 1});
+        break;
+    case 'r':
+        fuzz_servers((struct str){(const char *)data + 1, size - 1});
         break;
     case 'b':
         fuzz_basic(text);

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { newFolder, password, startProgram } from '../integration/program.mjs';
+import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
+import { startProvider } from '../integration/provider.mjs';
+import { Children, startSimulator, until } from '../integration/simulator.mjs';
 import { run } from './commands.mjs';
 
 let folder;
@@ -63,12 +65,57 @@ test('row 32: user reset ends the sessions of a name, with the server running or
 test('row 34: a mode that is not known, or lacks what it needs, is a fault at start', async () => {
   const env = { SETUP: 'true', JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password };
   for (const [mode, pattern] of [
-    ['magic', /^AUTH_MODE: 'magic' is not known; it must be jwt, basic or oidc/m],
+    ['magic', /^AUTH_MODE: 'magic' is not known; it must be jwt, basic, oidc or plex/m],
     ['jwt,none', /^AUTH_MODE: 'none' is not known/m],
+    ['plex', /^AUTH_MODE: has plex, but no Plex server is configured: .* set ENABLE_PLEX_SYNC=true/m],
     ['oidc', /^OIDC_ISSUER_URL: is missing(.|\n)*^OIDC_CLIENT_ID: is missing(.|\n)*^OIDC_REDIRECT_URL: is missing/m],
   ]) {
     const { code, text } = await run(['serve'], { cwd: folder, env: { ...env, AUTH_MODE: mode } });
     assert.equal(code, 1, text);
     assert.match(text, pattern);
+  }
+});
+test('row 34: each of the four modes logs in, all of them on at once', async () => {
+  const children = new Children();
+  const [sim, provider] = await Promise.all([startSimulator(children, 1, 2), startProvider()]);
+  const port = await freePort();
+  const { url, token } = sim.server('plex');
+  const program = await startProgram({ AUTH_MODE: 'jwt, basic, oidc, plex', PLEX_TV_URL: sim.plexTv,
+    ENABLE_PLEX_SYNC: 'true', PLEX_URL: url, PLEX_TOKEN: token, OIDC_ISSUER_URL: provider.issuer,
+    OIDC_CLIENT_ID: provider.clientId, OIDC_CLIENT_SECRET: provider.clientSecret,
+    OIDC_REDIRECT_URL: `http://127.0.0.1:${port}/api/auth/oidc/callback` }, undefined, port);
+  try {
+    const { auth_modes: modes } = await (await fetch(program.url('/api/v1/app'))).json();
+    assert.deepEqual(modes, ['jwt', 'basic', 'oidc', 'plex']);
+    const jwt = cookieOf(await login(program, password));
+    assert.equal(await plays(program, jwt), 200);
+    await until('the Plex server is known', async () => {
+      const { servers } = await (await fetch(program.url('/api/v1/sync/status'))).json();
+      return { is: servers[0].percent === 100, value: servers };
+    }, 60000);
+
+    const basic = { authorization: `Basic ${Buffer.from(`admin:${password}`).toString('base64')}` };
+    assert.equal((await fetch(program.url('/api/v1/plays'), { headers: basic })).status, 200);
+
+    const away = await fetch(program.url('/api/v1/auth/oidc/login'), { redirect: 'manual' });
+    const back = await fetch(away.headers.get('location'), { redirect: 'manual' });
+    const headers = { cookie: cookieOf(away) };
+    const came = await fetch(back.headers.get('location'), { headers, redirect: 'manual' });
+    const oidc = came.headers.getSetCookie().find((set) => set.startsWith('cartographus_session=')).split(';')[0];
+    assert.equal(await plays(program, oidc), 200);
+
+    const begun = await fetch(program.url('/api/v1/auth/plex'), { method: 'POST' });
+    assert.equal(begun.status, 200);
+    await sim.atPlexTv({ approve: 0 });
+    const plex = await until('plex.tv has been asked', async () => {
+      const answer = await fetch(program.url('/api/v1/auth/plex/state'), { method: 'POST', headers: { cookie: cookieOf(begun) } });
+      const value = answer.headers.getSetCookie().find((set) => set.startsWith('cartographus_session='))?.split(';')[0];
+      return { is: answer.status !== 200 || value, value: value ?? answer.status };
+    }, 60000);
+    assert.equal(await plays(program, plex), 200);
+  } finally {
+    await program.stop();
+    provider.end();
+    await children.end();
   }
 });

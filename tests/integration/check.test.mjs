@@ -8,7 +8,9 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { Children, kinds, startSimulator } from './simulator.mjs';
+import { freePort } from './program.mjs';
+import { startProvider } from './provider.mjs';
+import { Children, kinds, startSimulator, until } from './simulator.mjs';
 
 const binary = path.resolve(process.env.BUILD_DIR ?? 'build', 'cartographus');
 const children = new Children();
@@ -165,4 +167,72 @@ test('a data folder that cannot be used is told', async () => {
   const { code, text } = await check({ SETUP: 'true', DATA_DIR: file });
   assert.equal(code, 1);
   assert.match(line(text, 'data folder'), /failing: DATA_DIR: '.*a-file' is not a folder/);
+});
+
+// Whom people log in at, and where the log is: asked only where they are used.
+const atPlex = () => plex([{ url: sim.server('plex').url, token: sim.server('plex').token }]);
+test('plex.tv is asked where people log in by it', async () => {
+  const env = { ...atPlex(), AUTH_MODE: 'plex', PLEX_TV_URL: sim.plexTv };
+  const there = await check(env);
+  assert.equal(there.code, 0, there.text);
+  assert.equal(line(there.text, 'plex.tv').replace(/ +/g, ' '), `plex.tv fine: ${sim.plexTv}`);
+  await sim.atPlexTv({ fault: 'failing', on: 'other' });
+  const failing = await check(env);
+  await sim.atPlexTv({ fault: 'none' });
+  assert.equal(failing.code, 1);
+  assert.match(line(failing.text, 'plex.tv'), /failing: .* answers 500/);
+  const nowhere = `http://127.0.0.1:${await freePort()}`;
+  const gone = await check({ ...env, PLEX_TV_URL: nowhere });
+  assert.equal(gone.code, 1);
+  assert.match(line(gone.text, 'plex.tv'), new RegExp(`failing: ${nowhere} cannot be reached`));
+  assert.equal(line((await check(atPlex())).text, 'plex.tv'), '');
+});
+test('the OpenID Connect provider is asked for its description', async () => {
+  const provider = await startProvider();
+  const env = { ...atPlex(), AUTH_MODE: 'oidc', OIDC_ISSUER_URL: provider.issuer, OIDC_CLIENT_ID: 'c',
+    OIDC_REDIRECT_URL: 'https://cartographus.example.org/api/auth/oidc/callback' };
+  const there = await check(env);
+  const wrong = await check({ ...env, OIDC_ISSUER_URL: sim.plexTv });
+  provider.end();
+  assert.equal(there.code, 0, there.text);
+  assert.ok(line(there.text, 'OpenID Connect').endsWith(`fine: ${provider.issuer}`), there.text);
+  assert.equal(wrong.code, 1);
+  assert.match(line(wrong.text, 'OpenID Connect'), /failing: .*is no provider's/);
+  const gone = await check(env);
+  assert.equal(gone.code, 1);
+  assert.match(line(gone.text, 'OpenID Connect'), /failing: .*cannot be reached/);
+});
+test('NATS is asked for its stream, and left as it is', async () => {
+  const port = await freePort();
+  const env = { ...atPlex(), NATS_URL: `nats://127.0.0.1:${port}`, NATS_TOKEN: 'a-token-of-a-test' };
+  const gone = await check(env);
+  assert.equal(gone.code, 1);
+  assert.match(line(gone.text, 'NATS'), new RegExp(`failing: NATS at 127\\.0\\.0\\.1:${port}: .*is it running`));
+  const start = async (name, more) => {
+    const conf = path.join(folder, `${name}.conf`);
+    await writeFile(conf, `listen: "127.0.0.1:${port}"\nauthorization { token: "a-token-of-a-test" }\n${more}`);
+    const child = children.spawn('nats-server', ['-c', conf], { env: { PATH: `${process.env.PATH}:/usr/sbin` } });
+    await until('nats-server listens', async () => ({
+      is: await new Promise((resolve) => {
+        const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true); });
+        socket.on('error', () => resolve(false));
+      }), value: child.text }), 30000);
+    return async () => {
+      child.kill();
+      await new Promise((resolve) => { child.once('exit', resolve); });
+    };
+  };
+  let stop = await start('plain', '');
+  const without = await check(env);
+  await stop();
+  assert.match(line(without.text, 'NATS'), /failing: NATS runs without JetStream/);
+  const store = path.join(folder, 'nats');
+  stop = await start('jetstream', `jetstream { store_dir: "${store}" }\n`);
+  const there = await check(env);
+  const refused = await check({ ...env, NATS_TOKEN: 'another-token-of-a-test' });
+  await stop();
+  assert.equal(there.code, 0, there.text);
+  assert.match(line(there.text, 'NATS'), /fine: stream CARTOGRAPHUS/);
+  assert.match(line(refused.text, 'NATS'), /failing: NATS at .* refuses the login/);
+  assert.ok(![there.text, refused.text].some((text) => text.includes('-token-of-a-test')));
 });

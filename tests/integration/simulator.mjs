@@ -52,6 +52,7 @@ export async function startSimulator(children, each = 1, days = 60, more = []) {
   const number = (kind) => ready.servers.findIndex((s) => s.kind === kind);
   return {
     servers: ready.servers,
+    plexTv: ready.plex_tv,
     control,
     truth: () => control('/truth', undefined, 'GET'),
     requests: () => control('/requests', undefined, 'GET'),
@@ -63,6 +64,8 @@ export async function startSimulator(children, each = 1, days = 60, more = []) {
     server: (kind) => ready.servers[number(kind)],
     play: (kind, what) => control('/sessions', { server: number(kind), ...what }),
     act: (session, verb) => control(`/sessions/${session.id}/${verb}`),
+    // plex.tv: what it was asked, and what it does next (sim/sim.h).
+    atPlexTv: (what) => control('/plex-tv', what, what ? 'POST' : 'GET'),
     fault: (kind, fault, ms) => control('/fault', { server: number(kind), kind: fault, ms }),
   };
 }

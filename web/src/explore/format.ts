@@ -1,5 +1,5 @@
 // How values are written on Explore and Map.
-import { compact, day, number, percent } from '../lib/format';
+import { compact, day, number, percent, unit } from '../lib/format';
 import { decisionName, typeName } from '../lib/names';
 import { texts } from '../lib/text';
 import { explore } from '../messages/explore';
@@ -8,11 +8,9 @@ import { bucketText } from './time';
 
 const t = texts(explore);
 const HOUR_MS = 3_600_000;
-const unit = (name: string, digits: number) =>
-  new Intl.NumberFormat(undefined, { style: 'unit', unit: name, unitDisplay: 'narrow', maximumFractionDigits: digits });
-const hours = unit('hour', 0);
-const tenths = unit('hour', 1);
-const minutes = unit('minute', 0);
+const hours = unit('hour', 0, 'narrow');
+const tenths = unit('hour', 1, 'narrow');
+const minutes = unit('minute', 0, 'narrow');
 const changes = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
 
 // Weekday 0 is Monday; 5 January 1970 was one.

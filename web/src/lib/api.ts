@@ -3,7 +3,10 @@
 import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
-import type { About, AccountChoice, Answer, AppInfo, AuditRow, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage, Token, User } from './types';
+import type {
+  About, AccountChoice, Answer, AppInfo, AuditRow, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage,
+  PlexLogin, PlexLoginState, Token, User,
+} from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -27,6 +30,7 @@ interface Options {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   json?: unknown;
   signal?: AbortSignal | undefined;
+  isLast?: boolean; // to be sent even if the page goes away
 }
 
 async function failure(answer: Response): Promise<ApiError> {
@@ -45,13 +49,14 @@ export const url = (path: string, query?: URLSearchParams): string =>
   `${base}/api/v1${path}${query?.size ? `?${readable(query)}` : ''}`;
 
 async function call<T>(path: string, options: Options = {}): Promise<T> {
-  const { method = 'GET', json, signal } = options;
+  const { method = 'GET', json, signal, isLast = false } = options;
   let answer: Response;
   try {
     answer = await fetch(url(path), {
       method,
       credentials: 'same-origin',
       signal: signal ?? null,
+      ...(isLast ? { keepalive: true } : {}),
       ...(json === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(json) }),
     });
   } catch (error) {
@@ -81,6 +86,10 @@ export const api = {
   app: () => get<AppInfo>('/app'),
   login: (username: string, password: string) =>
     call<{ user: User }>('/auth/login', { method: 'POST', json: { username, password } }),
+  plexBegin: () => call<PlexLogin>('/auth/plex', { method: 'POST' }),
+  plexState: () => call<PlexLoginState>('/auth/plex/state', { method: 'POST' }),
+  // Also while the page goes away.
+  plexCancel: () => call<void>('/auth/plex', { method: 'DELETE', isLast: true }),
   logout: () => call<void>('/auth/logout', { method: 'POST' }),
   logoutEverywhere: () => call<void>('/auth/logout/all', { method: 'POST' }),
   sync: () => call<{ state: string }>('/sync/trigger', { method: 'POST' }),

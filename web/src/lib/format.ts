@@ -10,8 +10,15 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style
 const whole = new Intl.NumberFormat();
 const compacts = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const shares = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
-const unit = (name: string, digits = 0, unitDisplay: 'short' | 'narrow' = 'short') =>
-  new Intl.NumberFormat(undefined, { style: 'unit', unit: name, unitDisplay, maximumFractionDigits: digits });
+// Safari 14.0 knows no units: the number, and the unit's own name.
+export function unit(name: string, digits = 0, unitDisplay: 'short' | 'narrow' = 'short'): { format: (n: number) => string } {
+  try {
+    return new Intl.NumberFormat(undefined, { style: 'unit', unit: name, unitDisplay, maximumFractionDigits: digits });
+  } catch {
+    const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: digits });
+    return { format: (n) => `${plain.format(n)} ${name}` };
+  }
+}
 const hours = unit('hour', 0, 'narrow');
 const minutes = unit('minute', 0, 'narrow');
 const seconds = unit('second', 0, 'narrow');

@@ -3,7 +3,8 @@ import { shared } from '../messages/shared';
 import { texts } from './text';
 
 const t = texts(shared);
-const countries = new Intl.DisplayNames(undefined, { type: 'region', fallback: 'code' });
+// Safari 14.0 names none.
+const countries = 'DisplayNames' in Intl ? new Intl.DisplayNames(undefined, { type: 'region', fallback: 'code' }) : null;
 
 export const isKey = <T extends object>(all: T, key: string): key is Extract<keyof T, string> => Object.hasOwn(all, key);
 
@@ -20,7 +21,7 @@ export const resolutionName = (r: string): string =>
   /^\d+$/.test(r) ? `${r}p` : r.toUpperCase();
 
 export const countryName = (code: string): string =>
-  /^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code;
+  /^[A-Z]{2}$/.test(code) ? (countries?.of(code) ?? code) : code;
 
 // The colour that stands for a decision everywhere.
 export function decisionColour(decision: string | null): string {

@@ -2,6 +2,10 @@
 
 export interface User { name: string; role: 'admin' | 'viewer' }
 
+// url: of the window to sign in at.
+export interface PlexLogin { url: string; lifetime_s: number }
+export interface PlexLoginState { state: 'waiting' | 'done'; user: User | null }
+
 export interface AppInfo {
   version: string;
   demo: boolean;
