@@ -530,6 +530,7 @@ void api_stop(struct api *a)
     if (a == NULL)
         return;
     pool_close(a->pool);
+    ws_hub_close(a->hub);
     oidc_stop(a->config.oidc);
     auth_stop(a->config.auth);
 }

@@ -32,11 +32,11 @@ static enum status check_login(struct auth *a, const struct job *j, struct auth_
                !remembered_find(a->remembered, &j->key, clock_monotonic_us(), &r->user)) {
         TRY(auth_users_check_password(a, j, &r->user, err));
     }
-    if (j->kind == JOB_VERIFY)
-        return STATUS_OK;
-    /* It may have been asked before a change that stood in the queue before it. */
+    /* What was found out before a change that stood in the queue before it may be over. */
     if (!auth_current(a, r->user.id, &r->user))
         return fail(err, STATUS_DENIED, "this login is disabled, or gone");
+    if (j->kind == JOB_VERIFY)
+        return STATUS_OK;
     TRY(auth_sessions_make(a, r, err));
     return auth_users_has_entered(a, r->user.id, err);
 }
@@ -277,21 +277,20 @@ enum status auth_reset(struct auth *a, const char *name, auth_logout_done *done,
 enum status auth_change(struct auth *a, const struct auth_change *c, auth_change_done *done,
                         void *ctx, struct error *err)
 {
-    struct {
-        const char *from, *field;
-        char *to;
-        size_t size;
-    } texts[4];
     struct job *j = xcalloc(1, sizeof *j);
     j->kind = JOB_CHANGE;
     j->change = *c;
     j->change_done = done;
     j->ctx = ctx;
     snprintf(j->user.name, sizeof j->user.name, "%s", c->by_name ? c->by_name : "");
-    texts[0] = (typeof(texts[0])){c->name, "name", j->name, sizeof j->name};
-    texts[1] = (typeof(texts[0])){c->password, "password", j->password, sizeof j->password};
-    texts[2] = (typeof(texts[0])){c->server, "server", j->server, sizeof j->server};
-    texts[3] = (typeof(texts[0])){c->account, "account", j->account, sizeof j->account};
+    const struct {
+        const char *from, *field;
+        char *to;
+        size_t size;
+    } texts[] = {{c->name, "name", j->name, sizeof j->name},
+                 {c->password, "password", j->password, sizeof j->password},
+                 {c->server, "server", j->server, sizeof j->server},
+                 {c->account, "account", j->account, sizeof j->account}};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         size_t len = texts[i].from ? strlen(texts[i].from) : 0;
         if (len >= texts[i].size) {

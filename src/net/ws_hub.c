@@ -66,18 +66,28 @@ struct ws_hub {
     uint64_t next_id;
 };
 
-static void post(struct ws_hub *h, struct task *t)
+static void append(struct ws_hub *h, struct task *t) /* holding the lock */
 {
-    pthread_mutex_lock(&h->lock);
     if (h->last)
         h->last->next = t;
     else
         h->first = t;
     h->last = t;
-    pthread_mutex_unlock(&h->lock);
+}
+
+static void wake(struct ws_hub *h)
+{
     uint64_t one = 1;
     while (write(h->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
         ;
+}
+
+static void post(struct ws_hub *h, struct task *t)
+{
+    pthread_mutex_lock(&h->lock);
+    append(h, t);
+    pthread_mutex_unlock(&h->lock);
+    wake(h);
 }
 
 /* --- wslay's callbacks --------------------------------------------------------------------- */
@@ -388,14 +398,23 @@ enum status ws_hub_start(const struct ws_hub_config *config, struct ws_hub **ret
     return STATUS_OK;
 }
 
+void ws_hub_close(struct ws_hub *h)
+{
+    if (!h || h->is_stopping)
+        return;
+    pthread_mutex_lock(&h->lock); /* whoever was taken in before is seen by the thread's last turn */
+    h->is_stopping = true;
+    pthread_mutex_unlock(&h->lock);
+    wake(h);
+    pthread_join(h->thread, NULL);
+}
+
 void ws_hub_stop(struct ws_hub *h)
 {
     if (!h)
         return;
-    h->is_stopping = true;
-    uint64_t one = 1;
-    (void)!write(h->wake_fd, &one, sizeof one);
-    pthread_join(h->thread, NULL);
+    ws_hub_close(h);
+    run_tasks(h); /* what came since then is for nobody */
     close(h->epoll_fd);
     close(h->wake_fd);
     pthread_mutex_destroy(&h->lock);
@@ -441,10 +460,21 @@ bool ws_hub_add(struct ws_hub *h, int fd, char *leftover, size_t leftover_len, v
     t->kind = TASK_ADD;
     t->added = c;
     pthread_mutex_lock(&h->lock);
-    c->id = ++h->next_id;
+    bool is_taken = !h->is_stopping;
+    if (is_taken) {
+        c->id = ++h->next_id;
+        append(h, t);
+    }
     pthread_mutex_unlock(&h->lock);
-    post(h, t);
-    return true;
+    if (is_taken) {
+        wake(h);
+        return true;
+    }
+    h->count--;
+    refuse(h, fd);
+    client_free(c);
+    free(t);
+    return false;
 }
 
 static struct task *text_task(enum task_kind kind, struct str text)

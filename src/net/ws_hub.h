@@ -27,6 +27,10 @@ struct ws_hub_config {
 };
 
 enum status ws_hub_start(const struct ws_hub_config *c, struct ws_hub **ret, struct error *err);
+/* Closes every socket and takes no other; what is sent from then on is for nobody. Before the HTTP server
+ * that they came from stops. */
+void ws_hub_close(struct ws_hub *h);
+/* Closes, then frees. NULL is fine. */
 void ws_hub_stop(struct ws_hub *h);
 unsigned ws_hub_count(struct ws_hub *h);                     /* any thread */
 /* Takes over a socket from http_upgrade(). False when full: fd is closed with code 1013 and a reason. */
