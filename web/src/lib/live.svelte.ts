@@ -94,8 +94,9 @@ class Live {
     socket.onmessage = (event) => this.#take(JSON.parse(String(event.data)) as Frame);
     socket.onclose = (event) => {
       this.isConnected = false;
-      // The login has ended: an answer says so, and the page goes to its door.
-      if (event.code === 1008) void this.ask();
+      // The login has ended: an answer says so, and the page goes to its door. Who logs out here is on
+      // the way there already.
+      if (event.code === 1008) setTimeout(() => this.#isOver || void this.ask(), 300);
       setTimeout(() => this.#open(), this.#waitMs * (0.5 + Math.random()));
       this.#waitMs = Math.min(this.#waitMs * 2, 30_000);
     };
