@@ -29,7 +29,8 @@ PLAIN = {
     "numbers": {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
     "words": {"type": "string", "pattern": "^[^,]+(,[^,]+)*$"},
 }
-REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "202": "it has begun",
+REASONS = {"101": "the connection becomes a WebSocket", "200": "the answer", "201": "it is there now",
+           "202": "it has begun",
            "204": "done", "303": "on to another page", "304": "what the asker has is right", "503": "not now"}
 document = json.loads(pathlib.Path(sys.argv[1]).read_text())
 kinds = re.findall(r"^SERVER_KIND\(\w+, (\w+),", pathlib.Path(sys.argv[6]).read_text(), re.M)

@@ -12,6 +12,8 @@
 #include "base/logger.h"
 #include "base/mem.h"
 #include "net/ws_hub.h"
+#include "servers/servers.h"
+#include "sources/prober.h"
 
 #include "base/banned.h"
 
@@ -41,6 +43,7 @@ void request_release(struct request *r, int http_status)
            LF_TEXT("client", r->asker.address), LF_TEXT("method", http_method(r->x)),
            LF_TEXT("path", http_path(r->x)), LF_INT("status", http_status), LF_INT("took_us", took_us));
     scope_done(&r->scope);
+    server_try_free(r->server_try);
     free(r);
 }
 
@@ -343,6 +346,8 @@ static void run(struct request *r)
     find_scope(r);
     if (!has_role(r))
         refuse_role(r);
+    else if (!r->route->is_for_setup && !http_is_control(r->x) && setup_is_due(r->api))
+        request_failf(r, STATUS_CONFLICT, "", "there is no media server yet: log in and add the first one");
     else if (r->route->run_in == RUN_QUERY)
         request_to_worker(r);
     else
@@ -452,7 +457,7 @@ struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
         policy.most_bytes = (size_t)a->config.config->import_max_size;
         policy.into_folder = a->config.import_folder;
         free(r);
-    } else {
+    } else { /* handle_api() refuses it in set-up; here only who may send a file matters */
         http_add_header(x, "Connection", "close");
         refuse_role(r);
     }
@@ -487,6 +492,28 @@ void api_tell_session(struct api *a, const struct scope_account *whose, struct s
     watchers_tell(a, frame, whose ? ROLE_VIEWER : ROLE_ADMIN, whose);
 }
 
+/* A server that was removed leaves its plays, which are to be seen. */
+static bool has_history(struct store *s)
+{
+    struct store_conn *conn = NULL;
+    struct error err = {0};
+    int64_t servers = 0;
+    if (store_connect(s, &conn, &err) == STATUS_OK)
+        (void)!store_query_int(conn, "select count(*) from server", NULL, 0, 0, &servers, &err);
+    store_disconnect(conn);
+    return servers > 0;
+}
+
+bool setup_is_due(struct api *a)
+{
+    if (a->is_set_up)
+        return false;
+    auto_server_list struct server_list *l = servers_get(a->config.servers);
+    if (l->count)
+        a->is_set_up = true;
+    return l->count == 0;
+}
+
 enum status api_new(const struct api_config *c, struct api **ret, struct error *err)
 {
     struct api *a = xcalloc(1, sizeof *a);
@@ -497,6 +524,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
     pthread_mutex_init(&a->mutex, NULL);
     a->analytics = analytics_new(c->store, ANSWERS_MOST);
     a->told_version = store_data_version(c->store);
+    a->is_set_up = !c->config->is_setup || c->config->is_demo || has_history(c->store);
     struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
                                 .ping_interval_ms = c->config->ws_ping_interval / US_PER_MS,
                                 .resync_message = "{\"type\":\"resync\",\"data\":{}}",
@@ -509,6 +537,11 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
                                .ctx = a};
     if (s == STATUS_OK)
         s = pool_start(&pool, &a->pool, err);
+    if (s != STATUS_OK) {
+        api_free(a);
+        return s;
+    }
+    s = prober_start(&a->prober, err);
     if (s != STATUS_OK) {
         api_free(a);
         return s;
@@ -529,6 +562,7 @@ void api_stop(struct api *a)
 {
     if (a == NULL)
         return;
+    prober_stop(a->prober); /* what it answers goes to the pool */
     pool_close(a->pool);
     oidc_stop(a->config.oidc);
     auth_stop(a->config.auth);
@@ -538,6 +572,7 @@ void api_free(struct api *a)
 {
     if (a == NULL)
         return;
+    prober_free(a->prober);
     pool_stop(a->pool);
     ws_hub_stop(a->hub);
     analytics_free(a->analytics);

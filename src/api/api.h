@@ -19,14 +19,17 @@ struct ingest;
 struct live;
 struct oidc;
 struct scope_account;
+struct servers;
 struct store;
 
 /* Everything is borrowed until api_free(). */
 struct api_config {
     const struct config *config;
     const char *version;
+    const char *client_id; /* by which media servers know us */
     struct auth *auth;
     struct oidc *oidc; /* NULL: AUTH_MODE has no oidc */
+    struct servers *servers;
     struct store *store;
     struct live *live;
     struct ingest *ingest;

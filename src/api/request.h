@@ -18,6 +18,8 @@
 
 struct analytics;
 struct pool;
+struct prober;
+struct server_try;
 struct worker;
 
 struct api {
@@ -27,9 +29,11 @@ struct api {
     struct ws_hub *hub;
     struct analytics *analytics;
     struct page page;
+    struct prober *prober;
+    _Atomic bool is_set_up; /* there is a media server, or was one: stays so */
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
-    pthread_mutex_t mutex; /* guards collector */
+    pthread_mutex_t mutex; /* guards collector; held while it is asked */
     struct collector *collector;
     unsigned ticks;       /* ticker */
     int64_t told_version; /* ticker: data version the browsers know */
@@ -57,6 +61,7 @@ struct route {
     enum role role;
     enum scoped scoped;
     enum run_in run_in;
+    bool is_for_setup; /* served also while there is no media server yet */
     void (*handle)(struct request *r);
     const char *summary;
 };
@@ -80,6 +85,7 @@ struct request {
     int64_t started_us; /* monotonic */
     bool is_timed_out;  /* set by the pool when it interrupted the query */
     struct worker *watch; /* the pool's, while a worker has it */
+    struct server_try *server_try; /* what is asked of the list of servers; NULL: nothing */
 };
 
 /* Each ends the request: r must not be touched after it. Any thread. */
@@ -116,6 +122,11 @@ void sync_tell(struct api *a);
 /* For the hub: a WebSocket is gone. */
 void watcher_closed(void *ctx, uint64_t client, void *user);
 
+/* Frees what a request knows of a server that is to be tried. NULL is fine. */
+void server_try_free(struct server_try *t);
+/* Whether there is nothing to serve yet but login and the first media server (SETUP=true). Any thread. */
+bool setup_is_due(struct api *a);
+
 /* Has a worker try that every query fits the store; says so in the log. */
 void api_check_queries(struct api *a);
 
@@ -142,6 +153,12 @@ HANDLER(user_unlink);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
+HANDLER(servers);
+HANDLER(server_test);
+HANDLER(server_add);
+HANDLER(server_edit);
+HANDLER(server_remove);
+HANDLER(server_sync);
 HANDLER(plays);
 HANDLER(play);
 HANDLER(play_delete);

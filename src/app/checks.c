@@ -3,7 +3,9 @@
 #include "app/cities.h"
 #include "log/log.h"
 #include "log/nats_server.h"
+#include "base/mem.h"
 #include "net/http_server.h"
+#include "servers/servers.h"
 #include "store/store.h"
 
 #include "base/banned.h"
@@ -44,6 +46,25 @@ static enum status check_nats_server(const struct config *c, struct error *err)
     return c->nats_embedded ? nats_server_check(err) : STATUS_OK;
 }
 
+/* Configured, stored, or about to be added: with none of them there is nothing to serve. */
+static bool check_servers(const struct config *c, struct buf *faults)
+{
+    bool is_any_on = c->server_count || c->is_demo || c->is_setup;
+#define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+    auto_free char *path = xasprintf("%s/cartographus.sqlite", c->data_dir);
+    if (is_any_on || servers_count_stored(path))
+        return true;
+    auto_buf struct buf ways = {0};
+    for (size_t k = 0; k < SERVER_KINDS; k++)
+        buf_printf(&ways, "%s%s=true with %s and %s", k ? ", or " : "", server_kinds[k].switch_env,
+                   server_kinds[k].url_env, server_kinds[k].token_env);
+    buf_printf(faults, "no media server is configured, and none was added; set %s; or SETUP=true to add one "
+                       "on the page, or DEMO=true to look around with invented data\n", buf_text(&ways));
+    return false;
+}
+
 bool config_check_parts(const struct config *c, bool is_serving, struct buf *faults)
 {
     static const struct {
@@ -55,7 +76,7 @@ bool config_check_parts(const struct config *c, bool is_serving, struct buf *fau
                   {"HTTP_HOST", check_host, true},
                   {"NATS_URL", check_nats_url, false},
                   {"NATS_EMBEDDED", check_nats_server, false}};
-    bool is_well = true;
+    bool is_well = !is_serving || check_servers(c, faults);
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct error err = {0};
         if ((checks[i].is_for_serving && !is_serving) || checks[i].check(c, &err) == STATUS_OK)

@@ -19,10 +19,10 @@ static const struct arg_option options[] = {
 };
 static const struct args args = {
     .usage = "check",
-    .about = "Checks the configuration as serve would, then the data folder, then asks each configured\n"
-             "media server for what watching needs, and says of each in words: fine, unreachable,\n"
-             "another server, unauthorized (it does not know the token), forbidden (it knows it, but\n"
-             "it has no rights), failing.",
+    .about = "Checks the configuration as serve would, then the data folder, then asks each media\n"
+             "server, configured or added, for what watching needs, and says in words: fine, unreachable,\n"
+             "tls (its certificate is not trusted), another server, unauthorized (it does not know the\n"
+             "token), forbidden (it knows it, but it has no rights), failing.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .statuses = "0 all is fine, 1 something is not (each fault is told), 2 wrong usage",
@@ -63,30 +63,45 @@ static void say_result(const struct source_config *s, const struct probe_result 
     say(s->key, probe_verdict_name(r->verdict), text);
 }
 
-/* All at once; true if each is fine. */
+/* All at once, but for those that are switched off or lack their token; true if each is fine. */
 static bool check_servers(const struct config *c)
 {
+    struct servers *servers = NULL;
+    struct error err = {0};
+    if (servers_of_folder(c, true, &servers, &err) != STATUS_OK) {
+        say("media servers", "failing", err.text);
+        return false;
+    }
     char client_id[CLIENT_ID_MAX];
     if (client_id_read(c->data_dir, client_id, NULL) != STATUS_OK)
         snprintf(client_id, sizeof client_id, "cartographus-check"); /* it makes nothing */
-    auto_free struct source_config *sources = servers_of(c, client_id);
-    auto_free struct check_one *ones = xcalloc(c->server_count + 1, sizeof *ones);
-    auto_free struct probe_result *results = xcalloc(c->server_count + 1, sizeof *results);
-    struct checking all = {.results = results, .waiting = c->server_count};
-    struct error err = {0};
+    auto_server_list struct server_list *l = servers_get(servers);
+    servers_close(servers);
+    auto_free struct source_config *sources = sources_of(c, l, client_id, NULL, NULL);
+    auto_free struct check_one *ones = xcalloc(l->count + 1, sizeof *ones);
+    auto_free struct probe_result *results = xcalloc(l->count + 1, sizeof *results);
+    struct checking all = {.results = results};
     if (loop_new(&all.loop, &err) != STATUS_OK) {
         say("media servers", "failing", err.text);
         return false;
     }
-    for (unsigned i = 0; i < c->server_count; i++) {
+    for (unsigned i = 0; i < l->count; i++) {
         ones[i] = (struct check_one){&all, i};
-        probe_start(all.loop, &sources[i], probed, &ones[i]);
+        all.waiting += !sources[i].off;
     }
+    for (unsigned i = 0; i < l->count; i++)
+        if (!sources[i].off)
+            probe_start(all.loop, &sources[i], probed, &ones[i]);
     if (all.waiting > 0)
         loop_run(all.loop);
     loop_free(all.loop);
     bool is_well = true;
-    for (unsigned i = 0; i < c->server_count; i++) {
+    for (unsigned i = 0; i < l->count; i++) {
+        if (sources[i].off) {
+            say(sources[i].key, "not watched", sources[i].off);
+            is_well = is_well && !l->entries[i].is_enabled;
+            continue;
+        }
         say_result(&sources[i], &results[i]);
         is_well = is_well && results[i].verdict == PROBE_FINE;
     }

@@ -8,6 +8,8 @@
 
 #include "base/banned.h"
 
+enum { SECRET_KEY_LEAST = 32 };
+
 /* --- placeholders --------------------------------------------------------------------------- */
 
 /* Texts of samples that are no secrets. A phrase of whole words is looked for, words being what
@@ -213,7 +215,13 @@ void config_check_values(struct loading *l)
         !streq(c->log_format, "json"))
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
+<<<<<<< HEAD
     check_base_path(l);
+=======
+    if (*c->secret_key && strlen(c->secret_key) < SECRET_KEY_LEAST)
+        config_fault(l, "SECRET_KEY: %zu characters found, at least %d are needed; make one with: "
+                        "openssl rand -base64 48", strlen(c->secret_key), SECRET_KEY_LEAST);
+>>>>>>> 2180a8d (Media servers can be added while we run: one live list, tokens sealed, the collector takes changes)
     check_auth_mode(l);
     check_oidc(l);
     check_trusted_proxies(l);
@@ -236,16 +244,4 @@ void config_check_for_serving(struct loading *l)
     if (has_password && !*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
         check_admin_password(l);
     check_oidc_is_whole(l);
-    bool is_any_on = false;
-#define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
-#include "model/server_kinds.def"
-#undef SERVER_KIND
-    if (c->server_count || c->is_demo || c->is_setup || is_any_on)
-        return;
-    auto_buf struct buf ways = {0};
-    for (size_t k = 0; k < SERVER_KINDS; k++)
-        buf_printf(&ways, "%s%s=true with %s and %s", k ? ", or " : "", server_kinds[k].switch_env,
-                   server_kinds[k].url_env, server_kinds[k].token_env);
-    config_fault(l, "no media server is configured; set %s; or SETUP=true to add one on the page, or "
-                    "DEMO=true to look around with invented data", buf_text(&ways));
 }
