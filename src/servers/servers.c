@@ -28,8 +28,7 @@ struct servers {
 const char servers_schema[] =
     "create table if not exists media_server (key text primary key, kind text not null, name text,"
     "  url text not null, token blob not null, machine_id text not null, is_enabled integer not null,"
-    "  is_realtime integer not null, is_polling integer not null, is_tls_verified integer not null,"
-    "  added_us integer not null) strict, without rowid";
+    "  is_tls_verified integer not null, added_us integer not null) strict, without rowid";
 
 /* --- lists ------------------------------------------------------------------------------------- */
 

@@ -103,7 +103,7 @@ static void who(struct probe *p, const json_t *root)
         who_else(p);
     } else if (kind != wanted) {
         p->result.kind = kind;
-        end(p, PROBE_OTHER, "this is %s %s server, configured as %s", server_kinds[kind].article,
+        end(p, PROBE_OTHER, "this is %s %s server, not %s", server_kinds[kind].article,
             server_kinds[kind].label, server_kinds[wanted].label);
     } else {
         keep_names(p, kind, &names);
