@@ -187,7 +187,8 @@ test('another name, another address, another token: plays and what plays now go 
   await wait('the same session goes on', async () => (await live('plex'))[0]?.id === id);
   await sim.act(session, 'stop');
   await wait('and stops', async () => (await live('plex')).length === 0);
-  await wait('it is one play', async () => (await ask('GET', '/plays?search=')).rows.filter((p) => p.server === 'Attic').length >= 1);
+  await wait('it is one play beside that of before', async () => (await ask('GET', '/plays?short=include')).rows
+    .filter((p) => p.server === 'Attic' && p.origin === 'live' && !p.is_open).length === 2);
 
   const wrong = await ask('PATCH', `/servers/${key}`, { token: 'wrong-token-of-a-test' });
   assert.deepEqual([wrong.status, wrong.error.field], [400, 'token']);
@@ -215,12 +216,12 @@ test('switched off: it is left, its session ends, its coverage says why; and on 
   assert.equal(refused.status, 409);
   assert.match(refused.error.message, /not watched now \(disabled\)/);
   assert.match((await ask('POST', '/servers/nobody/sync')).error.message, /no media server 'nobody'/);
-  const before_ = (await sim.requests()).filter((r) => r.server === sim.servers.findIndex((s) => s.kind === 'jellyfin')).length;
+  const asked = (await sim.requests()).filter((r) => r.server === sim.servers.findIndex((s) => s.kind === 'jellyfin')).length;
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  const after_ = (await sim.requests()).filter((r) => r.server === sim.servers.findIndex((s) => s.kind === 'jellyfin')).length;
-  assert.equal(after_, before_, 'nobody asks it any more');
+  const stillAsked = (await sim.requests()).filter((r) => r.server === sim.servers.findIndex((s) => s.kind === 'jellyfin')).length;
+  assert.equal(stillAsked, asked, 'nobody asks it any more');
   await wait('the play has ended', async () => {
-    const { rows } = await ask('GET', '/plays');
+    const { rows } = await ask('GET', '/plays?short=include');
     const at = rows.filter((p) => p.server_kind === 'jellyfin' && p.origin === 'live');
     return at.length > 0 && at.every((p) => !p.is_open);
   });
@@ -267,7 +268,6 @@ test('removed: its plays stay; added again it goes on with them; or they are del
 test('configured servers are read-only, and named so', async () => {
   const { key } = await of('plex');
   await program.stop();
-  const other = sim.server('jellyfin');
   await start({ EMBY_SERVERS: JSON.stringify([{ ...given('emby'), kind: undefined, id: 'den', name: 'Den' }]) });
   const configured = await one('den');
   assert.deepEqual([configured.is_stored, configured.ordinal], [false, 1]);
@@ -276,8 +276,6 @@ test('configured servers are read-only, and named so', async () => {
     assert.equal(status, 409);
     assert.match(error.message, /comes from the configuration/);
   }
-  assert.equal((await one(key)).state !== undefined, true, 'the added ones are there after a restart');
-  assert.ok(other);
   await becomes(key, 'connected');
 });
 
