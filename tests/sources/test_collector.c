@@ -125,7 +125,7 @@ static void wait_for_state(struct collector *c, enum source_state state)
     int64_t until_us = clock_monotonic_us() + 5 * US_PER_S;
     do {
         usleep(5000);
-        assert_int_equal(collector_status(c, &status, 1), 1);
+        assert_true(collector_status(c, "plex-1", &status));
     } while (status.state != state && clock_monotonic_us() < until_us);
     assert_string_equal(source_state_name(status.state), source_state_name(state));
     assert_null(strstr(status.error, "secret-token"));

@@ -116,7 +116,7 @@ class Live {
       case 'sync':
         // Frames to everybody lack what only a login may see: keep what is known.
         this.servers = frame.data.servers.map((s) => ({
-          ...this.servers.find((known) => known.ordinal === s.ordinal),
+          ...this.servers.find((known) => known.key === s.key),
           ...s,
         }));
         break;
