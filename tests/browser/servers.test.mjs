@@ -125,14 +125,14 @@ test('one more is added in the settings, its history is read to its end', opened
 test('tested, asked, switched off and on, called otherwise', opened(async (page) => {
   await page.goto('/settings/servers');
   const attic = card(page, 'Attic');
-  await attic.getByRole('button', { name: 'Test Attic' }).click();
+  await attic.getByRole('button', { name: 'Test: Attic' }).click();
   await attic.getByText(/^This works: Jellyfin 1/).waitFor();
-  await attic.getByRole('button', { name: 'Ask Attic now' }).click();
-  await attic.getByRole('button', { name: 'Switch Attic off' }).click();
+  await attic.getByRole('button', { name: 'Ask now: Attic' }).click();
+  await attic.getByRole('button', { name: 'Switch off: Attic' }).click();
   await attic.getByText('switched off').waitFor();
-  await attic.getByRole('button', { name: 'Switch Attic on' }).click();
+  await attic.getByRole('button', { name: 'Switch on: Attic' }).click();
   await attic.getByText('connected', { exact: true }).waitFor();
-  await attic.getByRole('button', { name: 'Edit Attic' }).click();
+  await attic.getByRole('button', { name: 'Edit: Attic' }).click();
   await attic.getByLabel('Name').fill('Cellar');
   await attic.getByRole('button', { name: 'Test and save' }).click();
   await card(page, 'Cellar').getByText('connected', { exact: true }).waitFor();
@@ -141,7 +141,7 @@ test('tested, asked, switched off and on, called otherwise', opened(async (page)
 test('a wrong token is refused in the form, and one that went bad is told on the card', opened(async (page) => {
   await page.goto('/settings/servers');
   const cellar = card(page, 'Cellar');
-  await cellar.getByRole('button', { name: 'Edit Cellar' }).click();
+  await cellar.getByRole('button', { name: 'Edit: Cellar' }).click();
   await cellar.getByLabel('Token').fill('wrong-token-of-a-test');
   await cellar.getByRole('button', { name: 'Test and save' }).click();
   await cellar.getByText(/does not know the token/).waitFor();
@@ -158,13 +158,13 @@ checkLooks('servers', async (page) => {
   await page.goto('/settings/servers');
   await card(page, 'Cellar').getByText('connected', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Add a media server' }).click();
-  await card(page, 'Cellar').getByRole('button', { name: 'Remove Cellar' }).click();
+  await card(page, 'Cellar').getByRole('button', { name: 'Remove: Cellar' }).click();
 });
 
 test('removed: it asks about the plays, keeps them by default, and says where they are', opened(async (page) => {
   await page.goto('/settings/servers');
   const cellar = card(page, 'Cellar');
-  await cellar.getByRole('button', { name: 'Remove Cellar' }).click();
+  await cellar.getByRole('button', { name: 'Remove: Cellar' }).click();
   assert.ok(await cellar.getByRole('radio', { name: /^Keep its/ }).isChecked());
   await cellar.getByRole('button', { name: 'Remove it' }).click();
   await page.getByRole('heading', { name: 'Not watched any more' }).waitFor();
