@@ -5,7 +5,7 @@ import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
+import { freePort, newFolder, password, startIdle, startProgram } from '../integration/program.mjs';
 import { Children, startSimulator, until } from '../integration/simulator.mjs';
 import { binary, kinds, needed, run, type } from './commands.mjs';
 
@@ -121,7 +121,7 @@ test('row 8: every output of openssl rand -base64 48 is accepted', async () => {
 test('row 10: 3857 is the default port; lsof -i finds who has it, and so does the program', async () => {
   const shown = await run(['config', 'show'], { cwd: folder });
   assert.match(shown.out, /^HTTP_PORT=3857$/m);
-  const one = await startProgram({ SETUP: 'true' });
+  const one = await startIdle();
   const lsof = await type(`lsof -i :${one.port}`);
   assert.match(lsof.out, new RegExp(`^cartograp?\\S* +${one.child.pid} .*TCP .*:${one.port} \\(LISTEN\\)$`, 'm'));
   const { code, text } = await run(['serve'], { cwd: await empty(), env: { ...needed, SETUP: 'true', HTTP_HOST: '127.0.0.1', HTTP_PORT: String(one.port) } });
@@ -131,7 +131,7 @@ test('row 10: 3857 is the default port; lsof -i finds who has it, and so does th
 });
 
 test('row 11: a second process is refused with the name of the first, which is not disturbed', async () => {
-  const one = await startProgram({ SETUP: 'true' });
+  const one = await startIdle();
   const second = await run(['serve'], { cwd: folder, env: { ...needed, SETUP: 'true', DATA_DIR: one.folder, HTTP_PORT: String(await freePort()) } });
   assert.equal(second.code, 1);
   assert.match(second.text, new RegExp(`Database locked: process ${one.child.pid} \\(host ${(await type('hostname')).out.trim()}, since \\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z\\)`));
@@ -143,10 +143,10 @@ test('row 11: a second process is refused with the name of the first, which is n
 
 test('row 12: ps shows who runs, and one that was killed leaves no lock', async () => {
   const data = path.join(folder, 'killed');
-  const one = await startProgram({ SETUP: 'true' }, data);
+  const one = await startIdle({}, data);
   assert.match((await type('ps aux | grep cartographus')).out, new RegExp(`^\\S+ +${one.child.pid} .*cartographus serve$`, 'm'));
   await one.kill();
-  const two = await startProgram({ SETUP: 'true' }, data);
+  const two = await startIdle({}, data);
   assert.equal((await (await fetch(two.url('/api/v1/health'))).json()).database, 'connected');
   await two.stop();
 });
@@ -270,7 +270,7 @@ test('row 45: the guide\'s own pipe prints no secret of a server set up by files
 });
 
 test('row 47: passwords are case-sensitive', async () => {
-  const one = await startProgram({ SETUP: 'true', ADMIN_PASSWORD: password });
+  const one = await startIdle({ ADMIN_PASSWORD: password });
   const status = async (word) => (await fetch(one.url('/api/v1/auth/login'), { method: 'POST', body: JSON.stringify({ username: 'admin', password: word }) })).status;
   assert.equal(await status(password.toUpperCase()), 401);
   assert.equal(await status(password[0].toUpperCase() + password.slice(1)), 401);

@@ -1,7 +1,7 @@
 // AUTH_MODE with oidc in it, against a provider that lies: each lie is refused, and the check is named.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { freePort, newFolder, startProgram } from './program.mjs';
+import { freePort, newFolder, startIdle, startProgram } from './program.mjs';
 import { confused, newKey, signed, startProvider, unsigned } from './provider.mjs';
 import { until } from './simulator.mjs';
 import { rm } from 'node:fs/promises';
@@ -246,7 +246,7 @@ test('a mode that is off ends the sessions that it gave', async () => {
     program = await start({}, folder);
     assert.equal((await browser.user()).name, 'ann');
     await program.stop();
-    program = await startProgram({ SETUP: 'true' }, folder);
+    program = await startIdle({}, folder);
     assert.equal(await browser.user(), null);
     await program.stop();
   } finally {
