@@ -215,13 +215,10 @@ void config_check_values(struct loading *l)
         !streq(c->log_format, "json"))
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
-<<<<<<< HEAD
     check_base_path(l);
-=======
     if (*c->secret_key && strlen(c->secret_key) < SECRET_KEY_LEAST)
         config_fault(l, "SECRET_KEY: %zu characters found, at least %d are needed; make one with: "
                         "openssl rand -base64 48", strlen(c->secret_key), SECRET_KEY_LEAST);
->>>>>>> 2180a8d (Media servers can be added while we run: one live list, tokens sealed, the collector takes changes)
     check_auth_mode(l);
     check_oidc(l);
     check_trusted_proxies(l);

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
+import { leaveIdle } from './program.mjs';
 
 const binary = path.join(process.env.BUILD_DIR ?? 'build', 'cartographus');
 const password = 'correct horse battery';
@@ -37,6 +38,7 @@ const login = (body, headers = {}) => fetch(url('/api/v1/auth/login'), {
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
   port = await freePort();
+  leaveIdle(folder);
   server = start();
   for (let i = 0; i < 100; i++) {
     if (await fetch(url('/api/v1/health')).then((r) => r.ok, () => false)) return;
