@@ -100,6 +100,7 @@ test('a test tells each fault apart, with what helps', async () => {
   const { token } = sim.server('plex');
   const closed = await freePort();
   const echo = http.createServer((q, r) => r.end('<html>a secret of the house</html>')).listen(0, '127.0.0.1');
+  echo.unref();
   await new Promise((resolve) => echo.once('listening', resolve));
   const rows = [
     [given('plex'), 'fine', /^$/],
@@ -119,6 +120,7 @@ test('a test tells each fault apart, with what helps', async () => {
     assert.match(answer.text, text);
     assert.ok(!JSON.stringify(answer).includes('secret of the house'));
   }
+  echo.closeAllConnections();
   echo.close();
   assert.equal((await tried({ kind: 'plex', url: 'plex', token })).likely_url, 'http://plex:32400');
   for (const kind of kinds) {
