@@ -14,7 +14,7 @@ import { build, until } from './simulator.mjs';
 
 const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
 addFormats.default(ajv);
-ajv.addVocabulary(['openapi', 'info', 'components', 'paths']);
+ajv.addVocabulary(['openapi', 'info', 'servers', 'components', 'paths']);
 let program, cookie, api;
 
 before(async () => {
@@ -122,6 +122,12 @@ const needs = {
   'PUT /users/{user}/links/{server}/{key}': { path: async () => ({ ...await newUser(), ...await firstOf('/api/v1/user-accounts', 'accounts') }) },
   'DELETE /users/{user}/links/{server}/{key}': { path: async () => ({ ...await newUser(), server: 'plex-1', key: '1' }) },
   'POST /sync/trigger': {},
+  // The demo takes no real server: servers.test.mjs holds these to the description.
+  'POST /servers': { separately: true },
+  'PATCH /servers/{server_key}': { separately: true },
+  'DELETE /servers/{server_key}': { separately: true },
+  'POST /servers/test': { body: () => JSON.stringify({ key: 'plex-1' }) },
+  'POST /servers/{server_key}/sync': { path: () => ({ server_key: 'plex-1' }) },
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
   'GET /import/{id}': { path: async () => ended(await begin(500)) },
   'POST /import/{id}/cancel': { path: () => begin(60000) },
