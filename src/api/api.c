@@ -190,6 +190,7 @@ static bool is_change(const char *method)
 static bool find_route(struct request *r)
 {
     const char *path = http_path(r->x);
+    const char *pattern = NULL;
     auto_buf struct buf allowed = {0};
     const char *below = str_has_prefix(str_of(path), STR(PREFIX "/")) ? path + sizeof PREFIX - 1 : NULL;
     /* Providers know us by addresses without the version. */
@@ -198,8 +199,11 @@ static bool find_route(struct request *r)
     if (below != NULL) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;
-            if (!match(api_routes[i].pattern, below, r))
+            /* The first pattern that fits is meant: /servers/test is no server's key. */
+            if ((pattern != NULL && !streq(pattern, api_routes[i].pattern)) ||
+                !match(api_routes[i].pattern, below, r))
                 continue;
+            pattern = api_routes[i].pattern;
             buf_printf(&allowed, "%s%s", allowed.len ? ", " : "",
                        streq(method, "GET") ? "GET, HEAD" : method);
             if (streq(method, http_method(r->x))) {
