@@ -60,7 +60,7 @@ static bool check_servers(const struct config *c, struct buf *faults)
     for (size_t k = 0; k < SERVER_KINDS; k++)
         buf_printf(&ways, "%s%s=true with %s and %s", k ? ", or " : "", server_kinds[k].switch_env,
                    server_kinds[k].url_env, server_kinds[k].token_env);
-    buf_printf(faults, "no media server is configured, and none was added; set %s; or SETUP=true to add one "
+    buf_printf(faults, "no media server is configured; set %s; or SETUP=true to add one "
                        "on the page, or DEMO=true to look around with invented data\n", buf_text(&ways));
     return false;
 }

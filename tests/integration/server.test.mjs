@@ -132,7 +132,7 @@ test('a change from another origin is refused', async () => {
 });
 test('sync status answers without a login', async () => {
   const status = await (await fetch(url('/api/v1/sync/status'))).json();
-  assert.deepEqual(status, { state: 'idle', servers: [] });
+  assert.deepEqual(status, { state: 'idle', servers: [{ ordinal: 1, kind: 'emby', state: 'disabled', percent: null }] });
 });
 test('a second instance says who holds the folder', async () => {
   const second = start({ HTTP_PORT: String(await freePort()) });
@@ -141,7 +141,7 @@ test('a second instance says who holds the folder', async () => {
   assert.equal((await fetch(url('/api/v1/health'))).status, 200);
 });
 test('missing settings are told all at once', async () => {
-  const bare = start({ JWT_SECRET: 'short', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', SETUP: 'false' });
+  const bare = start({ JWT_SECRET: 'short', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', SETUP: 'false', DATA_DIR: path.join(folder, 'none') });
   assert.equal(await bare.ended, 1);
   for (const name of ['JWT secret too short', 'ADMIN_USERNAME', 'ADMIN_PASSWORD', 'media server'])
     assert.match(bare.text, new RegExp(name));
