@@ -70,14 +70,15 @@ const add = async (kind, more = {}) => {
 const live = async (kind) => (await ask('GET', '/sessions')).sessions.filter((s) => s.server_kind === kind);
 const plays = async (key) => (await one(key))?.plays ?? 0;
 
-function cli(args, stdin = '', env = {}) {
+function run(args, stdin = '') {
   return new Promise((resolve) => {
-    const child = execFile(binary, ['server', ...args, '--data', folder], { env: { PATH: process.env.PATH, ...env } },
+    const child = execFile(binary, [...args, '--data', folder], { env: { PATH: process.env.PATH } },
       (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
     child.stdin.on('error', () => {});
     child.stdin.end(stdin);
   });
 }
+const cli = (args, stdin) => run(['server', ...args], stdin);
 
 test('without a server only login and the first server are served, and say so', async () => {
   assert.equal((await ask('GET', '/app')).setup, true);
@@ -331,6 +332,23 @@ test('with another key each server asks for its token, and has it back at once',
   assert.ok(rest.length > 0);
   for (const { kind, key: other } of rest)
     assert.equal((await ask('PATCH', `/servers/${other}`, { token: sim.server(kind).token })).status, 200);
+});
+
+test('a backup keeps the servers, not their tokens: a restore says which are needed', async () => {
+  const { key, url } = await of('plex');
+  const made = await run(['backup']);
+  assert.equal(made.code, 0, made.stderr);
+  const [name] = readdirSync(path.join(folder, 'backups')).filter((file) => file.endsWith('.tar.gz'));
+  await program.stop();
+  const restored = await run(['restore', name]);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.ok(restored.stdout.includes(`the token of ${url}: give it on the page, or by: cartographus server edit ${key} --token-file FILE`), restored.stdout);
+  await start({});
+  for (const server of (await list()).servers) {
+    assert.deepEqual([server.state, server.is_stored], ['needs_token', true]);
+    assert.equal((await ask('PATCH', `/servers/${server.key}`, { token: sim.server(server.kind).token })).status, 200);
+  }
+  await becomes(key, 'connected');
 });
 
 test('the command line does the same, its token from a file or standard input', async () => {
