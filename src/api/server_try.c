@@ -87,7 +87,8 @@ static enum status read_name(const json_t *body, char **ret, struct error *err)
 static bool is_same_origin(const char *a, const char *b)
 {
     const char *path_a = strchr(strstr(a, "://") + 3, '/'), *path_b = strchr(strstr(b, "://") + 3, '/');
-    size_t len_a = path_a ? (size_t)(path_a - a) : strlen(a), len_b = path_b ? (size_t)(path_b - b) : strlen(b);
+    size_t len_a = path_a ? (size_t)(path_a - a) : strlen(a);
+    size_t len_b = path_b ? (size_t)(path_b - b) : strlen(b);
     return len_a == len_b && strncasecmp(a, b, len_a) == 0;
 }
 

@@ -67,7 +67,8 @@ struct config_origin {
 /* Reads and checks everything. Every fault is told at once: one line each in *ret_faults (naming
  * the option, what was found, what is right), which the caller frees; STATUS_INVALID then.
  * With `is_serving`, what `serve` needs beyond that (secrets, administrator) is checked too; whether
- * there is a server to watch app/checks.c finds out, which knows the stored ones. Secrets are registered with the logger. */
+ * there is a server to watch app/checks.c finds out, which knows the stored ones. Secrets are
+ * registered with the logger. */
 enum status config_load(const struct config_origin *origin, bool is_serving, struct config *ret,
                         char **ret_faults);
 void config_done(struct config *c);

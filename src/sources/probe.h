@@ -33,8 +33,8 @@ struct probe_result {
 };
 
 /* Nothing that the other side says is repeated in `text`.
- * Starts it; `done` runs once in the loop's thread, also when the loop is freed. `c` is borrowed until then. At most
- * PROBE_TIMEOUT_MS a call, of which there are up to five. */
+ * Starts it; `done` runs once in the loop's thread, also when the loop is freed. `c` is borrowed
+ * until then. At most PROBE_TIMEOUT_MS a call, of which there are up to five. */
 enum { PROBE_TIMEOUT_MS = 10000 };
 void probe_start(struct loop *l, const struct source_config *c,
                  void (*done)(void *ctx, const struct probe_result *r), void *ctx);
