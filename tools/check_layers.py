@@ -8,7 +8,7 @@ import sys
 LAYERS = {
     0: {"base"},
     1: {"config", "model", "net"},
-    2: {"log", "store", "auth", "places"},
+    2: {"log", "store", "auth", "places", "servers"},
     3: {"sources", "ingest", "import", "backup", "live", "analytics"},
     4: {"api"},
     5: {"app", "cli"},
@@ -17,7 +17,7 @@ LAYERS = {
 ALLOWED = {("config", "model"), ("import", "ingest"), ("cli", "app")}
 HOMES = {
     "duckdb.h": {"store", "ingest", "import", "analytics", "api"},
-    "sqlite3.h": {"store", "log", "import", "auth"},
+    "sqlite3.h": {"store", "log", "import", "auth", "servers"},
     "microhttpd.h": {"net"},
     "curl/curl.h": {"net"},
     "wslay/wslay.h": {"net"},

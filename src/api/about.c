@@ -8,7 +8,7 @@
 
 #include "api/backups.h"
 #include "api/process.h"
-#include "api/request.h"
+#include "api/servers_now.h"
 #include "auth/audit.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -59,11 +59,13 @@ static void check_log(const struct api *a, struct json_writer *w)
 
 static void check_servers(struct api *a, struct json_writer *w)
 {
-    auto_free struct source_status *all = xcalloc(SERVERS_MOST, sizeof *all);
-    size_t count = server_statuses(a, all), watched = 0;
-    for (size_t i = 0; i < count; i++)
-        watched += all[i].state == SOURCE_CONNECTED || all[i].state == SOURCE_POLLING;
-    write_check(w, "servers", watched == count, "%zu of %zu are watched", watched, count);
+    auto_servers_now struct servers_now now = servers_now_get(a);
+    size_t wanted = 0, watched = 0;
+    for (size_t i = 0; i < now.list->count; i++) {
+        wanted += now.all[i].entry->is_enabled;
+        watched += server_is_watched(&now.all[i]);
+    }
+    write_check(w, "servers", watched == wanted, "%zu of %zu are watched", watched, wanted);
 }
 
 static void check_backups(const struct api *a, struct json_writer *w)

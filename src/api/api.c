@@ -15,6 +15,8 @@
 #include "base/logger.h"
 #include "base/mem.h"
 #include "net/ws_hub.h"
+#include "servers/servers.h"
+#include "sources/prober.h"
 
 #include "base/banned.h"
 
@@ -48,6 +50,7 @@ void request_release(struct request *r, int http_status)
            LF_TEXT("client", r->asker.address), LF_TEXT("method", http_method(r->x)),
            LF_TEXT("path", http_path(r->x)), LF_INT("status", http_status), LF_INT("took_us", took_us));
     scope_done(&r->scope);
+    server_try_free(r->server_try);
     free(r);
 }
 
@@ -194,6 +197,7 @@ static bool is_change(const char *method)
 static bool find_route(struct request *r)
 {
     const char *path = http_path(r->x);
+    const char *pattern = NULL;
     auto_buf struct buf allowed = {0};
     const char *below = str_has_prefix(str_of(path), STR(PREFIX "/")) ? path + sizeof PREFIX - 1 : NULL;
     /* Providers know us by addresses without the version. */
@@ -204,8 +208,11 @@ static bool find_route(struct request *r)
     if (below != NULL) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;
-            if (!match(api_routes[i].pattern, below, r))
+            /* The first pattern that fits is meant: /servers/test is no server's key. */
+            if ((pattern != NULL && !streq(pattern, api_routes[i].pattern)) ||
+                !match(api_routes[i].pattern, below, r))
                 continue;
+            pattern = api_routes[i].pattern;
             buf_printf(&allowed, "%s%s", allowed.len ? ", " : "",
                        streq(method, "GET") ? "GET, HEAD" : method);
             if (streq(method, http_method(r->x))) {
@@ -415,6 +422,8 @@ static void run(struct request *r)
     find_scope(r);
     if (!has_role(r))
         refuse_role(r);
+    else if (!r->route->is_for_setup && !http_is_control(r->x) && setup_is_due(r->api))
+        request_failf(r, STATUS_CONFLICT, "", "there is no media server yet: log in and add the first one");
     else if (r->route->run_in == RUN_QUERY)
         request_to_worker(r);
     else
@@ -536,7 +545,7 @@ struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
         policy.most_bytes = (size_t)a->config.config->import_max_size;
         policy.into_folder = a->config.import_folder;
         free(r);
-    } else {
+    } else { /* handle_api() refuses it in set-up; here only who may send a file matters */
         http_add_header(x, "Connection", "close");
         refuse_role(r);
     }
@@ -573,6 +582,28 @@ void api_tell_session(struct api *a, const struct scope_account *whose, struct s
     watchers_tell(a, frame, whose ? ROLE_VIEWER : ROLE_ADMIN, whose);
 }
 
+/* A server that was removed leaves its plays, which are to be seen. */
+static bool has_history(struct store *s)
+{
+    struct store_conn *conn = NULL;
+    struct error err = {0};
+    int64_t servers = 0;
+    if (store_connect(s, &conn, &err) == STATUS_OK)
+        (void)!store_query_int(conn, "select count(*) from server", NULL, 0, 0, &servers, &err);
+    store_disconnect(conn);
+    return servers > 0;
+}
+
+bool setup_is_due(struct api *a)
+{
+    if (a->is_set_up)
+        return false;
+    auto_server_list struct server_list *l = servers_get(a->config.servers);
+    if (l->count)
+        a->is_set_up = true;
+    return l->count == 0;
+}
+
 enum status api_new(const struct api_config *c, struct api **ret, struct error *err)
 {
     struct api *a = xcalloc(1, sizeof *a);
@@ -584,6 +615,7 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
     a->analytics = analytics_new(c->store, ANSWERS_MOST);
     a->told_version = store_data_version(c->store);
     a->metrics = metrics_new(api_route_count);
+    a->is_set_up = !c->config->is_setup || c->config->is_demo || has_history(c->store);
     struct ws_hub_config hub = {.most_clients = (unsigned)c->config->ws_max_subscribers,
                                 .ping_interval_ms = c->config->ws_ping_interval / US_PER_MS,
                                 .resync_message = "{\"type\":\"resync\",\"data\":{}}",
@@ -596,6 +628,11 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
                                .ctx = a};
     if (s == STATUS_OK)
         s = pool_start(&pool, &a->pool, err);
+    if (s != STATUS_OK) {
+        api_free(a);
+        return s;
+    }
+    s = prober_start(&a->prober, err);
     if (s != STATUS_OK) {
         api_free(a);
         return s;
@@ -616,6 +653,7 @@ void api_stop(struct api *a)
 {
     if (a == NULL)
         return;
+    prober_stop(a->prober); /* what it answers goes to the pool */
     pool_close(a->pool);
     ws_hub_close(a->hub);
     oidc_stop(a->config.oidc);
@@ -627,6 +665,7 @@ void api_free(struct api *a)
 {
     if (a == NULL)
         return;
+    prober_free(a->prober);
     pool_stop(a->pool);
     ws_hub_stop(a->hub);
     analytics_free(a->analytics);

@@ -21,21 +21,25 @@ struct log;
 struct oidc;
 struct plex_login;
 struct scope_account;
+struct server_list;
+struct servers;
 struct store;
 
 /* Everything is borrowed until api_free(). */
 struct api_config {
     const struct config *config;
     const char *version;
+    const char *client_id; /* by which media servers know us */
     struct auth *auth;
     struct oidc *oidc; /* NULL: AUTH_MODE has no oidc */
     struct plex_login *plex; /* NULL: AUTH_MODE has no plex */
+    struct servers *servers;
     struct store *store;
     struct live *live;
     struct ingest *ingest;
     struct log *log;
     /* Asks each media server for what watching needs, a line each; a query worker, for seconds. */
-    void (*probe)(const struct config *c, struct buf *out);
+    void (*probe)(const struct config *c, const struct server_list *l, struct buf *out);
     const struct api_imports *imports; /* api/imports.h */
     const char *import_folder;         /* where files to import arrive */
     const struct api_backups *backups; /* api/backups.h */

@@ -5,6 +5,7 @@
 
 #include "api/request.h"
 #include "base/mem.h"
+#include "servers/servers.h"
 
 #include "base/banned.h"
 
@@ -73,10 +74,9 @@ static bool read_parameter(void *ctx, const char *name, const char *value)
 /* A server that is watched, or has been. */
 static enum status check_server(struct request *r, const char *key, struct error *err)
 {
-    const struct config *c = r->api->config.config;
-    for (unsigned i = 0; i < c->server_count; i++)
-        if (streq(c->servers[i].key, key))
-            return STATUS_OK;
+    auto_server_list struct server_list *l = servers_get(r->api->config.servers);
+    if (server_list_find(l, key))
+        return STATUS_OK;
     struct store_value v[] = {{.kind = SV_TEXT, .s = str_of(key)}};
     int64_t known;
     TRY(store_query_int(r->conn, "select count(*) from server where key = $1", v, 1, 0, &known,

@@ -8,7 +8,7 @@
 #include "api/backups.h"
 #include "api/pool.h"
 #include "api/process.h"
-#include "api/request.h"
+#include "api/servers_now.h"
 #include "auth/audit.h"
 #include "base/clock.h"
 #include "base/logger.h"
@@ -45,7 +45,11 @@ static const struct {
 struct looked {
     bool is_there;
     int64_t plays;
-    int64_t gaps[SERVERS_MOST], blind_s[SERVERS_MOST];
+    size_t servers;
+    struct {
+        enum server_kind kind;
+        int64_t gaps, blind_s;
+    } coverage[SERVERS_MAX];
     int64_t bytes[ARRAY_LEN(files)];
     int64_t backups, backup_made_us, backup_bytes;
 };
@@ -99,11 +103,13 @@ static enum status look_at_coverage(struct api *a, struct store_conn *c, struct 
     static const char blind[] =
         "select coalesce(sum(epoch(coalesce(ended, now() at time zone 'UTC') - started)), 0)::bigint"
         " from coverage join server using (server_id) where key = $1 and state = 'blind'";
-    const struct config *k = a->config.config;
-    for (unsigned i = 0; i < k->server_count && i < SERVERS_MOST; i++) {
-        struct store_value key = {.kind = SV_TEXT, .s = str_of(k->servers[i].key)};
-        TRY(store_query_int(c, gaps, &key, 1, 0, &l->gaps[i], err));
-        TRY(store_query_int(c, blind, &key, 1, 0, &l->blind_s[i], err));
+    auto_server_list struct server_list *servers = servers_get(a->config.servers);
+    for (; l->servers < servers->count && l->servers < SERVERS_MAX; l->servers++) {
+        const struct server_config *server = &servers->entries[l->servers].config;
+        struct store_value key = {.kind = SV_TEXT, .s = str_of(server->key)};
+        l->coverage[l->servers].kind = server->kind;
+        TRY(store_query_int(c, gaps, &key, 1, 0, &l->coverage[l->servers].gaps, err));
+        TRY(store_query_int(c, blind, &key, 1, 0, &l->coverage[l->servers].blind_s, err));
     }
     return STATUS_OK;
 }
@@ -270,9 +276,8 @@ static void write_queries(struct api *a, struct buf *out)
     one(out, "cartographus_cache_entries", "gauge", "How many they are.", (int64_t)c.entries);
 }
 
-static void write_looked(struct api *a, const struct looked *l, struct buf *out)
+static void write_looked(const struct looked *l, struct buf *out)
 {
-    const struct config *k = a->config.config;
     one(out, "cartographus_plays", "gauge", "Plays in the store.", l->plays);
     head(out, "cartographus_file_bytes", "gauge", "Size of each database in the data folder.");
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -286,29 +291,26 @@ static void write_looked(struct api *a, const struct looked *l, struct buf *out)
         one(out, "cartographus_backup_bytes", "gauge", "Size of the newest backup.", l->backup_bytes);
     }
     head(out, "cartographus_coverage_gaps", "gauge", "Spans in which a server was not seen.");
-    for (unsigned i = 0; i < k->server_count && i < SERVERS_MOST; i++)
-        buf_printf(out, "cartographus_coverage_gaps{server=\"%u\",kind=\"%s\"} %lld\n", i + 1,
-                   server_kind_name(k->servers[i].kind), (long long)l->gaps[i]);
+    for (size_t i = 0; i < l->servers; i++)
+        buf_printf(out, "cartographus_coverage_gaps{server=\"%zu\",kind=\"%s\"} %lld\n", i + 1,
+                   server_kind_name(l->coverage[i].kind), (long long)l->coverage[i].gaps);
     head(out, "cartographus_coverage_gap_seconds", "gauge", "Their length in all.");
-    for (unsigned i = 0; i < k->server_count && i < SERVERS_MOST; i++)
-        buf_printf(out, "cartographus_coverage_gap_seconds{server=\"%u\",kind=\"%s\"} %lld\n", i + 1,
-                   server_kind_name(k->servers[i].kind), (long long)l->blind_s[i]);
+    for (size_t i = 0; i < l->servers; i++)
+        buf_printf(out, "cartographus_coverage_gap_seconds{server=\"%zu\",kind=\"%s\"} %lld\n", i + 1,
+                   server_kind_name(l->coverage[i].kind), (long long)l->coverage[i].blind_s);
 }
 
 static void write_servers(struct api *a, struct buf *out)
 {
-    auto_free struct source_status *all = xcalloc(SERVERS_MOST, sizeof *all);
-    const struct config *k = a->config.config;
-    size_t count = server_statuses(a, all);
+    auto_servers_now struct servers_now now = servers_now_get(a);
     head(out, "cartographus_server_state", "gauge", "State of each media server: 1 for the one it is in.");
-    for (size_t i = 0; i < count && i < k->server_count; i++)
+    for (size_t i = 0; i < now.list->count; i++)
         buf_printf(out, "cartographus_server_state{server=\"%zu\",kind=\"%s\",state=\"%s\"} 1\n", i + 1,
-                   server_kind_name(k->servers[i].kind), source_state_name(all[i].state));
+                   server_kind_name(now.all[i].entry->config.kind), now.all[i].state);
     head(out, "cartographus_server_up", "gauge", "1: it is watched, by live updates or by asking.");
-    for (size_t i = 0; i < count && i < k->server_count; i++)
+    for (size_t i = 0; i < now.list->count; i++)
         buf_printf(out, "cartographus_server_up{server=\"%zu\",kind=\"%s\"} %d\n", i + 1,
-                   server_kind_name(k->servers[i].kind),
-                   all[i].state == SOURCE_CONNECTED || all[i].state == SOURCE_POLLING);
+                   server_kind_name(now.all[i].entry->config.kind), server_is_watched(&now.all[i]));
 }
 
 static const char *const decisions[] = {"direct play", "copy", "transcode", "unknown"};
@@ -370,7 +372,7 @@ void metrics_write(struct api *a, struct buf *out)
     write_requests(m, out);
     write_queries(a, out);
     if (l.is_there)
-        write_looked(a, &l, out);
+        write_looked(&l, out);
     write_servers(a, out);
     write_live(a, out);
     write_log(a, out);

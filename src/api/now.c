@@ -1,5 +1,5 @@
 /* What happens now: sync and sessions. */
-#include "api/request.h"
+#include "api/servers_now.h"
 
 #include <stdatomic.h>
 #include <strings.h>
@@ -13,108 +13,49 @@
 
 #include "base/banned.h"
 
-size_t server_statuses(struct api *a, struct source_status *ret)
+static void write_servers(const struct request *r, struct json_writer *w, const struct servers_now *now)
 {
-    size_t n = 0;
-    pthread_mutex_lock(&a->mutex);
-    if (a->collector != NULL)
-        n = collector_status(a->collector, ret, SERVERS_MOST);
-    pthread_mutex_unlock(&a->mutex);
-    return n < SERVERS_MOST ? n : SERVERS_MOST;
-}
-
-/* What of a server is for whom: anybody, a viewer, an administrator; each has what the one before
- * has. Addresses and the texts of errors name other things of the household, and when something was
- * last heard tells of others. */
-static void write_server(struct json_writer *w, const struct server_config *server, size_t i,
-                         const struct source_status *now, enum role reader)
-{
-    jw_kv_int(w, "ordinal", (int64_t)i + 1);
-    jw_kv_text(w, "kind", server_kind_name(server->kind));
-    jw_kv_text(w, "state", source_state_name(now->state));
-    if (now->percent < 0)
-        jw_kv_null(w, "percent");
-    else
-        jw_kv_int(w, "percent", now->percent);
-    if (reader >= ROLE_VIEWER)
-        jw_kv_text(w, "name", now->name);
-    if (reader < ROLE_ADMIN)
-        return;
-    jw_kv_text(w, "key", server->key);
-    jw_kv_text(w, "url", server->url);
-    jw_kv_text(w, "error", now->error[0] != '\0' ? now->error : NULL);
-    jw_kv_text(w, "history_error", now->history_error[0] != '\0' ? now->history_error : NULL);
-}
-
-static void write_counts(const struct request *r, struct json_writer *w, const struct server_config *server,
-                         const struct source_status *now)
-{
-    jw_kv_time(w, "last_event_at", now->last_event_us);
-    struct store_value key = {.kind = SV_TEXT, .s = str_of(server->key)};
-    int64_t plays = 0;
-    struct error err = {0};
-    if (store_query_int(r->conn,
-                        "select count(*) from play join server using (server_id)"
-                        " where key = $1 and not is_hidden",
-                        &key, 1, 0, &plays, &err) == STATUS_OK)
-        jw_kv_int(w, "plays", plays);
-    else
-        jw_kv_null(w, "plays");
-}
-
-static void write_servers(const struct request *r, struct json_writer *w,
-                          const struct source_status *all, size_t count)
-{
-    const struct config *c = r->api->config.config;
     enum role reader = r->is_logged_in ? r->user.role : ROLE_NOBODY;
     jw_kv_array(w, "servers");
-    for (size_t i = 0; i < count && i < c->server_count; i++) {
+    for (size_t i = 0; i < now->list->count; i++) {
+        const struct server_now *s = &now->all[i];
         jw_object(w);
-        write_server(w, &c->servers[i], i, &all[i], reader);
-        if (reader >= ROLE_ADMIN)
-            write_counts(r, w, &c->servers[i], &all[i]);
+        server_write(w, s, i + 1, reader);
+        if (reader >= ROLE_ADMIN) {
+            struct server_facts facts;
+            server_facts(r->conn, s->status.key, &facts);
+            server_write_counts(w, s, &facts);
+        }
         jw_object_end(w);
     }
     jw_array_end(w);
 }
 
-static bool is_running(const struct source_status *all, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (all[i].percent >= 0 && all[i].percent < 100 && all[i].history_error[0] == '\0')
-            return true;
-    }
-    return false;
-}
-
 void handle_sync_status(struct request *r)
 {
-    struct source_status all[SERVERS_MOST];
-    size_t count = server_statuses(r->api, all);
+    auto_servers_now struct servers_now now = servers_now_get(r->api);
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
     jw_object(&w);
-    jw_kv_text(&w, "state", is_running(all, count) ? "running" : "idle");
-    write_servers(r, &w, all, count);
+    jw_kv_text(&w, "state", servers_now_is_syncing(&now) ? "running" : "idle");
+    write_servers(r, &w, &now);
     jw_object_end(&w);
     request_reply(r, 200, &out);
 }
 
-static void write_frame(const struct api *a, const struct source_status *all, size_t count, enum role reader,
-                        struct buf *frame)
+static void write_frame(const struct servers_now *now, enum role reader, struct buf *frame)
 {
-    const struct config *c = a->config.config;
     struct json_writer w;
     jw_begin(&w, frame);
     jw_object(&w);
     jw_kv_text(&w, "type", "sync");
     jw_kv_object(&w, "data");
-    jw_kv_text(&w, "state", is_running(all, count) ? "running" : "idle");
+    jw_kv_text(&w, "state", servers_now_is_syncing(now) ? "running" : "idle");
     jw_kv_array(&w, "servers");
-    for (size_t i = 0; i < count && i < c->server_count; i++) {
+    for (size_t i = 0; i < now->list->count; i++) {
         jw_object(&w);
-        write_server(&w, &c->servers[i], i, &all[i], reader);
+        server_write(&w, &now->all[i], i + 1, reader);
         jw_object_end(&w);
     }
     jw_array_end(&w);
@@ -124,13 +65,13 @@ static void write_frame(const struct api *a, const struct source_status *all, si
 
 void sync_tell(struct api *a)
 {
-    struct source_status all[SERVERS_MOST];
-    size_t count = server_statuses(a, all);
+    auto_servers_now struct servers_now now = servers_now_get(a);
     auto_buf struct buf frame = {0}, less = {0};
-    write_frame(a, all, count, ROLE_ADMIN, &frame);
-    if (count == 0 || (a->told_sync && streq(a->told_sync, buf_text(&frame))))
+    write_frame(&now, ROLE_ADMIN, &frame);
+    bool is_news = a->told_sync ? !streq(a->told_sync, buf_text(&frame)) : now.list->count > 0;
+    if (!is_news)
         return;
-    write_frame(a, all, count, ROLE_VIEWER, &less);
+    write_frame(&now, ROLE_VIEWER, &less);
     watchers_tell(a, buf_str(&frame), ROLE_ADMIN, NULL);
     watchers_tell(a, buf_str(&less), ROLE_VIEWER, NULL);
     free(a->told_sync);
@@ -201,12 +142,12 @@ void handle_sync_trigger(struct request *r)
             return;
         }
     }
-    struct source_status all[SERVERS_MOST];
-    bool was_running = is_running(all, server_statuses(a, all));
+    auto_servers_now struct servers_now now = servers_now_get(a);
+    bool was_running = servers_now_is_syncing(&now);
     struct error err = {0};
     enum status s;
     pthread_mutex_lock(&a->mutex);
-    if (a->collector == NULL)
+    if (a->collector == NULL || now.list->count == 0)
         s = fail(&err, STATUS_CONFLICT, "no media server is watched");
     else
         s = collector_sync_now(a->collector, NULL, &err);
@@ -295,15 +236,14 @@ static enum status write_own(struct request *r, struct json_writer *w, struct er
 void handle_sessions(struct request *r)
 {
     struct error err = {0};
-    struct source_status all[SERVERS_MOST];
-    size_t count = server_statuses(r->api, all);
+    auto_servers_now struct servers_now now = servers_now_get(r->api);
     struct buf out = {0};
     struct json_writer w;
     jw_begin(&w, &out);
     jw_object(&w);
     jw_key(&w, "sessions");
     live_write(r->api->config.live, &r->scope, &w);
-    write_servers(r, &w, all, count);
+    write_servers(r, &w, &now);
     if (write_own(r, &w, &err) != STATUS_OK) {
         buf_done(&out);
         request_fail(r, &err);

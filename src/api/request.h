@@ -21,6 +21,8 @@ struct analytics;
 struct metrics;
 struct source_status;
 struct pool;
+struct prober;
+struct server_try;
 struct worker;
 
 struct api {
@@ -31,9 +33,11 @@ struct api {
     struct analytics *analytics;
     struct page page;
     struct metrics *metrics;
+    struct prober *prober;
+    _Atomic bool is_set_up; /* there is a media server, or was one: stays so */
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
-    pthread_mutex_t mutex; /* guards collector */
+    pthread_mutex_t mutex; /* guards collector; held while it is asked */
     struct collector *collector;
     unsigned ticks;       /* ticker */
     int64_t told_version; /* ticker: data version the browsers know */
@@ -42,7 +46,6 @@ struct api {
     _Atomic bool is_exporting; /* one at a time: it keeps a query worker for long */
 };
 
-enum { SERVERS_MOST = 64 };
 enum { REQUEST_PARAMS_MAX = 3, REQUEST_PARAM_MAX = 128 };
 
 /* Where a handler runs. */
@@ -62,6 +65,7 @@ struct route {
     enum role role;
     enum scoped scoped;
     enum run_in run_in;
+    bool is_for_setup; /* served also while there is no media server yet */
     void (*handle)(struct request *r);
     const char *summary;
 };
@@ -91,6 +95,7 @@ struct request {
     int64_t started_us; /* monotonic */
     bool is_timed_out;  /* set by the pool when it interrupted the query */
     struct worker *watch; /* the pool's, while a worker has it */
+    struct server_try *server_try; /* what is asked of the list of servers; NULL: nothing */
 };
 
 /* Each ends the request: r must not be touched after it. Any thread. */
@@ -131,9 +136,6 @@ void watchers_resync(struct api *a, int64_t user_id);
 /* A frame to readers of one role and no other (ROLE_NOBODY: to all); with `whose`, only to those of
  * them who may see that account's plays. Any thread. */
 void watchers_tell(struct api *a, struct str frame, enum role role, const struct scope_account *whose);
-/* The state of each media server that is watched, in the order of the configuration; how many. `ret`
- * has room for SERVERS_MOST. Any thread. */
-size_t server_statuses(struct api *a, struct source_status *ret);
 /* Tells browsers the state of the media servers where it has changed. Ticker. */
 void sync_tell(struct api *a);
 /* For the hub: a WebSocket is gone. */
@@ -141,6 +143,10 @@ void watcher_closed(void *ctx, uint64_t client, void *user);
 
 /* Has a worker look anew at what a scrape should not: rows, files, backups. Ticker. */
 void metrics_refresh(struct api *a);
+/* Frees what a request knows of a server that is to be tried. NULL is fine. */
+void server_try_free(struct server_try *t);
+/* Whether there is nothing to serve yet but login and the first media server (SETUP=true). Any thread. */
+bool setup_is_due(struct api *a);
 
 /* Has a worker try that every query fits the store; says so in the log. */
 void api_check_queries(struct api *a);
@@ -178,6 +184,12 @@ HANDLER(support_bundle);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
+HANDLER(servers);
+HANDLER(server_test);
+HANDLER(server_add);
+HANDLER(server_edit);
+HANDLER(server_remove);
+HANDLER(server_sync);
 HANDLER(plays);
 HANDLER(play);
 HANDLER(play_delete);

@@ -8,33 +8,39 @@
  *   NOTHING  nothing that anybody has played is in the answer
  *   FILTER   by the filter's relations (analytics/filter.h), in SQL
  *   FRAMES   each frame is for certain readers (api/watchers.c)
+ * SETUP_ROUTE and SETUP_VIEWER_ROUTE are the same for what is served also while there is no media server
+ * yet (SETUP=true).
  */
 #define ROUTE(method, pattern, role, run_in, name, summary) \
-    {method, pattern, FOR_##role, RUN_##run_in, handle_##name, summary}
+    {method, pattern, FOR_##role, RUN_##run_in, false, handle_##name, summary}
+#define SETUP_ROUTE(method, pattern, role, run_in, name, summary) \
+    {method, pattern, FOR_##role, RUN_##run_in, true, handle_##name, summary}
 #define VIEWER_ROUTE(method, pattern, scoped, run_in, name, summary) \
-    {method, pattern, ROLE_VIEWER, SCOPED_##scoped, RUN_##run_in, handle_##name, summary}
+    {method, pattern, ROLE_VIEWER, SCOPED_##scoped, RUN_##run_in, false, handle_##name, summary}
+#define SETUP_VIEWER_ROUTE(method, pattern, scoped, run_in, name, summary) \
+    {method, pattern, ROLE_VIEWER, SCOPED_##scoped, RUN_##run_in, true, handle_##name, summary}
 #define FOR_NOBODY ROLE_NOBODY, SCOPED_NOTHING
 #define FOR_ADMIN ROLE_ADMIN, SCOPED_NOTHING
 
 const struct route api_routes[] = {
-    ROUTE("GET", "/health", NOBODY, QUERY, health, "Whether all is well, the version and for how long"),
-    ROUTE("GET", "/health/live", NOBODY, AT_ONCE, live, "Whether the process answers"),
-    ROUTE("GET", "/health/ready", NOBODY, QUERY, ready, "Whether requests can be served"),
-    ROUTE("GET", "/app", NOBODY, AT_ONCE, app, "What the page needs before a login"),
-    ROUTE("POST", "/auth/login", NOBODY, AT_ONCE, login, "Log in; sets the session cookie"),
-    VIEWER_ROUTE("GET", "/auth/basic", NOTHING, AT_ONCE, login_basic,
+    SETUP_ROUTE("GET", "/health", NOBODY, QUERY, health, "Whether all is well, the version and for how long"),
+    SETUP_ROUTE("GET", "/health/live", NOBODY, AT_ONCE, live, "Whether the process answers"),
+    SETUP_ROUTE("GET", "/health/ready", NOBODY, QUERY, ready, "Whether requests can be served"),
+    SETUP_ROUTE("GET", "/app", NOBODY, AT_ONCE, app, "What the page needs before a login"),
+    SETUP_ROUTE("POST", "/auth/login", NOBODY, AT_ONCE, login, "Log in; sets the session cookie"),
+    SETUP_VIEWER_ROUTE("GET", "/auth/basic", NOTHING, AT_ONCE, login_basic,
           "Log in by HTTP Basic; sets the session cookie and goes on to the page"),
-    ROUTE("GET", "/auth/oidc/login", NOBODY, AT_ONCE, login_oidc,
+    SETUP_ROUTE("GET", "/auth/oidc/login", NOBODY, AT_ONCE, login_oidc,
           "Log in at the OpenID Connect provider: sends the browser there"),
-    ROUTE("GET", "/auth/oidc/callback", NOBODY, AT_ONCE, oidc_callback,
+    SETUP_ROUTE("GET", "/auth/oidc/callback", NOBODY, AT_ONCE, oidc_callback,
           "Where the provider sends it back; sets the session cookie and goes on to the page"),
-    ROUTE("POST", "/auth/plex", NOBODY, AT_ONCE, login_plex,
+    SETUP_ROUTE("POST", "/auth/plex", NOBODY, AT_ONCE, login_plex,
           "Log in by plex.tv: makes a PIN and says where to log in with it"),
-    ROUTE("POST", "/auth/plex/state", NOBODY, AT_ONCE, login_plex_state,
+    SETUP_ROUTE("POST", "/auth/plex/state", NOBODY, AT_ONCE, login_plex_state,
           "How that login stands; when it is done, sets the session cookie"),
-    ROUTE("DELETE", "/auth/plex", NOBODY, AT_ONCE, login_plex_cancel, "Give that login up"),
-    ROUTE("POST", "/auth/logout", NOBODY, AT_ONCE, logout, "Log out; the session is revoked"),
-    VIEWER_ROUTE("POST", "/auth/logout/all", NOTHING, AT_ONCE, logout_everywhere,
+    SETUP_ROUTE("DELETE", "/auth/plex", NOBODY, AT_ONCE, login_plex_cancel, "Give that login up"),
+    SETUP_ROUTE("POST", "/auth/logout", NOBODY, AT_ONCE, logout, "Log out; the session is revoked"),
+    SETUP_VIEWER_ROUTE("POST", "/auth/logout/all", NOTHING, AT_ONCE, logout_everywhere,
           "Log out everywhere: all sessions of the account are revoked"),
     ROUTE("GET", "/users", ADMIN, QUERY, users, "Who can log in, and whose plays they see"),
     ROUTE("POST", "/users", ADMIN, AT_ONCE, user_add, "Make a login with a password"),
@@ -56,9 +62,17 @@ const struct route api_routes[] = {
     ROUTE("GET", "/about", ADMIN, QUERY, about, "Version, system and whether all is well"),
     ROUTE("GET", "/support-bundle", ADMIN, QUERY, support_bundle,
           "What a report of a fault needs, without secrets, names, titles and addresses"),
-    ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
+    SETUP_ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
     ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
     VIEWER_ROUTE("GET", "/sessions", FILTER, QUERY, sessions, "What plays now"),
+    SETUP_ROUTE("GET", "/servers", ADMIN, QUERY, servers, "The media servers, configured and added"),
+    SETUP_ROUTE("POST", "/servers", ADMIN, BOTH, server_add, "Try a media server, and watch it from now on"),
+    SETUP_ROUTE("POST", "/servers/test", ADMIN, BOTH, server_test, "Try a media server: address and token"),
+    ROUTE("PATCH", "/servers/{server_key}", ADMIN, BOTH, server_edit,
+          "Change one that was added: address, token, name, whether it is watched"),
+    ROUTE("DELETE", "/servers/{server_key}", ADMIN, QUERY, server_remove,
+          "Watch it no longer; its plays are kept, or deleted"),
+    ROUTE("POST", "/servers/{server_key}/sync", ADMIN, AT_ONCE, server_sync, "Ask this media server now"),
     VIEWER_ROUTE("GET", "/plays", FILTER, QUERY, plays, "Plays, newest first, by pages"),
     VIEWER_ROUTE("GET", "/plays/{id}", FILTER, QUERY, play, "A play with all that is known of it"),
     ROUTE("DELETE", "/plays/{id}", ADMIN, QUERY, play_delete, "Delete a play; it can be restored"),
@@ -79,7 +93,7 @@ const struct route api_routes[] = {
     ROUTE("DELETE", "/backups", ADMIN, QUERY, backup_prune, "Remove the backups that are not to be kept"),
     ROUTE("GET", "/backups/{backup}", ADMIN, QUERY, backup, "A backup's file"),
     ROUTE("DELETE", "/backups/{backup}", ADMIN, QUERY, backup_delete, "Remove a backup"),
-    ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
+    SETUP_ROUTE("GET", "/openapi.json", NOBODY, AT_ONCE, openapi, "This description"),
     VIEWER_ROUTE("GET", "/ws", FRAMES, AT_ONCE, ws, "Live updates (WebSocket)"),
 };
 const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];

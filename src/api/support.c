@@ -5,7 +5,7 @@
 #include "api/about.h"
 #include "api/metrics.h"
 #include "api/pool.h"
-#include "api/request.h"
+#include "api/servers_now.h"
 #include "api/scrub.h"
 #include "backup/bundle.h"
 #include "backup/files.h"
@@ -73,7 +73,7 @@ static void add_host(struct scrubber *s, const char *url)
     scrubber_add_name(s, name);
 }
 
-static void add_configured(struct scrubber *s, const struct config *c)
+static void add_configured(struct scrubber *s, const struct config *c, const struct server_list *l)
 {
     scrubber_add_name(s, c->admin_username);
     scrubber_add_name(s, c->nats_user);
@@ -83,10 +83,10 @@ static void add_configured(struct scrubber *s, const struct config *c)
     add_host(s, c->oidc_issuer_url);
     add_host(s, c->oidc_redirect_url);
     add_host(s, c->nats_url);
-    for (unsigned i = 0; i < c->server_count; i++) {
-        scrubber_add_name(s, c->servers[i].name);
-        scrubber_add_name(s, c->servers[i].key);
-        add_host(s, c->servers[i].url);
+    for (size_t i = 0; i < l->count; i++) {
+        scrubber_add_name(s, l->entries[i].config.name);
+        scrubber_add_name(s, l->entries[i].config.key);
+        add_host(s, l->entries[i].config.url);
     }
 }
 
@@ -103,23 +103,22 @@ static void write_error(struct scrubber *s, struct json_writer *w, const char *k
     jw_kv_text(w, key, buf_text(&clean));
 }
 
-static void write_sync(struct api *a, const struct source_status *all, size_t count, struct scrubber *s,
-                       struct buf *out)
+static void write_sync(const struct servers_now *now, struct scrubber *s, struct buf *out)
 {
-    const struct config *k = a->config.config;
     struct json_writer w;
     jw_begin(&w, out);
     jw_array(&w);
-    for (size_t i = 0; i < count && i < k->server_count; i++) {
+    for (size_t i = 0; i < now->list->count; i++) {
+        const struct source_status *status = &now->all[i].status;
         jw_object(&w);
         jw_kv_int(&w, "server", (int64_t)i + 1);
-        jw_kv_text(&w, "kind", server_kind_name(k->servers[i].kind));
-        jw_kv_text(&w, "state", source_state_name(all[i].state));
-        jw_kv_int(&w, "percent", all[i].percent);
-        jw_kv_int(&w, "open_sessions", all[i].open_sessions);
-        jw_kv_time(&w, "last_event_at", all[i].last_event_us);
-        write_error(s, &w, "error", all[i].error);
-        write_error(s, &w, "history_error", all[i].history_error);
+        jw_kv_text(&w, "kind", server_kind_name(now->all[i].entry->config.kind));
+        jw_kv_text(&w, "state", now->all[i].state);
+        jw_kv_int(&w, "percent", status->percent);
+        jw_kv_int(&w, "open_sessions", status->open_sessions);
+        jw_kv_time(&w, "last_event_at", status->last_event_us);
+        write_error(s, &w, "error", status->error);
+        write_error(s, &w, "history_error", status->history_error);
         jw_object_end(&w);
     }
     jw_array_end(&w);
@@ -163,24 +162,23 @@ static enum status fill(struct request *r, struct buf *files, struct error *err)
     about_write(a, r->conn, &w);
     config_describe(k, &files[CONFIG]);
     auto_buf struct buf probed = {0}, words = BUF_INIT(4 * LOG_TAIL_BYTES);
-    a->config.probe(k, &probed);
+    auto_servers_now struct servers_now now = servers_now_get(a);
+    a->config.probe(k, now.list, &probed);
     pool_extend(r);
     metrics_write(a, &files[METRICS]);
     TRY(write_store(r->conn, &files[STORE], err));
     /* Last, so that it tells of the above. */
-    auto_free struct source_status *all = xcalloc(SERVERS_MOST, sizeof *all);
-    size_t count = server_statuses(a, all);
     auto_free char *tail = log_tail_copy();
     buf_add_clean_utf8(&words, buf_str(&probed));
     buf_add_clean_utf8(&words, str_of(tail));
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&words, "%s\n%s\n", all[i].error, all[i].history_error);
+    for (size_t i = 0; i < now.list->count; i++)
+        buf_printf(&words, "%s\n%s\n", now.all[i].status.error, now.all[i].status.history_error);
     struct scrubber *s = scrubber_new();
-    add_configured(s, k);
+    add_configured(s, k, now.list);
     enum status status = add_names(r->conn, s, buf_str(&words), err);
     if (status == STATUS_OK) {
         scrub_text(s, buf_str(&probed), &files[CHECK]);
-        write_sync(a, all, count, s, &files[SYNC]);
+        write_sync(&now, s, &files[SYNC]);
         scrub_log(s, str_of(tail), &files[LOG]);
     }
     scrubber_free(s);

@@ -64,6 +64,7 @@ void handle_app(struct request *r)
     jw_object(&w);
     jw_kv_text(&w, "version", r->api->config.version);
     jw_kv_bool(&w, "demo", c->is_demo);
+    jw_kv_bool(&w, "setup", setup_is_due(r->api));
     if (r->is_logged_in) {
         jw_kv_object(&w, "user");
         jw_kv_text(&w, "name", r->user.name);

@@ -60,9 +60,8 @@ struct app {
     struct backups *backups;
     struct api *api;
     struct http_server *http;
-    struct source_config *sources;
+    struct servers *servers;
     char client_id[CLIENT_ID_MAX];
-    struct arena positions; /* of the sources */
     char *alive_path;
     struct collector *collector;
     struct demo_history *demo_history;
@@ -112,6 +111,17 @@ static enum status start_auth(struct app *a, struct error *err)
 static void stop_auth(struct app *a)
 {
     auth_close(a->auth);
+}
+
+static enum status start_servers(struct app *a, struct error *err)
+{
+    TRY(client_id_ensure(a->config->data_dir, a->client_id, err));
+    return servers_of_folder(a->config, false, &a->servers, err);
+}
+
+static void stop_servers(struct app *a)
+{
+    servers_close(a->servers);
 }
 
 /* A provider that is down keeps nobody from starting: what is wrong with it is said. */
@@ -272,13 +282,12 @@ static int64_t server_of(void *ctx, const char *key, char ret_name[static LIVE_N
 {
     const struct app *a = ctx;
     int64_t id = ingest_server(a->ingest, key, ret_name, LIVE_NAME_MAX);
-    for (unsigned i = 0; i < a->config->server_count; i++) {
-        const struct server_config *s = &a->config->servers[i];
-        if (!streq(s->key, key))
-            continue;
-        *ret_kind = server_kind_name(s->kind);
-        if (s->name) /* also of a server that has not said yet who it is */
-            snprintf(ret_name, LIVE_NAME_MAX, "%s", s->name);
+    auto_server_list struct server_list *l = servers_get(a->servers);
+    const struct server_entry *e = server_list_find(l, key);
+    if (e) {
+        *ret_kind = server_kind_name(e->config.kind);
+        if (e->config.name) /* also of a server that has not said yet who it is */
+            snprintf(ret_name, LIVE_NAME_MAX, "%s", e->config.name);
     }
     return id;
 }
@@ -295,8 +304,9 @@ static size_t plex_machines(void *ctx, char (*ret)[PLEX_MACHINE_MAX])
 {
     const struct app *a = ctx;
     size_t count = 0;
-    for (unsigned i = 0; i < a->config->server_count && count < PLEX_SERVERS_MOST; i++) {
-        const struct server_config *s = &a->config->servers[i];
+    auto_server_list struct server_list *l = servers_get(a->servers);
+    for (size_t i = 0; i < l->count && count < PLEX_SERVERS_MOST; i++) {
+        const struct server_config *s = &l->entries[i].config;
         if (s->kind == SERVER_PLEX && ingest_machine(a->ingest, s->key, ret[count], PLEX_MACHINE_MAX))
             count++;
     }
@@ -351,18 +361,11 @@ static void stop_live(struct app *a)
     live_free(a->live);
 }
 
-/* The key of the only Plex server, NULL when there is none or more of them. */
-static const char *only_plex(const struct config *c)
+static bool likely_server(void *ctx, char ret_key[static SERVER_KEY_MAX + 1])
 {
-    const char *key = NULL;
-    for (unsigned i = 0; i < c->server_count; i++) {
-        if (c->servers[i].kind != SERVER_PLEX)
-            continue;
-        if (key)
-            return NULL;
-        key = c->servers[i].key;
-    }
-    return key;
+    const struct app *a = ctx;
+    auto_server_list struct server_list *l = servers_get(a->servers);
+    return servers_only_plex(l, ret_key);
 }
 
 static enum status start_job_list(struct app *a, struct error *err)
@@ -373,7 +376,7 @@ static enum status start_job_list(struct app *a, struct error *err)
                             .knobs = knobs_default(),
                             .folder = a->import_folder,
                             .import_max_bytes = a->config->import_max_size,
-                            .likely_server_key = only_plex(a->config),
+                            .likely_server = likely_server,
                             .frame = frame,
                             .ctx = a};
     return jobs_new(&c, &a->jobs, err);
@@ -447,9 +450,11 @@ static enum status start_api(struct app *a, struct error *err)
 {
     struct api_config c = {.config = a->config,
                            .version = a->version,
+                           .client_id = a->client_id,
                            .auth = a->auth,
                            .oidc = a->oidc,
                            .plex = a->plex,
+                           .servers = a->servers,
                            .store = a->store,
                            .live = a->live,
                            .ingest = a->ingest,
@@ -495,28 +500,38 @@ static void observed(void *ctx, const struct observation *o)
     live_observe(a->live, o);
 }
 
+/* After each change; in the thread that made it. */
+static void servers_changed(void *ctx, const struct server_list *l)
+{
+    struct app *a = ctx;
+    auto_arena struct arena positions = {0};
+    auto_free struct source_config *sources =
+        sources_of(a->config, l, a->client_id, a->ingest, &positions);
+    collector_set(a->collector, sources, l->count);
+}
+
 static enum status start_collector(struct app *a, struct error *err)
 {
-    const struct config *c = a->config;
-    if (c->server_count == 0)
-        return STATUS_OK;
-    TRY(client_id_ensure(c->data_dir, a->client_id, err));
-    a->sources = servers_of(c, a->client_id);
-    for (unsigned i = 0; i < c->server_count; i++)
-        a->sources[i].position = ingest_position(a->ingest, c->servers[i].key, &a->positions);
     auto_arena struct arena texts = {0};
     size_t open_count = 0;
     const struct observation *open = ingest_open_sessions(a->ingest, &texts, &open_count);
+    auto_server_list struct server_list *l = servers_get(a->servers);
+    auto_free struct source_config *sources = sources_of(a->config, l, a->client_id, a->ingest, &texts);
     a->alive_path = in_data(a, "alive");
-    struct collector_config k = {.sources = a->sources,
-                                 .source_count = c->server_count,
+    struct collector_config k = {.sources = sources,
+                                 .source_count = l->count,
                                  .log = a->log,
                                  .alive_path = a->alive_path,
                                  .open = open,
                                  .open_count = open_count,
                                  .live = observed,
                                  .ctx = a};
-    TRY(collector_start(&k, &a->collector, err));
+    enum status s = collector_start(&k, &a->collector, err);
+    if (s != STATUS_OK) {
+        free(steal_ptr(&a->alive_path));
+        return s;
+    }
+    servers_listen(a->servers, servers_changed, a); /* the port was open already */
     api_set_collector(a->api, a->collector);
     return STATUS_OK;
 }
@@ -524,10 +539,9 @@ static enum status start_collector(struct app *a, struct error *err)
 static void stop_collector(struct app *a)
 {
     api_set_collector(a->api, NULL);
+    servers_listen(a->servers, NULL, NULL);
     collector_stop(a->collector);
     free(a->alive_path);
-    arena_done(&a->positions);
-    free(a->sources);
 }
 
 static enum status start_demo_history(struct app *a, struct error *err)
@@ -553,6 +567,7 @@ static const struct {
 } parts[] = {
     {"lock", start_lock, stop_lock, false},
     {"auth", start_auth, stop_auth, false},
+    {"servers", start_servers, stop_servers, false},
     {"oidc", start_oidc, stop_oidc, true},
     {"store", start_store, stop_store, false},
     {"nats", start_nats, stop_nats, false},

@@ -3,7 +3,9 @@
 #include "app/cities.h"
 #include "log/log.h"
 #include "log/nats_server.h"
+#include "base/mem.h"
 #include "net/http_server.h"
+#include "servers/servers.h"
 #include "store/store.h"
 
 #include "base/banned.h"
@@ -44,6 +46,46 @@ static enum status check_nats_server(const struct config *c, struct error *err)
     return c->nats_embedded ? nats_server_check(err) : STATUS_OK;
 }
 
+static size_t count_stored(const struct config *c)
+{
+    auto_free char *path = xasprintf("%s/cartographus.sqlite", c->data_dir);
+    return servers_count_stored(path);
+}
+
+/* Who may log in by plex.tv are those who have access to a Plex server that is watched; one that was
+ * added, or is about to be, serves as well. */
+static enum status check_plex_login(const struct config *c, struct error *err)
+{
+    bool has_plex = c->plex_enabled; /* what is wrong with it has been said */
+    for (unsigned i = 0; i < c->server_count; i++)
+        has_plex = has_plex || c->servers[i].kind == SERVER_PLEX;
+    if (!config_has_auth_mode(c, "plex") || (!c->is_demo && (has_plex || c->is_setup || count_stored(c))))
+        return STATUS_OK;
+    return fail(err, STATUS_INVALID,
+                "has plex, but no Plex server is configured%s: who has access to one may log in; set %s=true "
+                "with %s and %s, or take plex out",
+                c->is_demo ? " (a demo's are invented)" : "", server_kinds[SERVER_PLEX].switch_env,
+                server_kinds[SERVER_PLEX].url_env, server_kinds[SERVER_PLEX].token_env);
+}
+
+/* Configured, stored, or about to be added: with none of them there is nothing to serve. */
+static bool check_servers(const struct config *c, struct buf *faults)
+{
+    bool is_any_on = c->server_count || c->is_demo || c->is_setup;
+#define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
+#include "model/server_kinds.def"
+#undef SERVER_KIND
+    if (is_any_on || count_stored(c))
+        return true;
+    auto_buf struct buf ways = {0};
+    for (size_t k = 0; k < SERVER_KINDS; k++)
+        buf_printf(&ways, "%s%s=true with %s and %s", k ? ", or " : "", server_kinds[k].switch_env,
+                   server_kinds[k].url_env, server_kinds[k].token_env);
+    buf_printf(faults, "no media server is configured; set %s; or SETUP=true to add one "
+                       "on the page, or DEMO=true to look around with invented data\n", buf_text(&ways));
+    return false;
+}
+
 bool config_check_parts(const struct config *c, bool is_serving, struct buf *faults)
 {
     static const struct {
@@ -51,11 +93,12 @@ bool config_check_parts(const struct config *c, bool is_serving, struct buf *fau
         enum status (*check)(const struct config *c, struct error *err);
         bool is_for_serving;
     } checks[] = {{"TZ", check_time_zone, false},
+                  {"AUTH_MODE", check_plex_login, false},
                   {"CITY_DATABASE", check_cities, false},
                   {"HTTP_HOST", check_host, true},
                   {"NATS_URL", check_nats_url, false},
                   {"NATS_EMBEDDED", check_nats_server, false}};
-    bool is_well = true;
+    bool is_well = !is_serving || check_servers(c, faults);
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct error err = {0};
         if ((checks[i].is_for_serving && !is_serving) || checks[i].check(c, &err) == STATUS_OK)

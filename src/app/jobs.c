@@ -68,7 +68,6 @@ static struct import_job job_of(struct jobs *j)
                                .store = j->config.store,
                                .knobs = j->config.knobs,
                                .folder = j->config.folder,
-                               .likely_server_key = j->config.likely_server_key,
                                .max_bytes = j->config.import_max_bytes,
                                .progress = progress,
                                .wish = wish,
@@ -82,6 +81,9 @@ static void run_import(struct jobs *j, int64_t id, bool is_dry_run, const char *
     job.is_dry_run = is_dry_run;
     job.name = name;
     job.server_key = server_key;
+    char likely[SERVER_KEY_MAX + 1];
+    if (j->config.likely_server(j->config.ctx, likely))
+        job.likely_server_key = likely;
     struct import_report r;
     struct error err = {0};
     int64_t from_us = clock_monotonic_us();

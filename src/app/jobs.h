@@ -7,6 +7,7 @@
 #include "api/imports.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "config/config.h"
 #include "ingest/derive.h"
 
 struct ingest;
@@ -20,7 +21,8 @@ struct jobs_config {
     struct knobs knobs;
     const char *folder; /* DATA/imports */
     int64_t import_max_bytes;
-    const char *likely_server_key; /* as in struct import_job */
+    /* likely_server_key as in struct import_job; false: none. */
+    bool (*likely_server)(void *ctx, char ret_key[static SERVER_KEY_MAX + 1]);
     void (*frame)(void *ctx, struct str text); /* jobs thread: for the browsers */
     void *ctx;
 };

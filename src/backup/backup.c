@@ -15,6 +15,7 @@
 #include "base/logger.h"
 #include "base/mem.h"
 #include "log/log.h"
+#include "servers/servers.h"
 #include "store/store.h"
 
 #include "base/banned.h"
@@ -147,6 +148,7 @@ static enum status snapshot(const struct backup_config *c, const char *folder, s
     TRY(copy_if_there(c->data_dir, folder, BACKUP_ALIVE, m, err));
     TRY(copy_if_there(c->data_dir, folder, BACKUP_CLIENT_ID, m, err));
     TRY(auth_backup(live_accounts, accounts, err));
+    TRY(servers_backup(live_accounts, accounts, err));
     TRY(store_query_int(c->conn, "select position from applied", NULL, 0, 0, &applied, err));
     TRY(log_backup(c->log, applied, log, err));
     TRY(step(c, "copying the store", err));

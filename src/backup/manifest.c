@@ -26,7 +26,8 @@ const char *const backup_left_out[] = {
     "passwords and logins: accounts are kept, everybody logs in anew; the administrator's password"
     " is ADMIN_PASSWORD",
     "JWT_SECRET and all other options, whether from the environment or from a file",
-    "addresses and tokens of the media servers",
+    "tokens of the media servers, and the key that they are sealed with: servers that were added on the"
+    " page are kept and ask for theirs",
     "API tokens: make new ones",
 };
 const size_t backup_left_out_count = ARRAY_LEN(backup_left_out);

@@ -5,6 +5,7 @@
 #include "app/checks.h"
 #include "app/folder.h"
 #include "app/probes.h"
+#include "app/servers.h"
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/check.h"
@@ -18,12 +19,12 @@ static const struct arg_option options[] = {
 };
 static const struct args args = {
     .usage = "check",
-    .about = "Checks the configuration as serve would, then the data folder, then asks each configured\n"
-             "media server for what watching needs, and says of each in words: fine, unreachable,\n"
-             "another server, unauthorized (it does not know the token), forbidden (it knows it, but\n"
-             "it has no rights), failing. Then whom people log in at (OIDC_ISSUER_URL, plex.tv) and\n"
-             "NATS_URL, where they are used: fine, or what is wrong. None of these keeps serve from\n"
-             "starting, but NATS.",
+    .about = "Checks the configuration as serve would, then the data folder, then asks each media\n"
+             "server, configured or added, for what watching needs, and says in words: fine, unreachable,\n"
+             "tls (its certificate is not trusted), another server, unauthorized (it does not know the\n"
+             "token), forbidden (it knows it, but it has no rights), failing. Then whom people log in at\n"
+             "(OIDC_ISSUER_URL, plex.tv) and NATS_URL, where they are used: fine, or what is wrong. None\n"
+             "of these keeps serve from starting, but NATS.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .statuses = "0 all is fine, 1 something is not (each fault is told), 2 wrong usage",
@@ -38,6 +39,10 @@ static void say_result(void *ctx, const struct source_config *s, const struct pr
 {
     auto_free char *text = NULL;
     (void)ctx;
+    if (r == NULL) {
+        check_say(s->key, "not watched", s->off);
+        return;
+    }
     if (r->verdict == PROBE_FINE)
         text = xasprintf("%s %s at %s", *r->name ? r->name : server_kind_name(s->kind), r->version,
                          s->url);
@@ -48,9 +53,16 @@ static void say_result(void *ctx, const struct source_config *s, const struct pr
 
 static bool check_servers(const struct config *c)
 {
+    struct servers *servers = NULL;
     struct error err = {0};
     bool is_well = false;
-    if (probes_run(c, say_result, NULL, &is_well, &err) != STATUS_OK)
+    enum status s = servers_of_folder(c, true, &servers, &err);
+    if (s == STATUS_OK) {
+        auto_server_list struct server_list *l = servers_get(servers);
+        servers_close(servers);
+        s = probes_run(c, l, say_result, NULL, &is_well, &err);
+    }
+    if (s != STATUS_OK)
         check_say("media servers", "failing", err.text);
     return is_well;
 }

@@ -17,6 +17,7 @@ struct cli {
 };
 
 /* Each gets the arguments after its own name and returns the exit status. */
+int cli_server(struct cli *c, int argc, char **argv);
 int cli_serve(struct cli *c, int argc, char **argv);
 int cli_init(struct cli *c, int argc, char **argv);
 int cli_check(struct cli *c, int argc, char **argv);

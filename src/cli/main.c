@@ -15,6 +15,7 @@ static const struct {
     {"serve", cli_serve, "serve page and API (what happens without a subcommand)"},
     {"init", cli_init, "write a first configuration with fresh secrets, unless there is one"},
     {"check", cli_check, "try the configuration and each media server, and say what is wrong"},
+    {"server", cli_server, "list, try, add, change or remove media servers, without a restart"},
     {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
     {"query", cli_query, "ask one of the catalogue's questions"},
     {"backup", cli_backup, "make a backup now; list, verify, prune"},

@@ -9,6 +9,7 @@
 #include "app/folder.h"
 #include "app/lock.h"
 #include "auth/audit.h"
+#include "app/servers.h"
 #include "backup/backup.h"
 #include "base/clock.h"
 #include "base/logger.h"
@@ -19,6 +20,25 @@
 #include "base/banned.h"
 
 static bool is_undo;
+
+/* Which servers cannot be watched before somebody gives their token. */
+static void tell_servers(const struct config *c)
+{
+    struct servers *servers = NULL;
+    struct error err = {0};
+    if (servers_of_folder(c, true, &servers, &err) != STATUS_OK) {
+        printf("  %s\n", err.text);
+        return;
+    }
+    auto_server_list struct server_list *l = servers_get(servers);
+    servers_close(servers);
+    for (size_t i = 0; i < l->count; i++) {
+        const struct server_config *s = &l->entries[i].config;
+        if (!s->token)
+            printf("  the token of %s: give it on the page, or by: cartographus server edit %s "
+                   "--token-file FILE\n", s->url, s->key);
+    }
+}
 
 static void tell(const struct config *c, const char *file, const struct manifest *m,
                  const struct restored *r)
@@ -31,6 +51,7 @@ static void tell(const struct config *c, const char *file, const struct manifest
     puts("not in a backup, so see that they are set:");
     for (size_t i = 0; i < backup_left_out_count; i++)
         printf("  %s\n", backup_left_out[i]);
+    tell_servers(c);
 }
 
 /* Into the accounts that are there now, as those before are aside. */

@@ -8,6 +8,8 @@
 
 #include "base/banned.h"
 
+enum { SECRET_KEY_LEAST = 32 };
+
 /* --- placeholders --------------------------------------------------------------------------- */
 
 /* Texts of samples that are no secrets. A phrase of whole words is looked for, words being what
@@ -237,20 +239,6 @@ static void check_plex_login(struct loading *l)
                         "and -", id);
 }
 
-/* Who may log in by plex.tv are those who have access to a Plex server that is watched. */
-static void check_plex_login_is_whole(struct loading *l)
-{
-    const struct config *c = l->out;
-    bool has_plex = c->plex_enabled; /* what is wrong with it has been said */
-    for (unsigned i = 0; i < c->server_count; i++)
-        has_plex = has_plex || c->servers[i].kind == SERVER_PLEX;
-    if (config_has_auth_mode(c, "plex") && (!has_plex || c->is_demo))
-        config_fault(l, "AUTH_MODE: has plex, but no Plex server is configured%s: who has access to one "
-                        "may log in; set %s=true with %s and %s, or take plex out",
-                     c->is_demo ? " (a demo's are invented)" : "", server_kinds[SERVER_PLEX].switch_env,
-                     server_kinds[SERVER_PLEX].url_env, server_kinds[SERVER_PLEX].token_env);
-}
-
 void config_check_values(struct loading *l)
 {
     const struct config *c = l->out;
@@ -268,6 +256,9 @@ void config_check_values(struct loading *l)
     check_base_path(l);
     if (*c->metrics_token)
         check_metrics_token(l);
+    if (*c->secret_key && strlen(c->secret_key) < SECRET_KEY_LEAST)
+        config_fault(l, "SECRET_KEY: %zu characters found, at least %d are needed; make one with: "
+                        "openssl rand -base64 48", strlen(c->secret_key), SECRET_KEY_LEAST);
     check_auth_mode(l);
     check_oidc(l);
     check_plex_login(l);
@@ -291,7 +282,6 @@ void config_check_for_serving(struct loading *l)
     if (has_password && !*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
         check_admin_password(l);
     check_oidc_is_whole(l);
-    check_plex_login_is_whole(l);
     bool is_any_on = false;
 #define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
 #include "model/server_kinds.def"

@@ -16,9 +16,9 @@
 #include "base/str.h"
 #include "model/observation.h"
 
-enum { CONFIG_FILES_MAX = 3 };
+enum { CONFIG_FILES_MAX = 3, SERVERS_MAX = 64, SERVER_KEY_MAX = 40 };
 
-/* One media server to watch. */
+/* One media server to watch, configured or stored (servers/servers.h). */
 struct server_config {
     enum server_kind kind;
     char *key; /* its id, else "plex-1": by kind and order */
@@ -66,11 +66,14 @@ struct config_origin {
 
 /* Reads and checks everything. Every fault is told at once: one line each in *ret_faults (naming
  * the option, what was found, what is right), which the caller frees; STATUS_INVALID then.
- * With `is_serving`, what `serve` needs beyond that (secrets, administrator, a server or DEMO or
- * SETUP) is checked too. Secrets are registered with the logger. */
+ * With `is_serving`, what `serve` needs beyond that (secrets, administrator) is checked too; whether
+ * there is a server to watch app/checks.c finds out, which knows the stored ones. Secrets are
+ * registered with the logger. */
 enum status config_load(const struct config_origin *origin, bool is_serving, struct config *ret,
                         char **ret_faults);
 void config_done(struct config *c);
+/* What the options of each kind say of every server of it: live updates, polling. No texts. */
+void config_usual_servers(const struct config *c, struct server_config ret[SERVER_KINDS]);
 /* Whether AUTH_MODE has it. */
 bool config_has_auth_mode(const struct config *c, const char *mode);
 /* All options with their values; secrets as "***". Lines "NAME=value". */

@@ -1,97 +1,25 @@
 #include "config/loading.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 #include "base/json_read.h"
 #include "base/logger.h"
+#include "config/server_url.h"
 
 #include "base/banned.h"
 
-enum { SERVERS_MAX = 64, SERVER_LIST_MAX = 64 * 1024, SERVER_KEY_MAX = 40 };
-
-/* --- the address ---------------------------------------------------------------------------- */
-
-/* Host and port of "host[:port]" or "[v6][:port]"; NULL: without a port. */
-static const char *colon_of(struct str host)
-{
-    if (!host.ptr || !host.len)
-        return NULL;
-    const char *bracket = memrchr(host.ptr, ']', host.len);
-    return bracket ? memchr(bracket, ':', host.len - (size_t)(bracket - host.ptr))
-                   : memchr(host.ptr, ':', host.len);
-}
-
-/* What belongs into no address is refused before any of it is shown: it may be a secret. */
-static bool has_foreign_parts(struct loading *l, const char *option, struct str s)
-{
-    if (memchr(s.ptr, '@', s.len))
-        config_fault(l, "%s: user and password do not belong into the address", option);
-    else if (memchr(s.ptr, '?', s.len) || memchr(s.ptr, '#', s.len))
-        config_fault(l, "%s: an address ends before '?' or '#'", option);
-    else
-        return false;
-    return true;
-}
-
-static bool check_scheme(struct loading *l, enum server_kind kind, const char *option, struct str s)
-{
-    if (str_has_prefix(s, STR("http://")) || str_has_prefix(s, STR("https://")))
-        return true;
-    bool has_other = memmem(s.ptr, s.len, "://", 3) != NULL;
-    if (has_other) {
-        config_fault(l, "%s: '%.*s' is neither http:// nor https://", option, (int)s.len, s.ptr);
-        return false;
-    }
-    const char *slash = memchr(s.ptr, '/', s.len);
-    struct str host = {s.ptr, slash ? (size_t)(slash - s.ptr) : s.len};
-    bool has_port = colon_of(host) != NULL;
-    config_fault(l, "%s: '%.*s' has no http:// or https://; did you mean http://%.*s%s%s%.*s ?",
-                 option, (int)s.len, s.ptr, (int)host.len, host.ptr, has_port ? "" : ":",
-                 has_port ? "" : server_kinds[kind].port, (int)(s.len - host.len), s.ptr + host.len);
-    return false;
-}
+enum { SERVER_LIST_MAX = 64 * 1024 };
 
 /* Checks a server's URL and gives it in its plain form; NULL after saying what is wrong. */
 static char *check_url(struct loading *l, enum server_kind kind, const char *option,
                        const char *value)
 {
-    struct str s = str_trim(str_of(value));
-    config_tell_trimmed(option, s, value);
-    if (has_foreign_parts(l, option, s) || !check_scheme(l, kind, option, s))
-        return NULL;
-    bool is_tls = s.ptr[4] == 's';
-    struct str rest = {s.ptr + (is_tls ? 8 : 7), s.len - (is_tls ? 8 : 7)};
-    const char *slash = memchr(rest.ptr, '/', rest.len);
-    struct str host = {rest.ptr, slash ? (size_t)(slash - rest.ptr) : rest.len};
-    const char *colon = colon_of(host);
-    if (!host.len || colon == host.ptr) {
-        config_fault(l, "%s: '%.*s' names no host", option, (int)s.len, s.ptr);
-        return NULL;
-    }
-    for (size_t i = 0; i < s.len; i++)
-        if (isspace((unsigned char)s.ptr[i]) || iscntrl((unsigned char)s.ptr[i])) {
-            config_fault(l, "%s: '%.*s' has white space in it", option, (int)s.len, s.ptr);
-            return NULL;
-        }
-    int64_t number;
-    if (colon) {
-        struct str digits = {colon + 1, host.len - (size_t)(colon + 1 - host.ptr)};
-        if (!str_to_i64(digits, &number) || number < 1 || number > 65535) {
-            config_fault(l, "%s: '%.*s' is no port; it must be between 1 and 65535", option,
-                         (int)digits.len, digits.ptr);
-            return NULL;
-        }
-    } else if (!is_tls) {
-        config_fault(l, "%s: '%.*s' has no port; did you mean http://%.*s:%s%.*s ? (port 80 must be "
-                        "typed)",
-                     option, (int)s.len, s.ptr, (int)host.len, host.ptr, server_kinds[kind].port,
-                     (int)(rest.len - host.len), rest.ptr + host.len);
-        return NULL;
-    }
-    while (s.len && s.ptr[s.len - 1] == '/')
-        s.len--;
-    return xstrndup(s.ptr, s.len);
+    config_tell_trimmed(option, str_trim(str_of(value)), value);
+    struct error err = {0};
+    char *url = server_url_check(kind, value, NULL, &err);
+    if (!url)
+        config_fault(l, "%s: %s", option, err.text);
+    return url;
 }
 
 /* --- one server ----------------------------------------------------------------------------- */
@@ -336,9 +264,9 @@ static void add_lists(struct loading *l, const struct server_config *rest)
     }
 }
 
-void config_load_servers(struct loading *l)
+/* A row of options for each kind. */
+static void read_singles(const struct config *c, struct single ret[SERVER_KINDS])
 {
-    const struct config *c = l->out;
     const struct single singles[SERVER_KINDS] = {
 #define SERVER_KIND(NAME, word, article, label, port, switch_env, realtime_env, token_env, ...)  \
     {c->word##_enabled, switch_env, #NAME "_URL", token_env, #NAME "_SERVER_ID", c->word##_url,  \
@@ -348,6 +276,21 @@ void config_load_servers(struct loading *l)
 #include "model/server_kinds.def"
 #undef SERVER_KIND
     };
+    memcpy(ret, singles, sizeof singles);
+}
+
+void config_usual_servers(const struct config *c, struct server_config ret[SERVER_KINDS])
+{
+    struct single singles[SERVER_KINDS];
+    read_singles(c, singles);
+    for (unsigned k = 0; k < SERVER_KINDS; k++)
+        ret[k] = singles[k].rest;
+}
+
+void config_load_servers(struct loading *l)
+{
+    struct single singles[SERVER_KINDS];
+    read_singles(l->out, singles);
     for (unsigned k = 0; k < SERVER_KINDS; k++)
         add_single(l, &singles[k]);
     for (unsigned k = 0; k < SERVER_KINDS; k++)

@@ -58,3 +58,41 @@ enum status decide_deleted(struct ingest *i, int64_t play_id, bool is_deleted, c
     struct wish w = {play_id, is_deleted, who, ingest_knobs(i)};
     return ingest_run(i, decide, &w, err);
 }
+
+/* --- a whole server -------------------------------------------------------------------------- */
+
+struct server_wish {
+    const char *key, *who;
+    int64_t count;
+};
+
+static const char decide_server_sql[] =
+    "insert into decision select (select coalesce(max(decision_id), 0) from decision)"
+    " + row_number() over (order by id), $2, $3, 'delete_play', id, null"
+    " from (select play_id as id from play join server using (server_id) where key = $1"
+    "       union select segment_id from segment where play_id in"
+    "        (select play_id from play join server using (server_id) where key = $1))"
+    " where id not in (select subject from decision where kind in ('delete_play', 'restore_play')"
+    "                  group by subject having arg_max(kind, decision_id) = 'delete_play')";
+
+static enum status decide_server(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+{
+    struct server_wish *w = ctx;
+    (void)d;
+    struct store_value v[] = {{.kind = SV_TEXT, .s = str_of(w->key)},
+                              {.kind = SV_TIME, .i = clock_now_us()},
+                              {.kind = SV_TEXT, .s = str_of(w->who)}};
+    TRY(store_query_int(c, "select count(*) from play join server using (server_id) where key = $1"
+                           " and not is_hidden", v, 1, 0, &w->count, err));
+    auto_result duckdb_result r = {0};
+    return store_query(c, decide_server_sql, v, ARRAY_LEN(v), &r, err);
+}
+
+enum status decide_server_deleted(struct ingest *i, const char *key, const char *who, int64_t *ret_count,
+                                  struct error *err)
+{
+    struct server_wish w = {.key = key, .who = who};
+    TRY(ingest_run(i, decide_server, &w, err));
+    *ret_count = w.count;
+    return w.count ? ingest_rederive(i, NULL, err) : STATUS_OK;
+}

@@ -16,3 +16,7 @@
  * NOT_FOUND; without effect, and OK, where it is so already. Any thread but the writer's. */
 enum status decide_deleted(struct ingest *i, int64_t play_id, bool is_deleted, const char *who,
                            struct error *err);
+/* Deletes all plays of a server, by its key, and derives anew; *ret_count is how many they were. As
+ * ingest_rederive(). */
+enum status decide_server_deleted(struct ingest *i, const char *key, const char *who, int64_t *ret_count,
+                                  struct error *err);

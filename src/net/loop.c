@@ -403,6 +403,8 @@ static void finish_call(struct loop *l, struct http_call *c, CURLcode code)
         (void)fail(&c->failure, STATUS_TOO_LARGE, "the answer is over %zu bytes", c->most_bytes);
     else if (c->failure.status == STATUS_OK && code != CURLE_OK)
         (void)loop_curl_error(c->easy, code, c->curl_error, &c->failure);
+    a.is_tls_fault = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
+                     code == CURLE_SSL_PINNEDPUBKEYNOTMATCH;
     a.error = c->failure;
     a.status = c->failure.status;
     a.code = (int)http_code;

@@ -48,6 +48,7 @@ struct http_request {
 struct http_answer {
     enum status status; /* OK when an HTTP answer came, whatever its code */
     struct error error; /* says what went wrong; never holds the URL's query or a token */
+    bool is_tls_fault;  /* it is the certificate, or TLS is not spoken there */
     int code;
     const char *content_type; /* "" when absent */
     struct str body;

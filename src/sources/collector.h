@@ -1,5 +1,5 @@
 /*
- * The collector: one thread that watches every configured media server. Each observation is in the
+ * The collector: one thread that watches the media servers it is told to. Each observation is in the
  * log before anyone hears of it.
  */
 #pragma once
@@ -12,10 +12,12 @@
 #include "model/observation.h"
 #include "sources/source.h"
 
+enum { SOURCES_MAX = 64 };
+
 struct collector;
 struct collector_config {
-    const struct source_config *sources; /* borrowed until collector_stop() */
-    size_t source_count;
+    const struct source_config *sources; /* copied */
+    size_t source_count;                 /* at most SOURCES_MAX */
     struct log *log;
     const char *alive_path; /* DATA/alive; borrowed until collector_stop() */
     /* Sessions still open in the store, as last observed; borrowed for the call. */
@@ -30,8 +32,12 @@ enum status collector_start(const struct collector_config *c, struct collector *
                             struct error *err);
 /* Tells the log that nobody watches any more, joins the thread. NULL is fine. */
 void collector_stop(struct collector *c);
-/* Copies the state of at most `room` servers, in the order of the configuration; returns how many
- * there are. Any thread. */
-size_t collector_status(struct collector *c, struct source_status *ret, size_t room);
-/* Starts a backfill of one server (NULL: all) unless one runs. Any thread. NOT_FOUND. */
+/* From now on these are watched, at most SOURCES_MAX, with keys that differ; copied. Who is no longer
+ * among them is left, who is among them with other settings is asked by those, with its open sessions
+ * going on. Soon, in the collector's own thread; of several calls before that the last one counts. Any
+ * thread. */
+void collector_set(struct collector *c, const struct source_config *all, size_t count);
+/* The state of the server that goes by the key; false: it is not watched, or not yet. Any thread. */
+bool collector_status(struct collector *c, const char *key, struct source_status *ret);
+/* Starts a backfill of one server (NULL: all) unless one runs. Any thread. NOT_FOUND: it is not watched. */
 enum status collector_sync_now(struct collector *c, const char *key, struct error *err);

@@ -73,8 +73,11 @@ static void ask(struct probe *p, enum step step, enum server_kind kind)
     source_request_done(&r);
 }
 
-static void keep_names(struct probe *p, const struct source_names *names)
+static void keep_names(struct probe *p, enum server_kind kind, const struct source_names *names)
 {
+    p->result.kind = kind;
+    if (*names->machine_id)
+        snprintf(p->result.machine_id, sizeof p->result.machine_id, "%s", names->machine_id);
     if (*names->name)
         snprintf(p->result.name, sizeof p->result.name, "%s", names->name);
     if (*names->version)
@@ -99,23 +102,26 @@ static void who(struct probe *p, const json_t *root)
     if (kind == SERVER_KINDS) {
         who_else(p);
     } else if (kind != wanted) {
-        end(p, PROBE_OTHER, "this is %s %s server, configured as %s", server_kinds[kind].article,
+        p->result.kind = kind;
+        end(p, PROBE_OTHER, "this is %s %s server, not %s", server_kinds[kind].article,
             server_kinds[kind].label, server_kinds[wanted].label);
     } else {
-        keep_names(p, &names);
+        keep_names(p, kind, &names);
         ask(p, STEP_TOKEN, kind);
     }
 }
 
 static void unreachable(struct probe *p, const struct http_answer *a)
 {
-    const char *help = a->status == STATUS_TIMEOUT     ? "; a firewall, or the wrong address?"
-                       : a->status == STATUS_PROTOCOL  ? "; https:// and http:// mixed up, or a "
-                                                         "certificate that is not trusted?"
-                       : a->status == STATUS_DENIED    ? "; give the address it redirects to"
-                                                       : "; does it run, are address and port right, "
-                                                         "and is it reachable from here?";
-    end(p, PROBE_UNREACHABLE, "%s%s", a->error.text, help);
+    const char *help = a->is_tls_fault               ? "; https:// and http:// mixed up, or a "
+                                                       "certificate that is not trusted?"
+                       : a->status == STATUS_TIMEOUT ? "; a firewall, or the wrong address?"
+                       : a->status == STATUS_PROTOCOL ? "; https:// and http:// mixed up?"
+                       : a->status == STATUS_DENIED  ? "; give the address it redirects to"
+                       : a->status == STATUS_TOO_LARGE
+                           ? "; this is no media server"
+                           : "; does it run, are address and port right, and is it reachable from here?";
+    end(p, a->is_tls_fault ? PROBE_TLS : PROBE_UNREACHABLE, "%s%s", a->error.text, help);
 }
 
 static void refused(struct probe *p, int code)
@@ -143,7 +149,7 @@ static void token_answered(struct probe *p, const struct http_answer *a, const j
     } else if (p->step == STEP_TOKEN) {
         struct source_names names;
         if (source_ops_of(p->config->kind)->recognize(root, &names))
-            keep_names(p, &names);
+            keep_names(p, p->config->kind, &names);
         ask(p, STEP_RIGHT, p->config->kind);
     } else {
         end(p, PROBE_FINE, "%s", "");
@@ -157,7 +163,9 @@ static void answered(void *ctx, const struct http_answer *a)
     struct error ignored;
     if (a->status == STATUS_OK && a->code == 200)
         (void)!json_parse(a->body, ANSWER_MOST, ANSWER_DEPTH, &root, &ignored);
-    if (a->status != STATUS_OK && p->step != STEP_WHO_ELSE)
+    if (a->status == STATUS_CANCELLED)
+        end(p, PROBE_UNREACHABLE, "stopped");
+    else if (a->status != STATUS_OK && p->step != STEP_WHO_ELSE)
         unreachable(p, a);
     else if (a->code >= 500 && p->step == STEP_WHO)
         end(p, PROBE_FAILING, "the server answers with an error (HTTP %d); is it starting, or a "
@@ -172,6 +180,6 @@ void probe_start(struct loop *l, const struct source_config *c,
                  void (*done)(void *ctx, const struct probe_result *r), void *ctx)
 {
     struct probe *p = xcalloc(1, sizeof *p);
-    *p = (struct probe){.loop = l, .config = c, .done = done, .ctx = ctx};
+    *p = (struct probe){.loop = l, .config = c, .done = done, .ctx = ctx, .result.kind = SERVER_KINDS};
     ask(p, STEP_WHO, c->kind);
 }

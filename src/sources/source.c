@@ -895,10 +895,37 @@ void source_start(struct source *s)
         start_socket(s);
 }
 
-void source_stop(struct source *s)
+void source_stop(struct source *s, const char *why)
 {
     if (is_watched(s))
-        go_blind(s, s->asked_us == TIME_NONE ? clock_now_us() : s->last_good_us, "stopped");
+        go_blind(s, s->asked_us == TIME_NONE ? clock_now_us() : s->last_good_us, why);
+}
+
+void source_end(struct source *s, const char *why)
+{
+    source_stop(s, why);
+    tracker_snapshot(s->tracker, NULL, 0, false, clock_now_us() + US_PER_MS);
+}
+
+void source_take_over(struct source *s, struct source *old, const char *why)
+{
+    source_stop(old, why);
+    tracker_free(s->tracker);
+    s->tracker = steal_ptr(&old->tracker);
+    tracker_give(s->tracker, emit, s);
+    s->blind_since_us = old->blind_since_us;
+    if (old->coverage == SOURCE_BLIND)
+        s->coverage = SOURCE_BLIND;
+}
+
+void source_rename(struct source *s, const struct source_config *c)
+{
+    s->config = c;
+    if (c->name)
+        snprintf(s->status.name, sizeof(s->status.name), "%s", c->name);
+    changed(s);
+    if (s->machine_id && !s->identity_timer)
+        ask_identity(s); /* with it the store hears of the name */
 }
 
 void source_free(struct source *s)

@@ -16,7 +16,7 @@
 #include "sources/alive.h"
 #include "sources/tracker.h"
 
-/* Texts are borrowed for as long as the collector lives. */
+/* Texts are borrowed for as long as the source lives. */
 struct source_config {
     const char *key; /* "plex-1" */
     enum server_kind kind;
@@ -30,6 +30,7 @@ struct source_config {
     int64_t sync_interval_us;    /* 0: 5 min */
     unsigned batch_size;         /* rows a page; 0: 500 */
     const char *position; /* the newest LOG_POSITION record about it; NULL: none */
+    const char *off;      /* why it is not watched; NULL: it is */
     struct tls_options tls;
     double latitude, longitude; /* where it is; 0, 0: not configured */
 };
@@ -230,7 +231,14 @@ void source_start(struct source *s);
 /* Until when it is known what happened on the server, for DATA/alive. */
 void source_alive(const struct source *s, struct alive_entry *ret);
 /* Says that nobody watches from now on. Then only source_free(). */
-void source_stop(struct source *s);
+void source_stop(struct source *s, const char *why);
+/* The same, for good: what is open ends, as interrupted. */
+void source_end(struct source *s, const char *why);
+/* Between source_new() and source_start(): goes on with the open sessions of `old`, which is the same
+ * server under other settings. Then only source_free(old). */
+void source_take_over(struct source *s, struct source *old, const char *why);
+/* Only the name is another one. */
+void source_rename(struct source *s, const struct source_config *c);
 /* NULL is fine. */
 void source_free(struct source *s);
 void source_sync_now(struct source *s);

@@ -46,6 +46,12 @@ struct tracker *tracker_new(const char *server, tracker_emit *emit, void *ctx)
     return t;
 }
 
+void tracker_give(struct tracker *t, tracker_emit *emit, void *ctx)
+{
+    t->emit = emit;
+    t->ctx = ctx;
+}
+
 static void free_session(struct open_session *s)
 {
     arena_done(&s->arena);

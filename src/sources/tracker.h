@@ -19,6 +19,8 @@ typedef void tracker_emit(void *ctx, const struct observation *o);
 
 /* Observations go to `emit` with ctx, borrowed for the call. `server` is copied. */
 struct tracker *tracker_new(const char *server, tracker_emit *emit, void *ctx);
+/* Hands it on: from now on observations go to this `emit` with this ctx. */
+void tracker_give(struct tracker *t, tracker_emit *emit, void *ctx);
 /* NULL is fine. */
 void tracker_free(struct tracker *t);
 

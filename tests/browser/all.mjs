@@ -9,6 +9,7 @@ import './access.test.mjs';
 import './import.test.mjs';
 import './users.test.mjs';
 import './tokens.test.mjs';
+import './servers.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';

@@ -1,12 +1,12 @@
 // The page below a path (BASE_PATH): every address that it shows, asks and keeps is below it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { startProgram } from '../integration/program.mjs';
+import { startIdle } from '../integration/program.mjs';
 import { openPage, password, startBrowser, until } from './browser.mjs';
 
 const base = '/cartographus';
 const browser = await startBrowser();
-const program = await startProgram({ SETUP: 'true', BASE_PATH: base });
+const program = await startIdle({ BASE_PATH: base });
 after(async () => {
   await browser.close();
   await program.stop();

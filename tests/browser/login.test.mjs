@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { Provider } from 'oidc-provider';
-import { freePort, startProgram } from '../integration/program.mjs';
+import { freePort, startIdle } from '../integration/program.mjs';
 import { newKey } from '../integration/provider.mjs';
 import { openPage, password, startBrowser } from './browser.mjs';
 
@@ -12,7 +12,7 @@ after(() => browser.close());
 
 // A page of a program with this environment, and nobody logged in.
 async function withProgram(more, options, act) {
-  const program = await startProgram({ SETUP: 'true', ...more });
+  const program = await startIdle({ ...more });
   const opened = await openPage(browser, { origin: program.url('') }, { isLoggedIn: false, ...options });
   try {
     await act(opened.page, opened, program);
@@ -65,7 +65,7 @@ async function withProvider(signing, act) {
   const port = await freePort();
   const redirectUrl = `http://127.0.0.1:${port}/api/auth/oidc/callback`;
   const provider = await startRealProvider(redirectUrl, signing);
-  const program = await startProgram({ SETUP: 'true', AUTH_MODE: 'jwt,oidc', OIDC_ISSUER_URL: provider.issuer,
+  const program = await startIdle({ AUTH_MODE: 'jwt,oidc', OIDC_ISSUER_URL: provider.issuer,
     OIDC_CLIENT_ID: 'cartographus', OIDC_CLIENT_SECRET: 'a secret of 32 characters, or so',
     OIDC_REDIRECT_URL: redirectUrl }, undefined, port);
   const context = await browser.newContext({ locale: 'en-GB' });

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { newFolder, startProgram } from '../integration/program.mjs';
+import { newFolder, startIdle } from '../integration/program.mjs';
 import { needed, run, type } from './commands.mjs';
 
 let folder, data, program, log;
@@ -14,7 +14,7 @@ before(async () => {
   await chmod(folder, 0o755);
   data = path.join(folder, 'data');
   log = path.join(folder, 'log');
-  program = await startProgram({ SETUP: 'true' }, data);
+  program = await startIdle({}, data);
 });
 after(async () => { await program?.stop(); await rm(folder, { recursive: true }); });
 
@@ -69,7 +69,7 @@ test('row 42: docker logs | grep -i backup has each step', async () => {
 test('row 42: and its error', async () => {
   const spoilt = path.join(data, 'backups-elsewhere');
   await writeFile(spoilt, '');
-  const other = await startProgram({ SETUP: 'true', BACKUP_DIR: spoilt }, path.join(folder, 'spoilt'));
+  const other = await startIdle({ BACKUP_DIR: spoilt }, path.join(folder, 'spoilt'));
   try {
     assert.equal((await run(['backup'], { env: { DATA_DIR: other.folder } })).code, 1);
     await writeFile(log, other.child.text);
@@ -90,7 +90,7 @@ test('row 43: stop before restore: refused while a server holds the data, and wo
   const { code, text } = await run(['restore', file], { env: { DATA_DIR: data } });
   assert.equal(code, 0, text);
   assert.match(text, /is restored to/);
-  program = await startProgram({ SETUP: 'true', ...needed }, data);
+  program = await startIdle({ ...needed }, data);
 });
 
 test('row 44: the size is reasonable, against the former one too; it decompresses by hand', async () => {

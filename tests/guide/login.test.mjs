@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
+import { freePort, newFolder, password, startIdle, startProgram } from '../integration/program.mjs';
 import { startProvider } from '../integration/provider.mjs';
 import { Children, startSimulator, until } from '../integration/simulator.mjs';
 import { run } from './commands.mjs';
@@ -19,20 +19,20 @@ const plays = async (program, cookie) => (await fetch(program.url('/api/v1/plays
 
 test('row 32: the configured administrator is the truth at every start', async () => {
   const other = 'another horse battery';
-  let program = await startProgram({ SETUP: 'true' }, folder);
+  let program = await startIdle({}, folder);
   const cookie = cookieOf(await login(program, password));
   assert.equal(await plays(program, cookie), 200);
   await program.stop();
-  program = await startProgram({ SETUP: 'true' }, folder);
+  program = await startIdle({}, folder);
   assert.equal(await plays(program, cookie), 200, 'a session outlives a restart');
   await program.stop();
-  program = await startProgram({ SETUP: 'true', ADMIN_PASSWORD: other }, folder);
+  program = await startIdle({ ADMIN_PASSWORD: other }, folder);
   assert.equal(await plays(program, cookie), 401, 'but not another password');
   assert.equal((await login(program, password)).status, 401);
   const next = cookieOf(await login(program, other));
   assert.equal(await plays(program, next), 200);
   await program.stop();
-  program = await startProgram({ SETUP: 'true', ADMIN_PASSWORD: other, ADMIN_USERNAME: 'ada' }, folder);
+  program = await startIdle({ ADMIN_PASSWORD: other, ADMIN_USERNAME: 'ada' }, folder);
   assert.equal(await plays(program, next), 401, 'nor another name');
   assert.equal((await login(program, other)).status, 401);
   assert.equal((await login(program, other, 'ada')).status, 200);
@@ -41,7 +41,7 @@ test('row 32: the configured administrator is the truth at every start', async (
 test('row 32: user reset ends the sessions of a name, with the server running or not', async () => {
   const env = { SETUP: 'true', JWT_SECRET: 'x'.repeat(48), ADMIN_USERNAME: 'admin', ADMIN_PASSWORD: password, DATA_DIR: folder };
   const reset = (...names) => run(['user', 'reset', ...names], { cwd: folder, env });
-  let program = await startProgram({ SETUP: 'true' }, folder);
+  let program = await startIdle({}, folder);
   let cookie = cookieOf(await login(program, password));
   for (let i = 0; i < 6; i++) await login(program, 'wrong');
   assert.equal((await login(program, password)).status, 429);
@@ -53,12 +53,12 @@ test('row 32: user reset ends the sessions of a name, with the server running or
   assert.match(unknown.text, /nobody is called 'nobody'/);
   assert.equal((await reset()).code, 2);
   await program.stop();
-  program = await startProgram({ SETUP: 'true' }, folder);
+  program = await startIdle({}, folder);
   cookie = cookieOf(await login(program, password));
   await program.stop();
   const offline = await reset('admin');
   assert.equal(offline.code, 0, offline.text);
-  program = await startProgram({ SETUP: 'true' }, folder);
+  program = await startIdle({}, folder);
   assert.equal(await plays(program, cookie), 401);
   await program.stop();
 });

@@ -6,7 +6,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { newFolder, startProgram } from '../integration/program.mjs';
+import { newFolder, startIdle, startProgram } from '../integration/program.mjs';
 import { binary as simulator, Children, startSimulator, until } from '../integration/simulator.mjs';
 import { run } from './commands.mjs';
 
@@ -21,7 +21,7 @@ test('row 24: DUCKDB_MAX_MEMORY, 2 GB by default, bounds what a heavy query take
   assert.match((await run(['config', 'show'], { cwd: folder })).out, /^DUCKDB_MAX_MEMORY=2GB$/m);
   const file = path.join(folder, 'tautulli.db'), data = path.join(folder, 'data');
   execFileSync(simulator, ['tautulli', '--out', file, '--seed', '3', '--rows', '800000'], { stdio: 'ignore' });
-  const filling = await startProgram({ SETUP: 'true' }, data);
+  const filling = await startIdle({}, data);
   const cookie = await filling.login();
   const begun = await fetch(filling.url('/api/v1/import?name=tautulli.db'), { method: 'POST', headers: { cookie }, body: createReadStream(file), duplex: 'half' });
   const { id } = (await begun.json()).import;
@@ -34,7 +34,7 @@ test('row 24: DUCKDB_MAX_MEMORY, 2 GB by default, bounds what a heavy query take
   const heavy = ['plays?sort=title&limit=200', 'analytics/popular', 'analytics/transcode',
     'analytics/concurrent-streams', 'analytics/rewatch', 'analytics/locations'];
   const peak = async (most) => {
-    const one = await startProgram({ SETUP: 'true', DUCKDB_MAX_MEMORY: most, DUCKDB_THREADS: '2', QUERY_TIMEOUT: '10m' }, data);
+    const one = await startIdle({ DUCKDB_MAX_MEMORY: most, DUCKDB_THREADS: '2', QUERY_TIMEOUT: '10m' }, data);
     const headers = { cookie: await one.login() };
     for (const what of heavy) {
       const answer = await fetch(one.url(`/api/v1/${what}`), { headers });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { newFolder, startProgram } from '../integration/program.mjs';
+import { newFolder, startIdle } from '../integration/program.mjs';
 import { binary, needed, run, type } from './commands.mjs';
 
 let folder, count = 0;
@@ -17,7 +17,7 @@ async function empty() {
 
 test('row 27: NATS_MAX_MEMORY=536870912 reaches JetStream and Go\'s memory limit, shown by its RSS', async () => {
   const data = await empty();
-  const program = await startProgram({ SETUP: 'true', NATS_EMBEDDED: 'true', NATS_MAX_MEMORY: '536870912',
+  const program = await startIdle({ NATS_EMBEDDED: 'true', NATS_MAX_MEMORY: '536870912',
     NATS_MAX_STORE: '1GB', LOG_LEVEL: 'info,nats=debug' }, data);
   // nats-server's own words, through our logger.
   assert.match(program.child.text, /module=nats msg=" *Max Memory: +512\.00 MB"/);

@@ -11,7 +11,7 @@ import https from 'node:https';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
+import { freePort, newFolder, password, startIdle, startProgram } from '../integration/program.mjs';
 import { Children, startSimulator, until } from '../integration/simulator.mjs';
 
 const nginxSample = `location / {
@@ -135,8 +135,8 @@ before(async () => {
   const { url, token } = sim.server('plex');
   const server = { ENABLE_PLEX_SYNC: 'true', PLEX_URL: url, PLEX_TOKEN: token };
   program = await startProgram({ ...server, WS_PING_INTERVAL: '1s', LOG_LEVEL: 'debug', TRUSTED_PROXIES: '127.0.0.1,::1' });
-  impatientProgram = await startProgram({ SETUP: 'true' });
-  basedProgram = await startProgram({ SETUP: 'true', BASE_PATH: basePath });
+  impatientProgram = await startIdle();
+  basedProgram = await startIdle({ BASE_PATH: basePath });
   await startNginx();
   await startCaddy();
   for (const [name, proxy] of Object.entries(proxies))
@@ -241,7 +241,7 @@ test('row 40: a login is throttled and logged by the address of who asks, not of
 });
 
 test('row 40: forwarded headers are believed from trusted proxies only', async () => {
-  const others = await startProgram({ SETUP: 'true', TRUSTED_PROXIES: '172.17.0.1,10.0.0.0/8' });
+  const others = await startIdle({ TRUSTED_PROXIES: '172.17.0.1,10.0.0.0/8' });
   const straight = { origin: others.url(''), options: {} };
   const lie = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '203.0.113.9' };
   assert.doesNotMatch(await login(straight, { headers: lie }), /Secure/);

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { newFolder, startProgram } from '../integration/program.mjs';
+import { newFolder, startIdle, startProgram } from '../integration/program.mjs';
 import { binary as simulator, Children, startSimulator, until } from '../integration/simulator.mjs';
 import { kinds, run, type, wait } from './commands.mjs';
 
@@ -225,7 +225,8 @@ test('row 4, 50: a trigger joins the sync that runs, and says so', async () => {
 test('row 50: one import at a time, said when refused', async () => {
   const file = path.join(folder, 'tautulli.db');
   execFileSync(simulator, ['tautulli', '--out', file, '--seed', '3', '--rows', '20000'], { stdio: 'ignore' });
-  const one = await started({ SETUP: 'true' });
+  const one = await startIdle();
+  running.push(one);
   const its = await one.login();
   const begin = () => fetch(one.url('/api/v1/import?name=tautulli.db'), { method: 'POST', headers: { cookie: its }, body: readFileSync(file) });
   const [first, second] = await Promise.all([begin(), begin()]);

@@ -5,7 +5,7 @@ import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
+import { freePort, newFolder, password, startIdle, startProgram } from '../integration/program.mjs';
 import { Children, startSimulator, until } from '../integration/simulator.mjs';
 import { binary, kinds, needed, run, type } from './commands.mjs';
 
@@ -81,6 +81,45 @@ test('row 6: serve without any media server names the three ways out', async () 
     assert.match(lines[0], way);
 });
 
+test('row 6: SETUP=true serves login and the add-a-server page only, until a server is there', async () => {
+  const sim = await startSimulator(children, 1, 1);
+  const one = await startProgram({ SETUP: 'true' });
+  const headers = { cookie: await one.login() };
+  const ask = async (method, route, body) => {
+    const answer = await fetch(one.url(`/api/v1${route}`), { method, headers, body: body && JSON.stringify(body) });
+    return { status: answer.status, body: await answer.json() };
+  };
+  assert.equal((await ask('GET', '/app')).body.setup, true);
+  assert.equal((await fetch(one.url('/'))).status, 200);
+  for (const [method, route] of [['GET', '/plays'], ['GET', '/sessions'], ['GET', '/analytics'], ['POST', '/sync/trigger'], ['GET', '/backups']]) {
+    const { status, body } = await ask(method, route);
+    assert.equal(status, 409, route);
+    assert.match(body.error.message, /no media server yet/);
+  }
+  const { url, token } = sim.server('jellyfin');
+  assert.equal((await ask('POST', '/servers', { kind: 'jellyfin', url, token })).status, 201);
+  assert.equal((await ask('GET', '/app')).body.setup, false);
+  assert.equal((await ask('GET', '/plays')).status, 200);
+  await one.stop();
+});
+
+test('row 6: a server that was added is one: serve starts without SETUP', async () => {
+  const sim = await startSimulator(children, 1, 1);
+  const data = path.join(await empty(), 'data');
+  const first = await startProgram({ SETUP: 'true' }, data);
+  const { url, token } = sim.server('plex');
+  const answer = await fetch(first.url('/api/v1/servers'),
+    { method: 'POST', headers: { cookie: await first.login() }, body: JSON.stringify({ kind: 'plex', url, token }) });
+  assert.equal(answer.status, 201);
+  await first.stop();
+  const second = await startProgram({}, data);
+  await until('it is watched', async () => {
+    const value = (await (await fetch(second.url('/api/v1/sync/status'))).json()).servers;
+    return { is: value.length === 1 && value[0].state === 'connected', value };
+  }, 20000);
+  await second.stop();
+});
+
 test('row 6: make run sets DEMO when nothing is configured', async () => {
   const cwd = await empty();
   const port = await freePort();
@@ -121,7 +160,7 @@ test('row 8: every output of openssl rand -base64 48 is accepted', async () => {
 test('row 10: 3857 is the default port; lsof -i finds who has it, and so does the program', async () => {
   const shown = await run(['config', 'show'], { cwd: folder });
   assert.match(shown.out, /^HTTP_PORT=3857$/m);
-  const one = await startProgram({ SETUP: 'true' });
+  const one = await startIdle();
   const lsof = await type(`lsof -i :${one.port}`);
   assert.match(lsof.out, new RegExp(`^cartograp?\\S* +${one.child.pid} .*TCP .*:${one.port} \\(LISTEN\\)$`, 'm'));
   const { code, text } = await run(['serve'], { cwd: await empty(), env: { ...needed, SETUP: 'true', HTTP_HOST: '127.0.0.1', HTTP_PORT: String(one.port) } });
@@ -131,7 +170,7 @@ test('row 10: 3857 is the default port; lsof -i finds who has it, and so does th
 });
 
 test('row 11: a second process is refused with the name of the first, which is not disturbed', async () => {
-  const one = await startProgram({ SETUP: 'true' });
+  const one = await startIdle();
   const second = await run(['serve'], { cwd: folder, env: { ...needed, SETUP: 'true', DATA_DIR: one.folder, HTTP_PORT: String(await freePort()) } });
   assert.equal(second.code, 1);
   assert.match(second.text, new RegExp(`Database locked: process ${one.child.pid} \\(host ${(await type('hostname')).out.trim()}, since \\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z\\)`));
@@ -143,10 +182,10 @@ test('row 11: a second process is refused with the name of the first, which is n
 
 test('row 12: ps shows who runs, and one that was killed leaves no lock', async () => {
   const data = path.join(folder, 'killed');
-  const one = await startProgram({ SETUP: 'true' }, data);
+  const one = await startIdle({}, data);
   assert.match((await type('ps aux | grep cartographus')).out, new RegExp(`^\\S+ +${one.child.pid} .*cartographus serve$`, 'm'));
   await one.kill();
-  const two = await startProgram({ SETUP: 'true' }, data);
+  const two = await startIdle({}, data);
   assert.equal((await (await fetch(two.url('/api/v1/health'))).json()).database, 'connected');
   await two.stop();
 });
@@ -205,6 +244,30 @@ test('row 15: check tries the token and tells unknown or expired, without rights
     await sim.fault(kind, 'none', 1);
     assert.match(await check({ url: `http://127.0.0.1:${await freePort()}`, token }), /^1 .*unreachable: .*Connection refused; does it run/);
   }
+});
+
+test('row 15: so does the page, and the remedy is told', async () => {
+  const sim = await startSimulator(children, 1, 1);
+  const one = await startProgram({ SETUP: 'true' });
+  const headers = { cookie: await one.login() };
+  const tried = async (body) => (await fetch(one.url('/api/v1/servers/test'), { method: 'POST', headers, body: JSON.stringify(body) })).json();
+  for (const kind of kinds) {
+    const { url, token } = sim.server(kind);
+    assert.equal((await tried({ kind, url, token: ` ${token}\n` })).verdict, 'fine', 'white space around it is taken off');
+    const unknown = await tried({ kind, url, token: 'another-token-of-a-test' });
+    assert.deepEqual([unknown.verdict, /expired, revoked, or not copied whole; make a new one/.test(unknown.text)], ['unauthorized', true]);
+    await sim.fault(kind, 'forbidden', 60000);
+    const forbidden = await tried({ kind, url, token });
+    assert.deepEqual([forbidden.verdict, /may not see what others watch/.test(forbidden.text)], ['forbidden', true]);
+    await sim.fault(kind, 'none', 1);
+    assert.equal((await tried({ kind, url: `http://127.0.0.1:${await freePort()}`, token })).verdict, 'unreachable');
+  }
+  // Row 13: the same rules of addresses.
+  for (const [url, likely] of [['plex', 'http://plex:32400'], ['http://plex', 'http://plex:32400'], ['http://u:p@plex:1', null], ['http://plex:1?a', null]]) {
+    const answer = await tried({ kind: 'plex', url, token: 'a-token-of-a-test' });
+    assert.deepEqual([answer.verdict, answer.likely_url], ['address', likely], url);
+  }
+  await one.stop();
 });
 
 test('row 15: white space around keys, tokens and addresses is taken off, and the log says so', async () => {
@@ -270,7 +333,7 @@ test('row 45: the guide\'s own pipe prints no secret of a server set up by files
 });
 
 test('row 47: passwords are case-sensitive', async () => {
-  const one = await startProgram({ SETUP: 'true', ADMIN_PASSWORD: password });
+  const one = await startIdle({ ADMIN_PASSWORD: password });
   const status = async (word) => (await fetch(one.url('/api/v1/auth/login'), { method: 'POST', body: JSON.stringify({ username: 'admin', password: word }) })).status;
   assert.equal(await status(password.toUpperCase()), 401);
   assert.equal(await status(password[0].toUpperCase() + password.slice(1)), 401);

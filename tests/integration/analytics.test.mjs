@@ -1,11 +1,11 @@
 // What the queries say over HTTP: cached, conditional, in every format, compared.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startProgram } from './program.mjs';
+import { startIdle } from './program.mjs';
 
 let program, cookie;
 before(async () => {
-  program = await startProgram({ SETUP: 'true', TZ: 'Europe/Berlin' });
+  program = await startIdle({ TZ: 'Europe/Berlin' });
   cookie = await program.login();
 });
 after(() => program?.stop());

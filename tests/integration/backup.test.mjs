@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { password, startProgram } from './program.mjs';
+import { password, startIdle, startProgram } from './program.mjs';
 import { storeRows } from './store.mjs';
 import { build, Children, startSimulator, until } from './simulator.mjs';
 
@@ -96,7 +96,7 @@ test('what is made while people watch answers elsewhere as here', async () => {
   assert.equal(restored.status, 0, restored.text);
   assert.match(restored.stdout, /is restored to .*elsewhere: \d+ plays/);
   assert.match(restored.stdout, /not in a backup[^]*JWT_SECRET[^]*tokens of the media servers/);
-  const other = await startProgram({ SETUP: 'true', JWT_SECRET: 'y'.repeat(48) }, elsewhere);
+  const other = await startIdle({ JWT_SECRET: 'y'.repeat(48) }, elsewhere);
   try {
     assert.deepEqual(await answers(other, await other.login()), here);
     assert.doesNotMatch(other.child.text, /level=error|older than the store|damaged/);
@@ -151,7 +151,7 @@ test('plain tar opens it; no secret is in it', async () => {
   }
   assert.equal(execFileSync('sqlite3', [path.join(folder, 'cartographus.sqlite'),
     "select name, role, password from user; select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'"],
-  { encoding: 'utf8' }), 'admin|admin|\nuser\nidentity\nlink\naudit\n');
+  { encoding: 'utf8' }), 'admin|admin|\nuser\nidentity\nlink\naudit\nmedia_server\n');
 });
 
 test('list, change of size, download, removal', async () => {
@@ -279,7 +279,7 @@ test('a folder without rights, a full disk: named, and nothing is written', asyn
     assert.match(stderr, /BACKUP_DIR: '.*' cannot be written to \(owner 0, mode 0755, no rights\); user 65534/);
     await rm(other, { recursive: true });
   }
-  const warned = await startProgram({ SETUP: 'true', BACKUP_DIR: closed }, path.join(root, 'warned'));
+  const warned = await startIdle({ BACKUP_DIR: closed }, path.join(root, 'warned'));
   assert.match(warned.child.text, /module=backup msg="as things are, no backup can be made" error="BACKUP_DIR: .*not a folder"/);
   const refused = await ask('POST', '/backups', warned, { cookie: await warned.login() });
   assert.equal(refused.status, 500);
@@ -311,7 +311,7 @@ test('killed at any moment it leaves whole backups only, and the rest is swept a
   const whole = performance.now() - start;
   let left = 0;
   for (let i = 0; i < KILLS; i++) {
-    const server = await startProgram({ SETUP: 'true' }, folder);
+    const server = await startIdle({}, folder);
     const as = await server.login();
     const backups = path.join(folder, 'backups');
     const halves = async () => [...await files(folder), ...await files(backups)]
@@ -329,7 +329,7 @@ test('killed at any moment it leaves whole backups only, and the rest is swept a
 
 test('on schedule: made by itself, and what is not to be kept goes', async () => {
   const folder = path.join(root, 'scheduled');
-  const scheduled = await startProgram({ SETUP: 'true', BACKUP_SCHEDULE: '1s', BACKUP_KEEP_NEWEST: '2',
+  const scheduled = await startIdle({ BACKUP_SCHEDULE: '1s', BACKUP_KEEP_NEWEST: '2',
     BACKUP_KEEP_DAILY: '1', BACKUP_KEEP_WEEKLY: '0', BACKUP_KEEP_MONTHLY: '0' }, folder);
   try {
     const seen = new Set();

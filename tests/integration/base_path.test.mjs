@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { freePort, newFolder, password, startProgram } from './program.mjs';
+import { freePort, newFolder, password, startIdle } from './program.mjs';
 import { startProvider } from './provider.mjs';
 import { build } from './simulator.mjs';
 
@@ -16,7 +16,7 @@ before(async () => {
   provider = await startProvider();
   folder = await newFolder();
   const port = await freePort();
-  program = await startProgram({ SETUP: 'true', BASE_PATH: base, AUTH_MODE: 'jwt,basic,oidc',
+  program = await startIdle({ BASE_PATH: base, AUTH_MODE: 'jwt,basic,oidc',
     OIDC_ISSUER_URL: provider.issuer, OIDC_CLIENT_ID: provider.clientId, OIDC_CLIENT_SECRET: provider.clientSecret,
     OIDC_REDIRECT_URL: `http://127.0.0.1:${port}${base}/api/auth/oidc/callback` }, folder, port);
 });

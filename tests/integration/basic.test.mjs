@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { password, startProgram } from './program.mjs';
+import { password, startIdle } from './program.mjs';
 
 let program;
-before(async () => { program = await startProgram({ AUTH_MODE: 'basic', SETUP: 'true' }); });
+before(async () => { program = await startIdle({ AUTH_MODE: 'basic' }); });
 after(() => program.stop());
 
 const basic = (text) => `Basic ${Buffer.from(text).toString('base64')}`;

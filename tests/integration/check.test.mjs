@@ -87,11 +87,11 @@ test('a token that is not known, and one without rights', async () => {
 
 test('another kind of server is named', async () => {
   for (const [as, is, expected] of [
-    ['PLEX', 'jellyfin', /another server: .* a Jellyfin server, configured as Plex/],
-    ['PLEX', 'emby', /another server: .* an Emby server, configured as Plex/],
-    ['JELLYFIN', 'plex', /another server: .* a Plex server, configured as Jellyfin/],
-    ['JELLYFIN', 'emby', /another server: .* an Emby server, configured as Jellyfin/],
-    ['EMBY', 'jellyfin', /another server: .* a Jellyfin server, configured as Emby/],
+    ['PLEX', 'jellyfin', /another server: .* a Jellyfin server, not Plex/],
+    ['PLEX', 'emby', /another server: .* an Emby server, not Plex/],
+    ['JELLYFIN', 'plex', /another server: .* a Plex server, not Jellyfin/],
+    ['JELLYFIN', 'emby', /another server: .* an Emby server, not Jellyfin/],
+    ['EMBY', 'jellyfin', /another server: .* a Jellyfin server, not Emby/],
   ]) {
     const { url, token } = sim.server(is);
     const { code, text } = await check({ [`${as}_SERVERS`]: JSON.stringify([{ url, token }]) });
@@ -139,7 +139,7 @@ test('who does not answer, or is none at all', async () => {
   assert.match(line(text, 'plex-1'), /unreachable: .*Connection refused; does it run/);
   assert.match(line(text, 'plex-2'), /unreachable: .*resolve host/);
   assert.match(line(text, 'plex-3'), /unreachable: .*timed out.*; a firewall/);
-  assert.match(line(text, 'plex-4'), /unreachable: .*certificate.*; https:\/\/ and http:\/\/ mixed up/);
+  assert.match(line(text, 'plex-4'), /tls: .*certificate.*; https:\/\/ and http:\/\/ mixed up/);
   assert.match(line(text, 'plex-5'), /another server: .*no media server/);
   assert.match(line(text, 'plex-6'), /unreachable: .*redirects to another place \(http:\/\/elsewhere.test:80\)/);
   assert.match(line(text, 'plex-7'), /failing: .*HTTP 503/);

@@ -127,6 +127,12 @@ const needs = {
   'POST /tokens': { body: () => JSON.stringify({ name: 'of the contract', scope: 'read', days: 1 }) },
   'DELETE /tokens/{id}': { path: () => firstOf('/api/v1/tokens', 'tokens') },
   'POST /sync/trigger': {},
+  // The demo takes no real server: servers.test.mjs holds these to the description.
+  'POST /servers': { separately: true },
+  'PATCH /servers/{server_key}': { separately: true },
+  'DELETE /servers/{server_key}': { separately: true },
+  'POST /servers/test': { body: () => JSON.stringify({ key: 'plex-1' }) },
+  'POST /servers/{server_key}/sync': { path: () => ({ server_key: 'plex-1' }) },
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
   'GET /import/{id}': { path: async () => ended(await begin(500)) },
   'POST /import/{id}/cancel': { path: () => begin(60000) },

@@ -1,19 +1,19 @@
 // AUTH_MODE with oidc in it, against a provider that lies: each lie is refused, and the check is named.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { freePort, newFolder, startProgram } from './program.mjs';
+import { freePort, newFolder, startIdle } from './program.mjs';
 import { confused, newKey, signed, startProvider, unsigned } from './provider.mjs';
 import { until } from './simulator.mjs';
 import { rm } from 'node:fs/promises';
 
 let provider, program;
 const environment = (port, more = {}) => ({
-  AUTH_MODE: 'oidc', SETUP: 'true', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', HTTP_PORT: String(port),
+  AUTH_MODE: 'oidc', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', HTTP_PORT: String(port),
   OIDC_ISSUER_URL: provider.issuer, OIDC_CLIENT_ID: provider.clientId, OIDC_CLIENT_SECRET: provider.clientSecret,
   OIDC_REDIRECT_URL: `http://127.0.0.1:${port}/api/auth/oidc/callback`, ...more });
 const start = async (more = {}, folder = undefined) => {
   const port = await freePort();
-  return startProgram(environment(port, more), folder, port);
+  return startIdle(environment(port, more), folder, port);
 };
 before(async () => {
   provider = await startProvider();
@@ -246,7 +246,7 @@ test('a mode that is off ends the sessions that it gave', async () => {
     program = await start({}, folder);
     assert.equal((await browser.user()).name, 'ann');
     await program.stop();
-    program = await startProgram({ SETUP: 'true' }, folder);
+    program = await startIdle({}, folder);
     assert.equal(await browser.user(), null);
     await program.stop();
   } finally {

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { newFolder, startProgram } from './program.mjs';
+import { newFolder, startIdle, startProgram } from './program.mjs';
 import { binary, Children, startSimulator, until } from './simulator.mjs';
 
 const children = new Children();
@@ -69,7 +69,7 @@ before(async () => {
   live = session.title;
   await importTautulli(first.url, cookie);
   await first.stop(); // what is in its log is in the store then
-  program = await startProgram({ SETUP: 'true' }, folder);
+  program = await startIdle({}, folder);
   headers = { cookie: await program.login() };
   all = await pages('short=include');
 });

@@ -1,5 +1,6 @@
 // The real binary on a free port with a folder of its own: start, log in, stop.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
@@ -46,4 +47,24 @@ export async function startProgram(more = {}, given = undefined, onPort = undefi
     child.kill('SIGKILL');
   });
   return { child, folder, port, url, login, stop, kill };
+}
+
+// Makes a folder serve without anything to watch: its one server is switched off, and nobody is there.
+export function leaveIdle(folder) {
+  const server = (args, input) => execFileSync(path.join(build, 'cartographus'), ['server', ...args, '--data', folder],
+    { env: { PATH: process.env.PATH }, input, encoding: 'utf8' });
+  if (!server(['list']).includes(' http://127.0.0.1:9,'))
+    server(['add', 'emby', 'http://127.0.0.1:9', '--untested', '--off'], 'a-token-of-nobody');
+}
+
+// The program with nothing to watch, and not waiting for its first server either.
+export async function startIdle(more = {}, given = undefined, onPort = undefined) {
+  const folder = given ?? await newFolder();
+  leaveIdle(folder);
+  const program = await startProgram(more, folder, onPort);
+  const stop = async () => {
+    await program.stop();
+    if (!given) await rm(folder, { recursive: true });
+  };
+  return { ...program, stop };
 }

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import './secrets.mjs';
+import { leaveIdle } from './program.mjs';
 
 const binary = path.join(process.env.BUILD_DIR ?? 'build', 'cartographus');
 const password = 'correct horse battery';
@@ -38,6 +39,7 @@ const login = (body, headers = {}) => fetch(url('/api/v1/auth/login'), {
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'cartographus-'));
   port = await freePort();
+  leaveIdle(folder);
   server = start();
   for (let i = 0; i < 100; i++) {
     if (await fetch(url('/api/v1/health')).then((r) => r.ok, () => false)) return;
@@ -131,7 +133,7 @@ test('a change from another origin is refused', async () => {
 });
 test('sync status answers without a login', async () => {
   const status = await (await fetch(url('/api/v1/sync/status'))).json();
-  assert.deepEqual(status, { state: 'idle', servers: [] });
+  assert.deepEqual(status, { state: 'idle', servers: [{ ordinal: 1, kind: 'emby', state: 'disabled', percent: null }] });
 });
 test('a second instance says who holds the folder', async () => {
   const second = start({ HTTP_PORT: String(await freePort()) });
@@ -140,7 +142,7 @@ test('a second instance says who holds the folder', async () => {
   assert.equal((await fetch(url('/api/v1/health'))).status, 200);
 });
 test('missing settings are told all at once', async () => {
-  const bare = start({ JWT_SECRET: 'short', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', SETUP: 'false' });
+  const bare = start({ JWT_SECRET: 'short', ADMIN_USERNAME: '', ADMIN_PASSWORD: '', SETUP: 'false', DATA_DIR: path.join(folder, 'none') });
   assert.equal(await bare.ended, 1);
   for (const name of ['JWT secret too short', 'ADMIN_USERNAME', 'ADMIN_PASSWORD', 'media server'])
     assert.match(bare.text, new RegExp(name));

@@ -125,7 +125,7 @@ static void wait_for_state(struct collector *c, enum source_state state)
     int64_t until_us = clock_monotonic_us() + 5 * US_PER_S;
     do {
         usleep(5000);
-        assert_int_equal(collector_status(c, &status, 1), 1);
+        assert_true(collector_status(c, "plex-1", &status));
     } while (status.state != state && clock_monotonic_us() < until_us);
     assert_string_equal(source_state_name(status.state), source_state_name(state));
     assert_null(strstr(status.error, "secret-token"));
@@ -134,6 +134,18 @@ static void wait_for_state(struct collector *c, enum source_state state)
 static enum status count_kinds(void *ctx, const struct log_record *r, struct error *err)
 {
     ((unsigned *)ctx)[r->kind]++;
+    return STATUS_OK;
+}
+
+struct reasons {
+    bool has_removed;
+};
+
+static enum status find_reasons(void *ctx, const struct log_record *r, struct error *err)
+{
+    struct reasons *why = ctx;
+    if (r->kind == LOG_COVERAGE && memmem(r->payload.ptr, r->payload.len, "\"removed\"", 9))
+        why->has_removed = true;
     return STATUS_OK;
 }
 
@@ -155,22 +167,26 @@ static void notify(struct server *s)
     (void)!send(atomic_load(&s->ws_fd), frame, sizeof(frame) - 1, MSG_NOSIGNAL);
 }
 
+static char *listen_on(struct server *s)
+{
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(s->listener, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(s->listener, 16), 0);
+    socklen_t len = sizeof(a);
+    getsockname(s->listener, (struct sockaddr *)&a, &len);
+    pthread_create(&s->thread, NULL, serve, s);
+    return xasprintf("http://127.0.0.1:%d/", ntohs(a.sin_port));
+}
+
 static void sessions_are_followed_through_loss_and_refusal(void **state)
 {
     struct server s = {.ws_fd = -1};
-    s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    assert_int_equal(bind(s.listener, (struct sockaddr *)&a, sizeof(a)), 0);
-    assert_int_equal(listen(s.listener, 16), 0);
-    socklen_t len = sizeof(a);
-    getsockname(s.listener, (struct sockaddr *)&a, &len);
-    pthread_create(&s.thread, NULL, serve, &s);
-
+    auto_free char *url = listen_on(&s);
     char folder[] = "/tmp/collector-XXXXXX";
     assert_non_null(mkdtemp(folder));
     auto_free char *path = xasprintf("%s/log.sqlite", folder);
     auto_free char *alive = xasprintf("%s/alive", folder);
-    auto_free char *url = xasprintf("http://127.0.0.1:%d/", ntohs(a.sin_port));
     struct log *log;
     struct error err;
     assert_int_equal(log_open(path, &log, &err), STATUS_OK);
@@ -241,10 +257,108 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     rmdir(folder);
 }
 
+static void wait_until_gone(struct collector *c)
+{
+    struct source_status status;
+    int64_t until_us = clock_monotonic_us() + 10 * US_PER_S;
+    while (collector_status(c, "plex-1", &status) && clock_monotonic_us() < until_us)
+        usleep(5000);
+    assert_false(collector_status(c, "plex-1", &status));
+}
+
+/* A server is added, called otherwise, asked by another token, switched off and removed, while others
+ * read and ask for a backfill. */
+static void servers_come_change_and_go_while_it_runs(void **state)
+{
+    struct server s = {.ws_fd = -1};
+    auto_free char *url = listen_on(&s);
+    char folder[] = "/tmp/collector-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    auto_free char *path = xasprintf("%s/log.sqlite", folder);
+    auto_free char *alive = xasprintf("%s/alive", folder);
+    struct log *log;
+    struct error err;
+    assert_int_equal(log_open(path, &log, &err), STATUS_OK);
+    struct seen seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct collector *c;
+    struct collector_config config = {.log = log, .alive_path = alive, .live = heard, .ctx = &seen};
+    assert_int_equal(collector_start(&config, &c, &err), STATUS_OK);
+    struct source_status status;
+    assert_false(collector_status(c, "plex-1", &status));
+    assert_int_equal(collector_sync_now(c, "plex-1", &err), STATUS_NOT_FOUND);
+
+    struct source_config one = {.key = "plex-1", .kind = SERVER_PLEX, .url = url, .token = "secret-token",
+                                .client_id = "client", .is_realtime = true, .is_polling = true};
+    collector_set(c, &one, 1);
+    int64_t until_us = clock_monotonic_us() + 10 * US_PER_S;
+    while (!collector_status(c, "plex-1", &status) && clock_monotonic_us() < until_us)
+        usleep(5000);
+    wait_for_state(c, SOURCE_CONNECTED);
+    atomic_store(&s.phase, PHASE_PLAYING);
+    notify(&s);
+    wait_until_heard(&seen, "playing;", 10 * US_PER_S);
+
+    /* Another name needs no other connection. */
+    int fd = atomic_load(&s.ws_fd);
+    one.name = "Attic";
+    collector_set(c, &one, 1);
+    until_us = clock_monotonic_us() + 10 * US_PER_S;
+    do {
+        usleep(5000);
+        assert_true(collector_status(c, "plex-1", &status));
+    } while (!streq(status.name, "Attic") && clock_monotonic_us() < until_us);
+    assert_string_equal(status.name, "Attic");
+    assert_int_equal(atomic_load(&s.ws_fd), fd);
+
+    /* Another token does; what plays goes on. */
+    one.token = "wrong-token";
+    collector_set(c, &one, 1);
+    wait_for_state(c, SOURCE_UNAUTHORIZED);
+    one.token = "secret-token";
+    collector_set(c, &one, 1);
+    wait_for_state(c, SOURCE_CONNECTED);
+    assert_int_equal(collector_sync_now(c, "plex-1", &err), STATUS_OK);
+    pthread_mutex_lock(&seen.lock);
+    assert_null(strstr(seen.text, "stopped"));
+    pthread_mutex_unlock(&seen.lock);
+
+    /* Many changes at once: the last one counts. */
+    for (int i = 0; i < 200; i++) {
+        one.off = i % 2 ? NULL : "switched off";
+        collector_set(c, &one, 1);
+    }
+    wait_for_state(c, SOURCE_CONNECTED);
+    collector_set(c, NULL, 0);
+    wait_until_gone(c);
+    assert_int_equal(collector_sync_now(c, "plex-1", &err), STATUS_NOT_FOUND);
+    assert_int_equal(collector_sync_now(c, NULL, &err), STATUS_OK);
+    collector_set(c, &one, 1); /* may be on its way when it stops */
+    collector_stop(c);
+
+    pthread_mutex_lock(&seen.lock);
+    assert_non_null(strstr(seen.text, "stopped interrupted;"));
+    pthread_mutex_unlock(&seen.lock);
+    struct reasons why = {0};
+    assert_int_equal(log_read(log, 0, 1000, find_reasons, &why, &err), STATUS_OK);
+    assert_true(why.has_removed);
+    log_close(log);
+    shutdown(s.listener, SHUT_RDWR);
+    pthread_join(s.thread, NULL);
+    close(s.listener);
+    close(atomic_load(&s.ws_fd));
+    static const char *const names[] = {"log.sqlite", "log.sqlite-wal", "log.sqlite-shm", "alive"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        auto_free char *file = xasprintf("%s/%s", folder, names[i]);
+        unlink(file);
+    }
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sessions_are_followed_through_loss_and_refusal),
+        cmocka_unit_test(servers_come_change_and_go_while_it_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

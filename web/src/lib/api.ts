@@ -5,7 +5,7 @@ import { zone } from './format';
 import { readable } from './route.svelte';
 import type {
   About, AccountChoice, Answer, AppInfo, AuditRow, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage,
-  PlexLogin, PlexLoginState, Token, User,
+  PlexLogin, PlexLoginState, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
 } from './types';
 
 export class ApiError extends Error {
@@ -27,7 +27,7 @@ export function onLoggedOut(tell: () => void): void {
 }
 
 interface Options {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   json?: unknown;
   signal?: AbortSignal | undefined;
   isLast?: boolean; // to be sent even if the page goes away
@@ -95,6 +95,15 @@ export const api = {
   sync: () => call<{ state: string }>('/sync/trigger', { method: 'POST' }),
   sessions: (signal?: AbortSignal) => get<NowAnswer>('/sessions', undefined, signal),
   choices: (signal?: AbortSignal) => get<Choices>('/filters', undefined, signal),
+
+  servers: (signal?: AbortSignal) => get<ServersAnswer>('/servers', undefined, signal),
+  testServer: (json: ServerWish) => call<ServerTested>('/servers/test', { method: 'POST', json }),
+  addServer: (json: ServerWish) => call<{ server: Server }>('/servers', { method: 'POST', json }),
+  editServer: (key: string, json: ServerWish) =>
+    call<{ server: Server }>(`/servers/${encodeURIComponent(key)}`, { method: 'PATCH', json }),
+  removeServer: (key: string, plays: 'keep' | 'delete') =>
+    call<{ plays_deleted: number }>(`/servers/${encodeURIComponent(key)}?plays=${plays}`, { method: 'DELETE' }),
+  syncServer: (key: string) => call<{ state: string }>(`/servers/${encodeURIComponent(key)}/sync`, { method: 'POST' }),
 
   plays: (query: URLSearchParams, signal?: AbortSignal) => get<PlaysPage>('/plays', zoned(query), signal),
   play: (id: number, signal?: AbortSignal) => get<PlayDetail>(`/plays/${id}`, undefined, signal),

@@ -1,7 +1,9 @@
 // The kinds of media server, by the program's own list, and the options that make it watch one.
 import rows from '../../../src/model/server_kinds.def?raw';
 
-const row = /^SERVER_KIND\((\w+), \w+, "\w+", "([^"]+)",\s*"(\d+)",\s*"(\w+)",\s*"\w+",\s*"(\w+)"/gm;
+const row = /^SERVER_KIND\((\w+), (\w+), "\w+", "([^"]+)",\s*"(\d+)",\s*"(\w+)",\s*"\w+",\s*"(\w+)"/gm;
 
-export const serverKinds = [...rows.matchAll(row)].map(([, name = '', label = '', port = '', enabled = '', token = '']) =>
-  ({ label, enabled, lines: [`${enabled}=true`, `${name}_URL=http://192.168.1.100:${port}`, `${token}=…`] }));
+export const serverKinds = [...rows.matchAll(row)].map(([, name = '', word = '', label = '', port = '', enabled = '', token = '']) =>
+  ({ word, label, port, enabled, lines: [`${enabled}=true`, `${name}_URL=http://192.168.1.100:${port}`, `${token}=…`] }));
+
+export const labelOf = (word: string): string => serverKinds.find((kind) => kind.word === word)?.label ?? word;

@@ -117,7 +117,8 @@ class Live {
       case 'sync':
         // Frames to everybody lack what only a login may see: keep what is known.
         this.servers = frame.data.servers.map((s) => ({
-          ...this.servers.find((known) => known.ordinal === s.ordinal),
+          // A viewer's have no key.
+          ...this.servers.find((known) => (s.key ? known.key === s.key : known.ordinal === s.ordinal)),
           ...s,
         }));
         break;

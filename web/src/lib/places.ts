@@ -34,6 +34,10 @@ export const places: readonly Place[] = [
     load: () => import('../places/Explore.svelte'),
   },
   {
+    path: '/settings/servers', name: 'place.servers', icon: 'server', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Servers.svelte'),
+  },
+  {
     path: '/settings/import', name: 'place.import', icon: 'import', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Import.svelte'),
   },

@@ -3,6 +3,8 @@ import type { User } from './types';
 
 class Session {
   user = $state.raw<User | null>(null);
+  // What is shown is invented.
+  isDemo = $state(false);
   get isAdmin(): boolean {
     return this.user?.role === 'admin';
   }

@@ -9,6 +9,8 @@ export interface PlexLoginState { state: 'waiting' | 'done'; user: User | null }
 export interface AppInfo {
   version: string;
   demo: boolean;
+  // Nothing is served yet but login and the first media server.
+  setup: boolean;
   user: User | null;
   time_zone: string;
   auth_modes: string[];
@@ -16,7 +18,8 @@ export interface AppInfo {
 
 // A row of src/model/server_kinds.def.
 export type ServerKind = string;
-export type ServerState = 'connecting' | 'connected' | 'polling' | 'blind' | 'unauthorized' | 'unreachable';
+export type ServerState =
+  | 'connecting' | 'connected' | 'polling' | 'blind' | 'unauthorized' | 'unreachable' | 'disabled' | 'needs_token';
 
 export interface ServerStatus {
   ordinal: number;
@@ -31,6 +34,57 @@ export interface ServerStatus {
   history_error?: string | null;
   last_event_at?: string | null;
   plays?: number | null;
+}
+
+// A media server with all that administrators may know of it; never its token.
+export interface Server {
+  ordinal: number;
+  kind: ServerKind;
+  state: ServerState;
+  percent: number | null;
+  key: string;
+  name: string;
+  url: string;
+  error: string | null;
+  history_error: string | null;
+  last_event_at: string | null;
+  plays: number | null;
+  version: string | null;
+  own_name: string | null;
+  // Added on the page; else configured, and read-only.
+  is_stored: boolean;
+  is_enabled: boolean;
+  has_token: boolean;
+  tls_verify: boolean;
+}
+
+export interface ServersAnswer {
+  most: number;
+  servers: Server[];
+  // Not watched any more; their plays are kept.
+  former: { key: string; kind: ServerKind; name: string; plays: number }[];
+}
+
+export interface ServerWish {
+  key?: string;
+  kind?: ServerKind;
+  url?: string;
+  token?: string;
+  name?: string;
+  enabled?: boolean;
+  tls_verify?: boolean;
+  untested?: boolean;
+}
+
+export interface ServerTested {
+  verdict: 'fine' | 'address' | 'unreachable' | 'tls' | 'another server' | 'unauthorized' | 'forbidden' | 'failing';
+  text: string;
+  likely_url: string | null;
+  kind: ServerKind | null;
+  name: string | null;
+  version: string | null;
+  known_as: string | null;
+  kept_plays: number;
 }
 
 export type Decision = 'direct play' | 'copy' | 'transcode';

@@ -4,6 +4,7 @@ export const places = {
   'place.map': 'Map',
   'place.explore': 'Explore',
   'place.settings': 'Settings',
+  'place.servers': 'Media servers',
   'place.import': 'Import',
   'place.users': 'Users',
   'place.tokens': 'API tokens',

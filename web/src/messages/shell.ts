@@ -42,6 +42,8 @@ export const shell = {
   'server.blind': 'not reachable: what happens now is not seen',
   'server.unauthorized': 'refuses the token',
   'server.unreachable': 'not reachable',
+  'server.disabled': 'switched off',
+  'server.needs_token': 'needs its token',
   'server.syncing': 'reading history, {percent}',
   'server.no_plays': 'No plays on this server yet.',
   'server.unreadable': 'Its history cannot be read: {why}',
