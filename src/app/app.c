@@ -16,6 +16,7 @@
 #include "app/folder.h"
 #include "app/jobs.h"
 #include "app/lock.h"
+#include "app/restores.h"
 #include "app/servers.h"
 #include "auth/auth.h"
 #include "auth/oidc.h"
@@ -54,6 +55,7 @@ struct app {
     struct jobs *jobs;
     char *backup_folder;
     struct backups *backups;
+    struct restores *restores;
     struct api *api;
     struct http_server *http;
     struct source_config *sources;
@@ -77,6 +79,8 @@ static enum status start_lock(struct app *a, struct error *err)
     auto_fd int fd = -1;
     TRY(data_lock(a->config->data_dir, &fd, err));
     TRY(restore_finish(a->config->data_dir, err));
+    if (a->mode == APP_SERVE)
+        TRY(restore_begin_staged(a->config->data_dir, err));
     a->lock_fd = steal_fd(&fd);
     return STATUS_OK;
 }
@@ -353,6 +357,8 @@ static enum status start_backups(struct app *a, struct error *err)
                                .folder = a->backup_folder,
                                .version = a->version,
                                .is_demo = is_demo,
+                               .form = {.is_zstd = streq(o->backup_compression, "zstd"),
+                                        .passphrase = o->backup_passphrase},
                                .every_us = is_demo || a->mode != APP_SERVE ? 0 : o->backup_schedule,
                                .retention = {.newest = o->backup_keep_newest,
                                              .daily = o->backup_keep_daily,
@@ -368,6 +374,22 @@ static void stop_backups(struct app *a)
 {
     backups_stop(a->backups);
     free(a->backup_folder);
+}
+
+static enum status start_restores(struct app *a, struct error *err)
+{
+    const struct config *o = a->config;
+    struct restores_config c = {.data_dir = o->data_dir,
+                                .backup_folder = a->backup_folder,
+                                .passphrase = o->backup_passphrase,
+                                .is_demo = demo_is_folder(o->data_dir),
+                                .most_bytes = o->restore_max_size};
+    return restores_start(&c, &a->restores, err);
+}
+
+static void stop_restores(struct app *a)
+{
+    restores_stop(a->restores);
 }
 
 static enum status start_jobs(struct app *a, struct error *err)
@@ -391,7 +413,8 @@ static enum status start_api(struct app *a, struct error *err)
                            .ingest = a->ingest,
                            .imports = jobs_imports(a->jobs),
                            .import_folder = a->import_folder,
-                           .backups = backups_api(a->backups)};
+                           .backups = backups_api(a->backups),
+                           .restores = restores_api(a->restores)};
     return api_new(&c, &a->api, err);
 }
 
@@ -496,6 +519,7 @@ static const struct {
     {"live", start_live, stop_live, false},
     {"job list", start_job_list, stop_job_list, false},
     {"backups", start_backups, stop_backups, false},
+    {"restores", start_restores, stop_restores, false},
     {"api", start_api, stop_api, false},
     {"jobs", start_jobs, stop_jobs, false},
     {"http", start_http, stop_http, false},

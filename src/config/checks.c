@@ -214,6 +214,9 @@ void config_check_values(struct loading *l)
         config_fault(l, "LOG_FORMAT: '%s' is not known; it must be logfmt (or its other name, "
                         "console) or json", c->log_format);
     check_base_path(l);
+    if (!streq(c->backup_compression, "gzip") && !streq(c->backup_compression, "zstd"))
+        config_fault(l, "BACKUP_COMPRESSION: '%s' is not known; it must be gzip or zstd",
+                     c->backup_compression);
     check_auth_mode(l);
     check_oidc(l);
     check_trusted_proxies(l);

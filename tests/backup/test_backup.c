@@ -18,7 +18,8 @@ static void a_backup_has_all_that_was_there_and_nothing_of_what_came_later(void 
     OK(store_exec(w.conn, "delete from play", &err));
 
     auto_manifest struct manifest m = {0};
-    OK(backup_verify(file, root, &m, &err));
+    struct pack_source from = {.file = file};
+    OK(backup_verify(&from, root, &m, &err));
     assert_int_equal(manifest_rows(&m, "play"), 5000);
     assert_int_equal(m.store.position, 1);
     assert_string_equal(m.version, "1.2.3");
