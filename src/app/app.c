@@ -146,6 +146,18 @@ static void stop_oidc(struct app *a)
     oidc_free(a->oidc);
 }
 
+/* A store that does not open, and has come with a backup, has a way back. */
+static enum status tell_restored(const struct app *a, struct error *err)
+{
+    struct restored last;
+    if (!restore_last(a->config->data_dir, &last))
+        return err->status;
+    enum status s = fail_prefix(err, "this store came with the restore of '%s' (the way back: cartographus"
+                                " restore --undo)", last.facts.file);
+    restored_done(&last);
+    return s;
+}
+
 static enum status start_store(struct app *a, struct error *err)
 {
     auto_free char *path = in_data(a, "cartographus.duckdb");
@@ -154,7 +166,9 @@ static enum status start_store(struct app *a, struct error *err)
                              .max_memory = memory,
                              .threads = (unsigned)a->config->duckdb_threads};
     bool was_damaged = false;
-    TRY(store_open(&c, &a->store, &was_damaged, err));
+    enum status s = store_open(&c, &a->store, &was_damaged, err);
+    if (s != STATUS_OK)
+        return tell_restored(a, err);
     if (was_damaged)
         log_warn("app", "the store's WAL was damaged and is set aside");
     return STATUS_OK;

@@ -41,6 +41,10 @@ export const places: readonly Place[] = [
     path: '/settings/users', name: 'place.users', icon: 'person', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Users.svelte'),
   },
+  {
+    path: '/settings/backups', name: 'place.backups', icon: 'box', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Backups.svelte'),
+  },
 ];
 
 export const placeAt = (path: string): Place | undefined =>

@@ -6,4 +6,5 @@ export const places = {
   'place.settings': 'Settings',
   'place.import': 'Import',
   'place.users': 'Users',
+  'place.backups': 'Backups',
 } as const;
