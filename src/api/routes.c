@@ -63,7 +63,7 @@ const struct route api_routes[] = {
     ROUTE("DELETE", "/import/{id}", ADMIN, QUERY, import_undo, "Undo: take an import's rows out again"),
     ROUTE("GET", "/backups", ADMIN, QUERY, backups, "Backups, newest first, and the one that is made"),
     ROUTE("POST", "/backups", ADMIN, QUERY, backup_begin, "Make a backup now"),
-    ROUTE("POST", "/backups/cancel", ADMIN, AT_ONCE, backup_cancel, "Stop the backup that is being made"),
+    ROUTE("POST", "/backups/job/cancel", ADMIN, QUERY, backup_cancel, "Stop the backup that is being made"),
     ROUTE("DELETE", "/backups", ADMIN, QUERY, backup_prune, "Remove the backups that are not to be kept"),
     ROUTE("GET", "/backups/{backup}", ADMIN, QUERY, backup, "A backup's file"),
     ROUTE("DELETE", "/backups/{backup}", ADMIN, QUERY, backup_delete, "Remove a backup"),

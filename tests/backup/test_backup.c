@@ -123,6 +123,10 @@ static void names_are_read_strictly(void **state)
         const char *made; /* NULL: it is none */
     } rows[] = {
         {"cartographus-20260131-235958.tar.gz", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.zst", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.gz.enc", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.zst.enc", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.enc", NULL}, {"cartographus-20260131-235958", NULL},
         {"cartographus-20260231-235958.tar.gz", NULL}, {"cartographus-20260131-245958.tar.gz", NULL},
         {"cartographus-20260131-235958.tar", NULL}, {"cartographus-2026O131-235958.tar.gz", NULL},
         {"cartographus-20260131-235958.tar.gz.x", NULL}, {"", NULL},

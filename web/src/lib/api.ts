@@ -117,7 +117,7 @@ export const api = {
 
   backups: (signal?: AbortSignal) => get<Backups>('/backups', undefined, signal),
   makeBackup: () => call<unknown>('/backups', { method: 'POST' }),
-  cancelBackup: () => call<void>('/backups/cancel', { method: 'POST' }),
+  cancelBackup: () => call<void>('/backups/job/cancel', { method: 'POST' }),
   deleteBackup: (name: string) => call<void>(`/backups/${name}`, { method: 'DELETE' }),
   pruneBackups: () => call<{ removed: number }>('/backups', { method: 'DELETE' }),
 

@@ -17,6 +17,7 @@ const minutes = unit('minute', 0, 'narrow');
 const seconds = unit('second', 0, 'narrow');
 const megabits = unit('megabit-per-second', 1);
 const kilobits = unit('kilobit-per-second');
+const gigabytes = unit('gigabyte', 1);
 const megabytes = unit('megabyte', 1);
 const kilobytes = unit('kilobyte');
 
@@ -68,4 +69,4 @@ export const bitrate = (kbps: number): string =>
   kbps >= 1000 ? megabits.format(kbps / 1000) : kilobits.format(kbps);
 
 export const bytes = (n: number): string =>
-  n >= 1e6 ? megabytes.format(n / 1e6) : kilobytes.format(Math.ceil(n / 1e3));
+  n >= 1e9 ? gigabytes.format(n / 1e9) : n >= 1e6 ? megabytes.format(n / 1e6) : kilobytes.format(Math.ceil(n / 1e3));

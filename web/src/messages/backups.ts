@@ -11,7 +11,7 @@ export const backups = {
   'list.kept': 'Kept as',
   'list.acts': 'What can be done',
   'list.encrypted': 'encrypted',
-  'list.shrunk': 'less than half of the one before',
+  'list.shrunk': 'half of the one before, or less',
   'list.more': '+{bytes}',
   'list.less': '−{bytes}',
   'list.download_of': 'Download {name}',
