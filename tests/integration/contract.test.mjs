@@ -97,7 +97,8 @@ const ended = ({ id }) => until('the import ends', async () => {
 }, 30000);
 
 const backedUp = () => until('there is a backup', async () => {
-  const { backups } = await (await ask('GET', '/api/v1/backups')).json();
+  const { backups, job } = await (await ask('GET', '/api/v1/backups')).json();
+  if (!backups.length && job?.state !== 'running') await ask('POST', '/api/v1/backups');
   return { is: backups.length > 0, value: { backup: backups[0]?.name } };
 }, 30000);
 
