@@ -60,6 +60,8 @@ static enum status make(struct control *ctl, struct error *err)
     TRY(control_ask(ctl, "POST", "/api/v1/backups", &begun, err));
     TRY(wait_for_end(ctl, jint(jget(begun, "job"), "id", 0), &answer, err));
     const json_t *job = jget(answer, "job");
+    if (streq(jstr(job, "state"), "cancelled"))
+        return fail(err, STATUS_CANCELLED, "the backup was cancelled; nothing is left of it");
     if (!streq(jstr(job, "state"), "done"))
         return fail(err, STATUS_IO, "the backup has failed: %s", jstr(job, "error"));
     const json_t *one = find(jget(answer, "backups"), jstr(job, "name"));
@@ -207,8 +209,8 @@ int cli_backup(struct cli *c, int argc, char **argv)
         if (argc == 1 && streq(argv[0], verbs[i].name))
             run = verbs[i].run;
     if (!run || to_folder) {
-        fprintf(stderr, "cartographus: '%s' is not understood\nusage: cartographus %s\n", argc ? argv[0] : "--to",
-                args.usage);
+        fprintf(stderr, "cartographus: '%s' is not understood\nusage: cartographus %s\n",
+                argc ? argv[0] : "--to", args.usage);
         return EXIT_USAGE;
     }
     struct control ctl;
