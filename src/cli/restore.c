@@ -87,8 +87,9 @@ static const struct args args = {
     .usage = "restore FILE [options] | restore --undo",
     .about = "Puts a backup in the place of the data. The server must be stopped. The backup is verified\n"
              "first; what was there is put aside in the data folder and can be taken back. FILE is a\n"
-             "path, or the name of a backup in BACKUP_DIR (cartographus backup list). While the server runs,\n"
-             "a restore is staged on the page (Settings, Backups) or by POST /restore, for its next start.",
+             "path, or the name of a backup in BACKUP_DIR (cartographus backup list). While the server\n"
+             "runs, a restore is staged for its next start: on the page (Settings, Backups), or by\n"
+             "POST /restore.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .most = 1,
