@@ -18,6 +18,7 @@
 #include "app/lock.h"
 #include "app/restores.h"
 #include "app/servers.h"
+#include "app/starting.h"
 #include "auth/auth.h"
 #include "auth/oidc.h"
 #include "backup/restore.h"
@@ -32,6 +33,8 @@
 
 #include "base/banned.h"
 
+/* More records than that take so long to apply that HTTP should answer meanwhile. */
+enum { BEHIND_MOST = 2000 };
 enum { TRIM_EVERY_MS = 30000, MALLOC_ARENAS = 2 };
 /* How long a start waits for NATS: one that starts with us, and our own that reads its store first. */
 #define NATS_PATIENCE_US (10 * US_PER_S)
@@ -248,6 +251,18 @@ static bool place_of(void *ctx, const char *address, char ret_place[static LIVE_
     return true;
 }
 
+/* Records that are to be applied before anything else. */
+static enum status count_behind(const struct app *a, int64_t *ret, struct error *err)
+{
+    struct store_conn *conn = NULL;
+    int64_t position = 0;
+    TRY(store_connect(a->store, &conn, err));
+    enum status s = store_query_int(conn, "select position from applied", NULL, 0, 0, &position, err);
+    store_disconnect(conn);
+    *ret = log_last(a->log) - position;
+    return s;
+}
+
 static enum status start_ingest(struct app *a, struct error *err)
 {
     struct log *former = NULL; /* the log was in the file, and is elsewhere now */
@@ -258,7 +273,14 @@ static enum status start_ingest(struct app *a, struct error *err)
                               .knobs = knobs_default(),
                               .lookup = places_lookup,
                               .lookup_ctx = a->places};
-    enum status s = ingest_start(&c, &a->ingest, err);
+    struct starting *starting = NULL;
+    int64_t behind = 0;
+    enum status s = a->mode == APP_SERVE ? count_behind(a, &behind, err) : STATUS_OK;
+    if (s == STATUS_OK && behind > BEHIND_MOST)
+        s = starting_begin(a->config, a->version, behind, &starting, err);
+    if (s == STATUS_OK)
+        s = ingest_start(&c, &a->ingest, err);
+    starting_end(starting);
     log_close(former);
     return s;
 }
