@@ -151,7 +151,7 @@ test('plain tar opens it; no secret is in it', async () => {
   }
   assert.equal(execFileSync('sqlite3', [path.join(folder, 'cartographus.sqlite'),
     "select name, role, password from user; select name from sqlite_schema where type = 'table'"],
-  { encoding: 'utf8' }), 'admin|admin|\nuser\n');
+  { encoding: 'utf8' }), 'admin|admin|\nuser\nidentity\nlink\n');
 });
 
 test('list, change of size, download, removal', async () => {
