@@ -7,6 +7,7 @@
 #include "api/metrics.h"
 #include "api/pool.h"
 #include "api/request.h"
+#include "api/restores.h"
 #include "auth/basic.h"
 #include "auth/oidc.h"
 #include "auth/origin.h"
@@ -520,35 +521,70 @@ void api_handle(void *ctx, struct http_exchange *x)
     }
 }
 
-/* Files are taken from an administrator only, who is asked for before the first byte is read. No
+/* An administrator, who is asked for before the first byte is read; false after having answered. No
  * password is checked then, as that takes a thread's time: HTTP Basic must be known already. */
-struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
+static bool may_send(struct request *r)
 {
-    struct api *a = ctx;
-    struct http_body_policy policy = {.most_bytes = BODY_MOST};
-    if (!streq(http_method(x), "POST") || !streq(http_path(x), "/api/v1/import"))
-        return policy;
-    struct request *r = request_new(a, x);
+    const struct api *a = r->api;
     struct error err = {0};
     if (identify(r, &err) != STATUS_OK) {
-        http_add_header(x, "Connection", "close");
+        http_add_header(r->x, "Connection", "close");
         request_fail(r, &err);
-        return policy;
+        return false;
     }
-    const char *header = http_header(x, "Authorization");
+    const char *header = http_header(r->x, "Authorization");
     struct basic_credentials given;
     if (!r->is_logged_in && header != NULL && config_has_auth_mode(a->config.config, "basic") &&
         basic_parse(header, &given))
         r->is_logged_in = auth_remembers(a->config.auth, given.name, given.password, &r->user);
     secret_wipe(&given, sizeof given);
-    if (r->is_logged_in && !r->is_read_only && r->user.role >= ROLE_ADMIN) {
-        policy.most_bytes = (size_t)a->config.config->import_max_size;
-        policy.into_folder = a->config.import_folder;
-        free(r);
-    } else { /* handle_api() refuses it in set-up; here only who may send a file matters */
-        http_add_header(x, "Connection", "close");
-        refuse_role(r);
+    if (r->is_logged_in && !r->is_read_only && r->user.role >= ROLE_ADMIN)
+        return true; /* handle_api() refuses it in set-up; here only who may send a file matters */
+    http_add_header(r->x, "Connection", "close");
+    refuse_role(r);
+    return false;
+}
+
+static void release_upload(void *ctx)
+{
+    const struct api *a = ctx;
+    a->config.restores->release(a->config.restores->ctx);
+}
+
+/* One upload at a time; false after having answered. */
+static bool claim_upload(struct request *r)
+{
+    const struct api_restores *restores = r->api->config.restores;
+    const char *length = http_header(r->x, "Content-Length");
+    int64_t bytes = -1;
+    struct error err = {0};
+    if (length && !str_to_i64(str_of(length), &bytes))
+        bytes = -1;
+    if (restores->claim(restores->ctx, bytes, &err) != STATUS_OK) {
+        http_add_header(r->x, "Connection", "close");
+        request_fail(r, &err);
+        return false;
     }
+    http_set_user(r->x, r->api, release_upload);
+    return true;
+}
+
+/* Files that are sent: histories to import, backups to restore. */
+struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
+{
+    struct api *a = ctx;
+    struct http_body_policy policy = {.most_bytes = BODY_MOST};
+    bool is_import = streq(http_path(x), PREFIX "/import");
+    bool is_backup = streq(http_path(x), PREFIX "/restore") && http_query(x, "backup") == NULL;
+    if (!streq(http_method(x), "POST") || (!is_import && !is_backup))
+        return policy;
+    struct request *r = request_new(a, x);
+    if (!may_send(r) || (is_backup && !claim_upload(r)))
+        return policy;
+    policy.most_bytes = (size_t)(is_import ? a->config.config->import_max_size
+                                           : a->config.restores->most_bytes);
+    policy.into_folder = is_import ? a->config.import_folder : a->config.restores->upload_folder;
+    free(r);
     return policy;
 }
 

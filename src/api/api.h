@@ -13,6 +13,7 @@
 
 struct api_backups;
 struct api_imports;
+struct api_restores;
 struct auth;
 struct collector;
 struct ingest;
@@ -43,6 +44,7 @@ struct api_config {
     const struct api_imports *imports; /* api/imports.h */
     const char *import_folder;         /* where files to import arrive */
     const struct api_backups *backups; /* api/backups.h */
+    const struct api_restores *restores; /* api/restores.h */
 };
 
 struct api;

@@ -26,8 +26,43 @@ static void write_job(struct json_writer *w, const struct api_backup_job *j)
     jw_object_end(w);
 }
 
-static void write_backup(struct json_writer *w, const struct backup_entry *b,
-                         const struct backup_entry *before, bool is_kept)
+static void write_why(struct json_writer *w, unsigned why)
+{
+    static const struct {
+        enum retention_why why;
+        const char *name;
+    } names[] = {{KEPT_NEWEST, "newest"}, {KEPT_DAILY, "daily"}, {KEPT_WEEKLY, "weekly"},
+                 {KEPT_MONTHLY, "monthly"}};
+    jw_kv_array(w, "kept_as");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (why & names[i].why)
+            jw_text(w, names[i].name);
+    jw_array_end(w);
+}
+
+static bool is_encrypted(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 4 && streq(name + n - 4, ".enc");
+}
+
+/* What it holds says the head of the archive; of one that is encrypted that would cost a key. */
+static void write_contents(struct json_writer *w, const struct api_backups *a, const char *name)
+{
+    auto_manifest struct manifest m = {0};
+    auto_free char *path = xasprintf("%s/%s", a->folder, name);
+    struct pack_source from = {.file = path};
+    bool is_known = !is_encrypted(name) && pack_look(&from, &m, NULL) == STATUS_OK;
+    jw_kv_text(w, "version", is_known ? m.version : NULL);
+    if (is_known)
+        jw_kv_int(w, "plays", manifest_rows(&m, "play"));
+    else
+        jw_kv_null(w, "plays");
+}
+
+static void write_backup(struct json_writer *w, const struct api_backups *a,
+                         const struct backup_entry *b, const struct backup_entry *before,
+                         unsigned why)
 {
     jw_object(w);
     jw_kv_text(w, "name", b->name);
@@ -38,19 +73,36 @@ static void write_backup(struct json_writer *w, const struct backup_entry *b,
     else
         jw_kv_null(w, "change_bytes");
     jw_kv_bool(w, "is_shrunk", before && backup_is_shrunk(b, before));
-    jw_kv_bool(w, "is_kept", is_kept);
+    jw_kv_bool(w, "is_encrypted", is_encrypted(b->name));
+    write_contents(w, a, b->name);
+    jw_kv_bool(w, "is_kept", why != 0);
+    write_why(w, why);
     jw_object_end(w);
 }
 
-static void write_backups(struct json_writer *w, const struct retention *r,
+static void write_backups(struct json_writer *w, const struct api_backups *a,
                           const struct backup_entry *list, size_t count)
 {
-    auto_free bool *keep = xcalloc(count + 1, sizeof *keep);
-    retention_mark(r, list, count, keep);
+    auto_free unsigned *why = xcalloc(count + 1, sizeof *why);
+    retention_mark(&a->retention, list, count, why);
     jw_kv_array(w, "backups");
     for (size_t i = 0; i < count; i++)
-        write_backup(w, &list[i], i + 1 < count ? &list[i + 1] : NULL, keep[i]);
+        write_backup(w, a, &list[i], i + 1 < count ? &list[i + 1] : NULL, why[i]);
     jw_array_end(w);
+}
+
+static void write_settings(struct json_writer *w, const struct api_backups *a)
+{
+    jw_kv_text(w, "folder", a->folder);
+    jw_kv_int(w, "every_s", a->every_us / US_PER_S);
+    jw_kv_text(w, "compression", a->form.is_zstd ? "zstd" : "gzip");
+    jw_kv_bool(w, "is_encrypting", a->form.passphrase && *a->form.passphrase);
+    jw_kv_object(w, "keep");
+    jw_kv_int(w, "newest", a->retention.newest);
+    jw_kv_int(w, "daily", a->retention.daily);
+    jw_kv_int(w, "weekly", a->retention.weekly);
+    jw_kv_int(w, "monthly", a->retention.monthly);
+    jw_object_end(w);
 }
 
 void handle_backups(struct request *r)
@@ -69,14 +121,14 @@ void handle_backups(struct request *r)
     struct json_writer w;
     jw_begin(&w, &out);
     jw_object(&w);
-    jw_kv_text(&w, "folder", b->folder);
+    write_settings(&w, b);
     jw_kv_time(&w, "next_at", due_us);
     jw_key(&w, "job");
     if (job.id)
         write_job(&w, &job);
     else
         jw_null(&w);
-    write_backups(&w, &b->retention, list, count);
+    write_backups(&w, b, list, count);
     jw_object_end(&w);
     request_reply(r, 200, &out);
 }
@@ -98,6 +150,16 @@ void handle_backup_begin(struct request *r)
     write_job(&w, &job);
     jw_object_end(&w);
     request_reply(r, 202, &out);
+}
+
+void handle_backup_cancel(struct request *r)
+{
+    const struct api_backups *b = r->api->config.backups;
+    struct error err = {0};
+    if (b->cancel(b->ctx, &err) == STATUS_OK)
+        request_no_content(r);
+    else
+        request_fail(r, &err);
 }
 
 void handle_backup_prune(struct request *r)
@@ -144,9 +206,12 @@ void handle_backup(struct request *r)
         return;
     }
     struct http_exchange *x = r->x;
+    const char *type = is_encrypted(name)        ? "application/octet-stream"
+                       : strstr(name, ".tar.zst") ? "application/zstd"
+                                                  : "application/gzip";
     request_add_attachment(r, name);
-    request_release_no_store(r, 200);
-    http_reply_fd(x, 200, "application/gzip", steal_fd(&fd), (uint64_t)st.st_size);
+    request_release_no_store(r, 200); /* r and its name are gone after it */
+    http_reply_fd(x, 200, type, steal_fd(&fd), (uint64_t)st.st_size);
 }
 
 void handle_backup_delete(struct request *r)

@@ -17,7 +17,9 @@
 #include "app/jobs.h"
 #include "app/lock.h"
 #include "app/probes.h"
+#include "app/restores.h"
 #include "app/servers.h"
+#include "app/starting.h"
 #include "auth/audit.h"
 #include "auth/auth.h"
 #include "auth/oidc.h"
@@ -34,6 +36,8 @@
 
 #include "base/banned.h"
 
+/* More records than that take so long to apply that HTTP should answer meanwhile. */
+enum { BEHIND_MOST = 2000 };
 enum { TRIM_EVERY_MS = 30000, MALLOC_ARENAS = 2 };
 /* How long a start waits for NATS: one that starts with us, and our own that reads its store first. */
 #define NATS_PATIENCE_US (10 * US_PER_S)
@@ -58,6 +62,7 @@ struct app {
     struct jobs *jobs;
     char *backup_folder;
     struct backups *backups;
+    struct restores *restores;
     struct api *api;
     struct http_server *http;
     struct servers *servers;
@@ -80,6 +85,8 @@ static enum status start_lock(struct app *a, struct error *err)
     auto_fd int fd = -1;
     TRY(data_lock(a->config->data_dir, &fd, err));
     TRY(restore_finish(a->config->data_dir, err));
+    if (a->mode == APP_SERVE)
+        TRY(restore_begin_staged(a->config->data_dir, err));
     a->lock_fd = steal_fd(&fd);
     return STATUS_OK;
 }
@@ -164,6 +171,18 @@ static void stop_oidc(struct app *a)
     oidc_free(a->oidc);
 }
 
+/* A store that does not open, and has come with a backup, has a way back. */
+static enum status tell_restored(const struct app *a, struct error *err)
+{
+    struct restored last;
+    if (!restore_last(a->config->data_dir, &last))
+        return err->status;
+    enum status s = fail_prefix(err, "this store came with the restore of '%s' (the way back: cartographus"
+                                " restore --undo)", last.facts.file);
+    restored_done(&last);
+    return s;
+}
+
 static enum status start_store(struct app *a, struct error *err)
 {
     auto_free char *path = in_data(a, "cartographus.duckdb");
@@ -172,7 +191,9 @@ static enum status start_store(struct app *a, struct error *err)
                              .max_memory = memory,
                              .threads = (unsigned)a->config->duckdb_threads};
     bool was_damaged = false;
-    TRY(store_open(&c, &a->store, &was_damaged, err));
+    enum status s = store_open(&c, &a->store, &was_damaged, err);
+    if (s != STATUS_OK)
+        return tell_restored(a, err);
     if (was_damaged)
         log_warn("app", "the store's WAL was damaged and is set aside");
     return STATUS_OK;
@@ -257,6 +278,18 @@ static bool place_of(void *ctx, const char *address, char ret_place[static LIVE_
     return true;
 }
 
+/* Records that are to be applied before anything else. */
+static enum status count_behind(const struct app *a, int64_t *ret, struct error *err)
+{
+    struct store_conn *conn = NULL;
+    int64_t position = 0;
+    TRY(store_connect(a->store, &conn, err));
+    enum status s = store_query_int(conn, "select position from applied", NULL, 0, 0, &position, err);
+    store_disconnect(conn);
+    *ret = log_last(a->log) - position;
+    return s;
+}
+
 static enum status start_ingest(struct app *a, struct error *err)
 {
     struct log *former = NULL; /* the log was in the file, and is elsewhere now */
@@ -267,7 +300,14 @@ static enum status start_ingest(struct app *a, struct error *err)
                               .knobs = knobs_default(),
                               .lookup = places_lookup,
                               .lookup_ctx = a->places};
-    enum status s = ingest_start(&c, &a->ingest, err);
+    struct starting *starting = NULL;
+    int64_t behind = 0;
+    enum status s = a->mode == APP_SERVE ? count_behind(a, &behind, err) : STATUS_OK;
+    if (s == STATUS_OK && behind > BEHIND_MOST)
+        s = starting_begin(a->config, a->version, behind, &starting, err);
+    if (s == STATUS_OK)
+        s = ingest_start(&c, &a->ingest, err);
+    starting_end(starting);
     log_close(former);
     return s;
 }
@@ -419,6 +459,8 @@ static enum status start_backups(struct app *a, struct error *err)
                                .is_demo = is_demo,
                                .was_due = backup_was_due,
                                .ctx = a,
+                               .form = {.is_zstd = streq(o->backup_compression, "zstd"),
+                                        .passphrase = o->backup_passphrase},
                                .every_us = is_demo || a->mode != APP_SERVE ? 0 : o->backup_schedule,
                                .retention = {.newest = o->backup_keep_newest,
                                              .daily = o->backup_keep_daily,
@@ -434,6 +476,22 @@ static void stop_backups(struct app *a)
 {
     backups_stop(a->backups);
     free(a->backup_folder);
+}
+
+static enum status start_restores(struct app *a, struct error *err)
+{
+    const struct config *o = a->config;
+    struct restores_config c = {.data_dir = o->data_dir,
+                                .backup_folder = a->backup_folder,
+                                .passphrase = o->backup_passphrase,
+                                .is_demo = demo_is_folder(o->data_dir),
+                                .most_bytes = o->restore_max_size};
+    return restores_start(&c, &a->restores, err);
+}
+
+static void stop_restores(struct app *a)
+{
+    restores_stop(a->restores);
 }
 
 static enum status start_jobs(struct app *a, struct error *err)
@@ -462,7 +520,8 @@ static enum status start_api(struct app *a, struct error *err)
                            .probe = probes_describe,
                            .imports = jobs_imports(a->jobs),
                            .import_folder = a->import_folder,
-                           .backups = backups_api(a->backups)};
+                           .backups = backups_api(a->backups),
+                           .restores = restores_api(a->restores)};
     return api_new(&c, &a->api, err);
 }
 
@@ -578,6 +637,7 @@ static const struct {
     {"live", start_live, stop_live, false},
     {"job list", start_job_list, stop_job_list, false},
     {"backups", start_backups, stop_backups, false},
+    {"restores", start_restores, stop_restores, false},
     {"api", start_api, stop_api, false},
     {"jobs", start_jobs, stop_jobs, false},
     {"http", start_http, stop_http, false},

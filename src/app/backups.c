@@ -17,7 +17,7 @@
  * one is tried again. */
 #define FIRST_US (10 * US_PER_MIN)
 #define AGAIN_US US_PER_HOUR
-enum { INTERRUPT_MS = 50 };
+enum { INTERRUPT_MS = 50, INTERRUPTS = 20 };
 #define LOOK_US (30 * US_PER_S) /* the clock may be set */
 
 struct backups {
@@ -30,6 +30,7 @@ struct backups {
     /* All below: guarded by lock. */
     bool is_started, is_stopping, is_ended;
     bool is_asked; /* for one */
+    bool is_cancelled; /* the one that is made */
     int64_t due_us; /* TIME_NONE: never */
     struct api_backup_job now;
 };
@@ -50,7 +51,7 @@ static bool go_on(void *ctx, const char *step)
 {
     struct backups *b = ctx;
     pthread_mutex_lock(&b->lock);
-    bool is_wanted = !b->is_stopping;
+    bool is_wanted = !b->is_stopping && !b->is_cancelled;
     b->now.step = step;
     pthread_mutex_unlock(&b->lock);
     return is_wanted;
@@ -64,6 +65,7 @@ static struct backup_config config_of(struct backups *b)
                                   .log = b->config.log,
                                   .version = b->config.version,
                                   .is_demo = b->config.is_demo,
+                                  .form = b->config.form,
                                   .go_on = go_on,
                                   .ctx = b};
 }
@@ -106,11 +108,17 @@ static void make(struct backups *b, bool is_due)
     struct error err = {0};
     char name[BACKUP_NAME_MAX];
     auto_manifest struct manifest m = {0};
+    bool was_cancelled;
     log_info("backup", is_due ? "begun, as it is due" : "begun, as asked for",
              LF_TEXT("folder", b->config.folder));
     enum status s = backup_make(&c, name, &m, &err);
+    pthread_mutex_lock(&b->lock);
+    was_cancelled = b->is_cancelled && s != STATUS_OK;
+    pthread_mutex_unlock(&b->lock);
     if (s == STATUS_OK)
         tell_size(b, name);
+    else if (was_cancelled)
+        log_warn("backup", "cancelled; nothing is left of it");
     else if (s == STATUS_CANCELLED)
         log_warn("backup", "cut short, as the program stops; nothing is left of it");
     else
@@ -126,10 +134,11 @@ static void make(struct backups *b, bool is_due)
         b->config.was_due(b->config.ctx, s == STATUS_OK ? name : "", s == STATUS_OK);
     pthread_mutex_lock(&b->lock);
     b->now.ended_us = clock_now_us();
-    b->now.state = s == STATUS_OK ? "done" : "failed";
+    b->now.state = s == STATUS_OK ? "done" : was_cancelled ? "cancelled" : "failed";
     b->now.plays = s == STATUS_OK ? manifest_rows(&m, "play") : 0;
     snprintf(b->now.name, sizeof b->now.name, "%s", s == STATUS_OK ? name : "");
-    b->now.error = err;
+    if (!was_cancelled)
+        b->now.error = err;
     if (b->config.every_us)
         b->due_us = b->now.ended_us +
                     (s == STATUS_OK ? b->config.every_us : earlier(b->config.every_us, AGAIN_US));
@@ -141,6 +150,7 @@ static void make(struct backups *b, bool is_due)
 /* With the lock held. */
 static void start_job(struct backups *b)
 {
+    b->is_cancelled = false;
     b->now = (struct api_backup_job){.id = b->now.id + 1, .state = "running", .step = "begun",
                                      .started_us = clock_now_us(), .ended_us = TIME_NONE};
 }
@@ -210,6 +220,32 @@ static int64_t find(void *ctx, struct api_backup_job *ret)
     return due_us;
 }
 
+static bool is_being_cancelled(struct backups *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool is = is_running(b) && b->is_cancelled;
+    pthread_mutex_unlock(&b->lock);
+    return is;
+}
+
+/* The copy of a large store takes long: what DuckDB does is interrupted, a few times, as an interrupt
+ * between two statements is none. The thread ends by itself soon after. */
+static enum status cancel(void *ctx, struct error *err)
+{
+    struct backups *b = ctx;
+    pthread_mutex_lock(&b->lock);
+    bool is = is_running(b);
+    b->is_cancelled = is;
+    pthread_mutex_unlock(&b->lock);
+    if (!is)
+        return fail(err, STATUS_NOT_FOUND, "no backup is being made");
+    for (int i = 0; i < INTERRUPTS && is_being_cancelled(b); i++) {
+        store_interrupt(b->conn);
+        usleep(INTERRUPT_MS * 1000);
+    }
+    return STATUS_OK;
+}
+
 /* --- life -------------------------------------------------------------------------------------- */
 
 static int64_t first_due(const struct backups_config *c)
@@ -239,7 +275,8 @@ enum status backups_start(const struct backups_config *c, struct backups **ret, 
     struct backups *b = xcalloc(1, sizeof *b);
     b->config = *c;
     b->api = (struct api_backups){.ctx = b, .folder = c->folder, .retention = c->retention,
-                                  .begin = begin, .find = find};
+                                  .form = c->form, .every_us = c->every_us,
+                                  .begin = begin, .find = find, .cancel = cancel};
     b->due_us = first_due(c);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->moved, NULL);

@@ -20,6 +20,7 @@ struct backups_config {
     const char *folder;
     const char *version;
     bool is_demo;
+    struct pack_form form;
     int64_t every_us; /* 0: only when asked to */
     struct retention retention; /* applied after those that were due */
     /* The backups thread: one that was due is made, or is not. */

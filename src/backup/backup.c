@@ -10,7 +10,6 @@
 #include "auth/auth.h"
 #include "auth/backup.h"
 #include "backup/files.h"
-#include "backup/pack.h"
 #include "base/clock.h"
 #include "base/logger.h"
 #include "base/mem.h"
@@ -20,7 +19,7 @@
 
 #include "base/banned.h"
 
-/* An archive that is being written: ".cartographus-....tar.gz.partial", beside those that are whole. */
+/* An archive that is being written: ".cartographus-....partial", beside those that are whole. */
 #define PARTIAL_PREFIX ".cartographus-"
 #define PARTIAL_SUFFIX ".partial"
 /* Beside the store's own size: the small files, and DuckDB's head of a file. */
@@ -28,26 +27,30 @@ enum { ROOM_BESIDE = 2 * 1024 * 1024 };
 
 /* --- names ------------------------------------------------------------------------------------- */
 
-static void put_name(int64_t made_us, char dst[static BACKUP_NAME_MAX])
+/* How an archive is packed shows in its name: .tar.gz, .tar.zst, and .enc behind it if sealed. */
+static void put_name(int64_t made_us, const struct pack_form *form, char dst[static BACKUP_NAME_MAX])
 {
     char stamp[FILES_STAMP_MAX];
     files_stamp(made_us, stamp);
-    snprintf(dst, BACKUP_NAME_MAX, "cartographus-%s.tar.gz", stamp);
+    snprintf(dst, BACKUP_NAME_MAX, "cartographus-%s.tar.%s%s", stamp, form->is_zstd ? "zst" : "gz",
+             form->passphrase && *form->passphrase ? ".enc" : "");
 }
 
 bool backup_is_name(const char *name, int64_t *ret_made_us)
 {
-    static const char shape[] = "cartographus-00000000-000000.tar.gz";
-    if (strlen(name) != sizeof shape - 1)
-        return false;
+    static const char shape[] = "cartographus-00000000-000000";
+    static const char *const endings[] = {".tar.gz", ".tar.zst", ".tar.gz.enc", ".tar.zst.enc"};
     for (size_t i = 0; shape[i]; i++)
         if (shape[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != shape[i])
             return false;
+    bool is_ending = false;
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+        is_ending = is_ending || streq(name + sizeof shape - 1, endings[i]);
     const char *d = name + 13;
     auto_free char *text = xasprintf("%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", d, d + 4, d + 6, d + 9, d + 11,
                                      d + 13);
     int64_t made_us;
-    if (!time_parse(str_of(text), &made_us))
+    if (!is_ending || !time_parse(str_of(text), &made_us))
         return false;
     if (ret_made_us)
         *ret_made_us = made_us;
@@ -55,11 +58,11 @@ bool backup_is_name(const char *name, int64_t *ret_made_us)
 }
 
 /* Of this second, or of the first one after it that has no backup yet. */
-static int64_t free_name(const char *folder, char dst[static BACKUP_NAME_MAX])
+static int64_t free_name(const struct backup_config *c, char dst[static BACKUP_NAME_MAX])
 {
     for (int64_t made_us = clock_now_us();; made_us += US_PER_S) {
-        put_name(made_us, dst);
-        auto_free char *path = xasprintf("%s/%s", folder, dst);
+        put_name(made_us, &c->form, dst);
+        auto_free char *path = xasprintf("%s/%s", c->folder, dst);
         if (access(path, F_OK) != 0)
             return made_us;
     }
@@ -169,12 +172,13 @@ static enum status make_archive(const struct backup_config *c, const char *archi
     if (s == STATUS_OK)
         s = step(c, "packing", err);
     if (s == STATUS_OK)
-        s = pack_write(archive, copies, m, err);
+        s = pack_write(archive, copies, m, &c->form, err);
     files_remove(copies);
     TRY(s);
     TRY(step(c, "verifying: unpacking it, comparing rows and sums", err));
     auto_manifest struct manifest read = {0};
-    TRY(backup_verify(archive, c->data_dir, &read, err));
+    struct pack_source from = {.file = archive, .passphrase = c->form.passphrase};
+    TRY(backup_verify(&from, c->data_dir, &read, err));
     return step(c, "giving it its name", err);
 }
 
@@ -186,7 +190,7 @@ enum status backup_make(const struct backup_config *c, char ret_name[static BACK
     snprintf(ret_manifest->engine, sizeof ret_manifest->engine, "%s", store_engine());
     TRY(backup_check(c, err));
     backup_sweep(c->folder);
-    ret_manifest->made_us = free_name(c->folder, ret_name);
+    ret_manifest->made_us = free_name(c, ret_name);
     auto_free char *final = xasprintf("%s/%s", c->folder, ret_name);
     auto_free char *partial = xasprintf("%s/.%s" PARTIAL_SUFFIX, c->folder, ret_name);
     enum status s = make_archive(c, partial, ret_manifest, err);
@@ -264,19 +268,19 @@ static enum status try_start(const char *folder, struct error *err)
     return s;
 }
 
-enum status backup_verify(const char *file, const char *scratch, struct manifest *ret,
+enum status backup_verify(const struct pack_source *from, const char *scratch, struct manifest *ret,
                           struct error *err)
 {
     auto_free char *work = NULL;
     TRY(files_work_begin(scratch, &work, err));
-    enum status s = pack_unpack(file, work, ret, err);
+    enum status s = pack_unpack(from, work, ret, err);
     if (s == STATUS_OK) {
         s = backup_compare(work, ret, err);
         if (s == STATUS_OK)
             s = try_start(work, err);
         if (s != STATUS_OK) {
             manifest_done(ret);
-            s = fail_prefix(err, "'%s'", file);
+            s = fail_prefix(err, "'%s'", from->name ? from->name : from->file);
         }
     }
     files_remove(work);

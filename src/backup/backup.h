@@ -1,7 +1,7 @@
 /*
- * Backups: one archive each, cartographus-YYYYMMDD-HHMMSS.tar.gz (UTC), with a snapshot of the store
- * and what goes with it. Written under another name, verified by unpacking and opening it, and only
- * then given its own: what has such a name is whole.
+ * Backups: one archive each, cartographus-YYYYMMDD-HHMMSS.tar.gz (UTC; .tar.zst, .tar.gz.enc and
+ * .tar.zst.enc too), with a snapshot of the store and what goes with it. Written under another name,
+ * verified by unpacking and opening it, and only then given its own: what has such a name is whole.
  *
  * One backup at a time in a folder. Every step is logged by module "backup".
  */
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "backup/manifest.h"
+#include "backup/pack.h"
 #include "base/error.h"
 
 struct log;
@@ -26,6 +26,7 @@ struct backup_config {
     struct log *log;
     const char *version;
     bool is_demo;
+    struct pack_form form;
     /* Asked before each step, which is told; false stops. */
     bool (*go_on)(void *ctx, const char *step);
     void *ctx;
@@ -41,7 +42,7 @@ void backup_sweep(const char *folder);
 
 /* Unpacks the file into a new folder in `scratch`, holds what is there against the manifest
  * and opens it as a start would. Any thread. The caller owns *ret. */
-enum status backup_verify(const char *file, const char *scratch, struct manifest *ret,
+enum status backup_verify(const struct pack_source *from, const char *scratch, struct manifest *ret,
                           struct error *err);
 /* The same of a folder into which pack_unpack() has unpacked; it is opened read-only. */
 enum status backup_compare(const char *folder, const struct manifest *m, struct error *err);

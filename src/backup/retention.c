@@ -26,8 +26,8 @@ static int64_t month_of(int64_t us)
 }
 
 /* The newest of each of the last `most` spans that have any. */
-static void mark_spans(int64_t most, int64_t (*span_of)(int64_t us), const struct backup_entry *list,
-                       size_t count, bool *ret_keep)
+static void mark_spans(int64_t most, int64_t (*span_of)(int64_t us), enum retention_why why,
+                       const struct backup_entry *list, size_t count, unsigned *ret_why)
 {
     int64_t last = INT64_MIN;
     for (size_t i = 0; i < count && most > 0; i++) {
@@ -35,19 +35,19 @@ static void mark_spans(int64_t most, int64_t (*span_of)(int64_t us), const struc
         if (span == last)
             continue;
         last = span;
-        ret_keep[i] = true;
+        ret_why[i] |= why;
         most--;
     }
 }
 
 void retention_mark(const struct retention *r, const struct backup_entry *list, size_t count,
-                    bool *ret_keep)
+                    unsigned *ret_why)
 {
     for (size_t i = 0; i < count; i++)
-        ret_keep[i] = i == 0 || (int64_t)i < r->newest;
-    mark_spans(r->daily, day_of, list, count, ret_keep);
-    mark_spans(r->weekly, week_of, list, count, ret_keep);
-    mark_spans(r->monthly, month_of, list, count, ret_keep);
+        ret_why[i] = i == 0 || (int64_t)i < r->newest ? KEPT_NEWEST : 0;
+    mark_spans(r->daily, day_of, KEPT_DAILY, list, count, ret_why);
+    mark_spans(r->weekly, week_of, KEPT_WEEKLY, list, count, ret_why);
+    mark_spans(r->monthly, month_of, KEPT_MONTHLY, list, count, ret_why);
 }
 
 enum status retention_apply(const struct retention *r, const char *folder, size_t *ret_removed,
@@ -57,10 +57,10 @@ enum status retention_apply(const struct retention *r, const char *folder, size_
     size_t count = 0;
     *ret_removed = 0;
     TRY(backup_list(folder, &list, &count, err));
-    auto_free bool *keep = xcalloc(count + 1, sizeof *keep);
-    retention_mark(r, list, count, keep);
+    auto_free unsigned *why = xcalloc(count + 1, sizeof *why);
+    retention_mark(r, list, count, why);
     for (size_t i = count; i-- > 0;) { /* oldest first */
-        if (keep[i])
+        if (why[i])
             continue;
         TRY(backup_remove(folder, list[i].name, err));
         ++*ret_removed;

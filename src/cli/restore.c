@@ -16,10 +16,12 @@
 #include "base/mem.h"
 #include "cli/args.h"
 #include "cli/control.h"
+#include "cli/passphrase.h"
 
 #include "base/banned.h"
 
 static bool is_undo;
+static const char *passphrase_file;
 
 /* Which servers cannot be watched before somebody gives their token. */
 static void tell_servers(const struct config *c)
@@ -40,12 +42,11 @@ static void tell_servers(const struct config *c)
     }
 }
 
-static void tell(const struct config *c, const char *file, const struct manifest *m,
-                 const struct restored *r)
+static void tell(const struct config *c, const char *file, const struct restored *r)
 {
     char made[TIME_TEXT_MAX];
     printf("%s is restored to %s: %lld plays, as of %s (version %s)\n", file, c->data_dir,
-           (long long)manifest_rows(m, "play"), time_format(m->made_us, made), m->version);
+           (long long)r->facts.plays, time_format(r->facts.made_us, made), r->facts.version);
     if (r->aside)
         printf("what was there is in %s; back to it: cartographus restore --undo\n", r->aside);
     puts("not in a backup, so see that they are set:");
@@ -69,11 +70,13 @@ static void note(const struct config *c, const char *detail)
 static enum status restore(const struct config *c, const char *given, struct error *err)
 {
     auto_free char *folder = app_backup_folder(c), *file = backup_find(folder, given);
-    auto_manifest struct manifest m = {0};
+    auto_cleanup(passphrase_done) char *passphrase = NULL;
+    TRY(passphrase_read(passphrase_file, c, &passphrase, err));
+    struct pack_source from = {.file = file, .passphrase = passphrase};
     struct restored r = {0};
-    TRY(restore_file(file, c->data_dir, demo_is_folder(c->data_dir), &m, &r, err));
+    TRY(restore_file(&from, c->data_dir, demo_is_folder(c->data_dir), &r, err));
     note(c, file);
-    tell(c, file, &m, &r);
+    tell(c, file, &r);
     restored_done(&r);
     return STATUS_OK;
 }
@@ -112,13 +115,17 @@ static enum status run(const struct config *c, const char *file, struct error *e
 }
 
 static const struct arg_option options[] = {
+    {PASSPHRASE_OPTION, "PATH", "a file with the passphrase of an encrypted backup; else"
+     " BACKUP_PASSPHRASE", &passphrase_file, NULL},
     {"--undo", NULL, "back to what was there before the last restore", NULL, &is_undo},
 };
 static const struct args args = {
-    .usage = "restore FILE | restore --undo",
+    .usage = "restore FILE [options] | restore --undo",
     .about = "Puts a backup in the place of the data. The server must be stopped. The backup is verified\n"
              "first; what was there is put aside in the data folder and can be taken back. FILE is a\n"
-             "path, or the name of a backup in BACKUP_DIR (cartographus backup list).",
+             "path, or the name of a backup in BACKUP_DIR (cartographus backup list). While the server\n"
+             "runs, a restore is staged for its next start: on the page (Settings, Backups), or by\n"
+             "POST /restore.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .most = 1,

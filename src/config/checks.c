@@ -259,6 +259,9 @@ void config_check_values(struct loading *l)
     if (*c->secret_key && strlen(c->secret_key) < SECRET_KEY_LEAST)
         config_fault(l, "SECRET_KEY: %zu characters found, at least %d are needed; make one with: "
                         "openssl rand -base64 48", strlen(c->secret_key), SECRET_KEY_LEAST);
+    if (!streq(c->backup_compression, "gzip") && !streq(c->backup_compression, "zstd"))
+        config_fault(l, "BACKUP_COMPRESSION: '%s' is not known; it must be gzip or zstd",
+                     c->backup_compression);
     check_auth_mode(l);
     check_oidc(l);
     check_plex_login(l);

@@ -460,6 +460,7 @@ static enum status ask_home(struct store_conn *c, char **ret_home, bool *ret_is_
     return STATUS_OK;
 }
 
+/* Another log than the one the position is of: it goes on where it was left, or begins. */
 static enum status change_home(void *ctx, struct store_conn *c, struct error *err)
 {
     (void)c;
@@ -473,26 +474,66 @@ static enum status change_home(void *ctx, struct store_conn *c, struct error *er
     return writer_exec(&in->w, "delete from applied_before where home = $1", home, 1, err);
 }
 
+/* The same records under another roof: a backup's file is the log now, with the numbers of the NATS
+ * that it was copied from. */
+static enum status take_home(void *ctx, struct store_conn *c, struct error *err)
+{
+    (void)c;
+    struct ingest *in = ctx;
+    struct store_value home[] = {sv_text(log_home(in->config.log))};
+    TRY(writer_exec(&in->w, "delete from applied_before where home = $1", home, 1, err));
+    return writer_exec(&in->w, "update applied set home = $1, is_read_out = false", home, 1, err);
+}
+
+static enum status apply_of(struct ingest *in, struct log *other, struct error *err)
+{
+    struct log *log = in->config.log;
+    in->config.log = other;
+    enum status s = apply_all(in, err);
+    in->config.log = log;
+    return s;
+}
+
+/* What a backup's file holds of the log that the position is of comes first, wherever that log is. */
+static enum status apply_rest(struct ingest *in, const char *was, bool *ret_is, struct error *err)
+{
+    struct log *former = in->config.former;
+    *ret_is = former && streq(was, log_rest_of(former));
+    if (!*ret_is)
+        return STATUS_OK;
+    if (log_last(former) > in->position)
+        TRY(apply_of(in, former, err));
+    return log_rest_done(former, err);
+}
+
+static void tell_elsewhere(const struct ingest *in, const char *was, bool is_restored)
+{
+    log_warn("ingest", is_restored
+                 ? "the data was restored from a backup whose log was in another NATS stream; all that"
+                   " the backup held is applied. If that stream is still there, start and stop once with"
+                   " NATS as it was: then what came after the backup is there, too"
+                 : "the log was elsewhere, and its last records may not be applied: to have "
+                   "them, start and stop once with NATS as it was",
+             LF_TEXT("log", was), LF_INT("position", in->position));
+}
+
 /* Where the log has moved, its former home is read to the end first. */
 static enum status follow_home(struct ingest *in, struct error *err)
 {
     auto_free char *was = NULL;
     struct log *log = in->config.log;
-    bool is_read_out = false;
+    bool is_read_out = false, is_restored = false;
     TRY(ask_home(in->w.conn, &was, &is_read_out, err));
+    TRY(apply_rest(in, was, &is_restored, err));
     if (streq(was, log_home(log)))
         return STATUS_OK;
-    if (in->config.former && streq(was, log_home(in->config.former))) {
-        in->config.log = in->config.former;
-        enum status s = apply_all(in, err);
-        in->config.log = log;
-        TRY(s);
-    } else if (!is_read_out && !streq(was, "sqlite")) { /* that file is at hand, or there is none */
-        log_warn("ingest", "the log was elsewhere, and its last records may not be applied: to have "
-                           "them, start and stop once with NATS as it was",
-                 LF_TEXT("log", was), LF_INT("position", in->position));
-    }
-    TRY(store_transaction(in->w.conn, change_home, in, err));
+    bool is_taken = streq(was, log_rest_of(log));
+    if (in->config.former && streq(was, log_home(in->config.former)))
+        TRY(apply_of(in, in->config.former, err));
+    else if (!is_read_out && !streq(was, "sqlite")) /* that file is at hand, or there is none */
+        tell_elsewhere(in, was, is_restored || is_taken);
+    TRY(store_transaction(in->w.conn, is_taken ? take_home : change_home, in, err));
+    TRY(log_rest_done(log, err));
     if (in->position)
         log_info("ingest", "the log has moved", LF_TEXT("from", was), LF_TEXT("to", log_home(log)));
     in->peeked = in->careful_until = 0;

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include "base/banned.h"
 
@@ -66,6 +67,15 @@ static enum status copy_record(void *ctx, const struct log_record *r, struct err
     return rc == SQLITE_DONE ? STATUS_OK : fail_copy(k->db, err);
 }
 
+static enum status note_home(sqlite3 *db, const char *home, struct error *err)
+{
+    char *sql = sqlite3_mprintf("create table rest_of (home text not null);"
+                                "insert into rest_of values (%Q)", home);
+    enum status s = sql ? run(db, sql, err) : fail_copy(db, err);
+    sqlite3_free(sql);
+    return s;
+}
+
 enum status log_backup(struct log *l, int64_t after, const char *to, struct error *err)
 {
     auto_cleanup(auto_copy_fn) struct copy k = {.last = after};
@@ -75,6 +85,8 @@ enum status log_backup(struct log *l, int64_t after, const char *to, struct erro
         before = k.last;
         TRY(log_read(l, before, READ_MOST, copy_record, &k, err));
     } while (k.last > before);
+    if (!streq(log_home(l), "sqlite")) /* it is opened where that home may not be */
+        TRY(note_home(k.db, log_home(l), err));
     return run(k.db, "commit", err);
 }
 

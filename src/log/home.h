@@ -17,6 +17,7 @@ struct log_ops {
     enum status (*read)(struct log *l, int64_t after, size_t most, log_each *each, void *ctx,
                         struct error *err);
     enum status (*trim)(struct log *l, int64_t seq, struct error *err);
+    enum status (*rest_done)(struct log *l, struct error *err); /* NULL: it is never a rest */
     void (*close)(struct log *l); /* frees all, also what is half open; calls log_done() */
 };
 
@@ -24,6 +25,7 @@ struct log_ops {
 struct log {
     const struct log_ops *ops;
     char *home; /* log_home() */
+    char *rest_of; /* log_rest_of(); NULL: none */
     pthread_mutex_t lock;
     pthread_cond_t appended;
     int64_t last;  /* guarded by lock, as is what follows */

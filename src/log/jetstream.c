@@ -498,7 +498,7 @@ static void jetstream_close(struct log *l)
 struct jetstream *jetstream_new(void)
 {
     static const struct log_ops ops = {jetstream_append, jetstream_read, jetstream_trim,
-                                       jetstream_close};
+                                       NULL, jetstream_close};
     struct jetstream *j = xcalloc(1, sizeof *j);
     log_init(&j->base, &ops);
     pthread_mutex_init(&j->io, NULL);

@@ -22,6 +22,7 @@ void log_done(struct log *l)
     pthread_cond_destroy(&l->appended);
     pthread_mutex_destroy(&l->lock);
     free(l->home);
+    free(l->rest_of);
 }
 
 void log_close(struct log *l)
@@ -33,6 +34,20 @@ void log_close(struct log *l)
 const char *log_home(const struct log *l)
 {
     return l->home;
+}
+
+const char *log_rest_of(const struct log *l)
+{
+    return l->rest_of ? l->rest_of : "";
+}
+
+enum status log_rest_done(struct log *l, struct error *err)
+{
+    if (!l->rest_of)
+        return STATUS_OK;
+    TRY(l->ops->rest_done(l, err));
+    free(steal_ptr(&l->rest_of));
+    return STATUS_OK;
 }
 
 /* --- records copied out --------------------------------------------------------------------- */

@@ -79,3 +79,8 @@ enum status log_trim(struct log *l, int64_t seq, struct error *err);
  * comes after. Any thread. */
 enum status log_backup(struct log *l, int64_t after, const char *to, struct error *err);
 enum status log_backup_end(const char *to, int64_t applied, struct error *err);
+/* Of such a copy of another home's log: which one its records and their numbers are of; "" for any
+ * other log. */
+const char *log_rest_of(const struct log *l);
+/* It has been read to its end: from now on it is a log like any other. */
+enum status log_rest_done(struct log *l, struct error *err);

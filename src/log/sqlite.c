@@ -129,9 +129,34 @@ static void sqlite_close(struct log *base)
     free(l);
 }
 
+/* backup.c writes the table; else it is not there. */
+static char *read_rest_of(struct sqlite_log *l)
+{
+    sqlite3_stmt *s = NULL;
+    char *home = NULL;
+    if (prepare(l, "select home from rest_of", &s) && sqlite3_step(s) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(s, 0);
+        home = xstrdup(text ? text : "");
+    }
+    sqlite3_finalize(s);
+    return home;
+}
+
+static enum status sqlite_rest_done(struct log *base, struct error *err)
+{
+    struct sqlite_log *l = (struct sqlite_log *)base;
+    pthread_mutex_lock(&l->db_lock);
+    bool is_done = sqlite3_exec(l->db, "drop table if exists rest_of", NULL, NULL, NULL) == SQLITE_OK;
+    enum status s = is_done ? STATUS_OK
+                            : fail(err, STATUS_IO, "the log: %s", sqlite3_errmsg(l->db));
+    pthread_mutex_unlock(&l->db_lock);
+    return s;
+}
+
 enum status log_open(const char *path, struct log **ret, struct error *err)
 {
-    static const struct log_ops ops = {sqlite_append, sqlite_read, sqlite_trim, sqlite_close};
+    static const struct log_ops ops = {sqlite_append, sqlite_read, sqlite_trim,
+                                       sqlite_rest_done, sqlite_close};
     struct sqlite_log *l = xcalloc(1, sizeof *l);
     log_init(&l->base, &ops);
     l->base.home = xstrdup("sqlite");
@@ -159,6 +184,7 @@ enum status log_open(const char *path, struct log **ret, struct error *err)
         return s;
     }
     l->base.last = read_last(l);
+    l->base.rest_of = read_rest_of(l);
     *ret = &l->base;
     return STATUS_OK;
 }

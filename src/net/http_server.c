@@ -460,26 +460,43 @@ void *http_user(const struct http_exchange *x)
 
 /* --- what libmicrohttpd calls -------------------------------------------------------------- */
 
-static void refuse_body(struct http_exchange *x)
+/* The rest of the body is read and dropped, so that the client hears of it. */
+static void refuse_body(struct http_exchange *x, int status, const char *code, const char *why)
 {
     if (x->is_body_refused)
         return;
     x->is_body_refused = true;
     buf_clear(&x->body);
-    char text[160];
+    char text[256];
     int n = snprintf(text, sizeof text,
-                     "{\"error\":{\"code\":\"TOO_LARGE\",\"message\":\"the request body is over the "
-                     "limit of %zu bytes\",\"field\":\"\",\"request_id\":\"%s\"}}",
-                     x->policy.most_bytes, x->id);
+                     "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"field\":\"\",\"request_id\":"
+                     "\"%s\"}}", code, why, x->id);
     http_add_header(x, "Connection", "close");
-    http_reply(x, 413, "application/json", (struct str){text, (size_t)n});
+    http_reply(x, status, "application/json", (struct str){text, (size_t)n});
+}
+
+static void refuse_size(struct http_exchange *x)
+{
+    char why[96];
+    snprintf(why, sizeof why, "the request body is over the limit of %zu bytes", x->policy.most_bytes);
+    refuse_body(x, 413, "TOO_LARGE", why);
+}
+
+/* Into a file: a full disk, mostly. */
+static void refuse_file(struct http_exchange *x, int error)
+{
+    char why[128];
+    snprintf(why, sizeof why, "the file cannot be written on the server: %s", strerrordesc_np(error));
+    log_warn("http", "a file that is being sent cannot be written", LF_TEXT("path", x->body_path),
+             LF_TEXT("error", why));
+    refuse_body(x, 500, "IO", why);
 }
 
 static bool take_body(struct http_exchange *x, const char *data, size_t len)
 {
     x->body_bytes += len;
     if (x->body_bytes > x->policy.most_bytes) {
-        refuse_body(x);
+        refuse_size(x);
         return true;
     }
     if (x->body_fd < 0) {
@@ -490,8 +507,10 @@ static bool take_body(struct http_exchange *x, const char *data, size_t len)
         ssize_t n = write(x->body_fd, data, len);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
-            return false;
+        if (n <= 0) {
+            refuse_file(x, n ? errno : ENOSPC);
+            return true;
+        }
         data += n;
         len -= (size_t)n;
     }
@@ -510,7 +529,7 @@ static bool begin_body(struct http_exchange *x)
     const char *length = http_header(x, "Content-Length");
     int64_t n;
     if (length && str_to_i64(str_of(length), &n) && n > 0 && (uint64_t)n > x->policy.most_bytes) {
-        refuse_body(x);
+        refuse_size(x);
         return true;
     }
     bool has_body = length ? !streq(length, "0") : http_header(x, "Transfer-Encoding") != NULL;
@@ -518,7 +537,7 @@ static bool begin_body(struct http_exchange *x)
         x->body_path = xasprintf("%s/upload-%s.part", x->policy.into_folder, x->id);
         x->body_fd = open(x->body_path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
         if (x->body_fd < 0)
-            return false;
+            refuse_file(x, errno);
     }
     return true;
 }

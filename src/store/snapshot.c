@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "store/cursor.h"
 #include "store/store.h"
 
@@ -125,7 +126,10 @@ enum status store_snapshot(struct store_conn *c, const char *to, struct store_su
     return s;
 }
 
-enum status store_summarize(const char *path, struct store_summary *ret, struct error *err)
+/* Asks of a file that nobody has open, attached read-only. */
+static enum status ask_file(const char *path,
+                            enum status (*ask)(void *ctx, struct store_conn *c, struct error *err),
+                            void *ctx, struct error *err)
 {
     static const struct store_config nowhere = {
         .path = ":memory:", .max_memory = "512MB", .threads = 1};
@@ -134,15 +138,49 @@ enum status store_summarize(const char *path, struct store_summary *ret, struct 
     TRY(store_open(&nowhere, &s, NULL, err));
     auto_free char *file = quoted(path, '\'');
     auto_free char *attach = xasprintf("attach %s as " COPY " (read_only)", file);
-    *ret = (struct store_summary){0};
     enum status status = store_connect(s, &c, err);
     if (status == STATUS_OK)
         status = store_exec(c, attach, err);
     if (status == STATUS_OK)
-        status = summarize(c, COPY, ret, err);
+        status = ask(ctx, c, err);
     store_disconnect(c);
     store_close(s);
-    if (status != STATUS_OK)
-        store_summary_done(ret);
     return status;
+}
+
+static enum status ask_summary(void *ctx, struct store_conn *c, struct error *err)
+{
+    return summarize(c, COPY, ctx, err);
+}
+
+enum status store_summarize(const char *path, struct store_summary *ret, struct error *err)
+{
+    *ret = (struct store_summary){0};
+    enum status s = ask_file(path, ask_summary, ret, err);
+    if (s != STATUS_OK)
+        store_summary_done(ret);
+    return s;
+}
+
+static enum status ask_span(void *ctx, struct store_conn *c, struct error *err)
+{
+    int64_t *span = ctx;
+    auto_cursor struct cursor r = {0};
+    TRY(cursor_open(c, "select epoch_us(min(started)), epoch_us(max(started)) from " COPY ".main.play",
+                    NULL, 0, &r, err));
+    if (!cursor_next(&r))
+        return fail(err, STATUS_INTERNAL, "the plays cannot be counted");
+    span[0] = cursor_int(&r, 0, TIME_NONE);
+    span[1] = cursor_int(&r, 1, TIME_NONE);
+    return STATUS_OK;
+}
+
+enum status store_play_span(const char *path, int64_t *ret_first_us, int64_t *ret_last_us,
+                            struct error *err)
+{
+    int64_t span[2] = {TIME_NONE, TIME_NONE};
+    TRY(ask_file(path, ask_span, span, err));
+    *ret_first_us = span[0];
+    *ret_last_us = span[1];
+    return STATUS_OK;
 }

@@ -36,3 +36,6 @@ enum status store_snapshot(struct store_conn *c, const char *to, struct store_su
                            struct error *err);
 /* Of a store in a file that nobody has open; it is read as it is, not migrated. Any thread. */
 enum status store_summarize(const char *path, struct store_summary *ret, struct error *err);
+/* When the first and the last play in such a file began; TIME_NONE: there is none. Any thread. */
+enum status store_play_span(const char *path, int64_t *ret_first_us, int64_t *ret_last_us,
+                            struct error *err);

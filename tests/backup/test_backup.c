@@ -18,7 +18,8 @@ static void a_backup_has_all_that_was_there_and_nothing_of_what_came_later(void 
     OK(store_exec(w.conn, "delete from play", &err));
 
     auto_manifest struct manifest m = {0};
-    OK(backup_verify(file, root, &m, &err));
+    struct pack_source from = {.file = file};
+    OK(backup_verify(&from, root, &m, &err));
     assert_int_equal(manifest_rows(&m, "play"), 5000);
     assert_int_equal(m.store.position, 1);
     assert_string_equal(m.version, "1.2.3");
@@ -122,6 +123,10 @@ static void names_are_read_strictly(void **state)
         const char *made; /* NULL: it is none */
     } rows[] = {
         {"cartographus-20260131-235958.tar.gz", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.zst", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.gz.enc", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.zst.enc", "2026-01-31T23:59:58.000Z"},
+        {"cartographus-20260131-235958.tar.enc", NULL}, {"cartographus-20260131-235958", NULL},
         {"cartographus-20260231-235958.tar.gz", NULL}, {"cartographus-20260131-245958.tar.gz", NULL},
         {"cartographus-20260131-235958.tar", NULL}, {"cartographus-2026O131-235958.tar.gz", NULL},
         {"cartographus-20260131-235958.tar.gz.x", NULL}, {"", NULL},

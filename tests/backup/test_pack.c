@@ -68,7 +68,8 @@ static enum status unpack(const char *archive, const char *folder, struct error 
 {
     struct manifest m;
     mkdir(folder, 0700);
-    enum status s = pack_unpack(archive, folder, &m, why);
+    struct pack_source from = {.file = archive};
+    enum status s = pack_unpack(&from, folder, &m, why);
     if (s == STATUS_OK)
         manifest_done(&m);
     return s;
@@ -86,9 +87,11 @@ static void what_is_packed_comes_back(void **state)
         auto_free char *path = xasprintf("%s/%s", folder, plain[i]);
         write_text(path, texts[i]);
     }
-    OK(pack_write(archive, folder, &m, &err));
+    static const struct pack_form plain_form = {0};
+    struct pack_source from = {.file = archive};
+    OK(pack_write(archive, folder, &m, &plain_form, &err));
     mkdir(out, 0700);
-    OK(pack_unpack(archive, out, &read, &err));
+    OK(pack_unpack(&from, out, &read, &err));
     assert_int_equal(read.store.position, 9);
     assert_int_equal(read.made_us, 1000000);
     auto_free char *store = xasprintf("%s/%s", out, BACKUP_STORE), *back = read_text(store);

@@ -42,11 +42,10 @@ static char *old_data(const char *name)
 static enum status restore(const char *file, const char *data, bool is_demo, char **ret_aside,
                            struct error *why)
 {
-    struct manifest m;
+    struct pack_source from = {.file = file};
     struct restored r = {0};
-    TRY(restore_file(file, data, is_demo, &m, &r, why));
+    TRY(restore_file(&from, data, is_demo, &r, why));
     *ret_aside = steal_ptr(&r.aside);
-    manifest_done(&m);
     return STATUS_OK;
 }
 

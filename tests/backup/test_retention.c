@@ -35,7 +35,7 @@ static void the_newest_and_one_of_each_span_are_kept(void **state)
     struct backup_entry list[ARRAY_LEN(days)];
     size_t count = world_of(days, ARRAY_LEN(days), list);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        bool keep[ARRAY_LEN(days)];
+        unsigned keep[ARRAY_LEN(days)];
         char text[ARRAY_LEN(days) + 1] = "";
         retention_mark(&rows[i].r, list, count, keep);
         for (size_t k = 0; k < count; k++)

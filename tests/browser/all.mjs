@@ -10,6 +10,7 @@ import './import.test.mjs';
 import './users.test.mjs';
 import './tokens.test.mjs';
 import './servers.test.mjs';
+import './backups.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';

@@ -112,7 +112,7 @@ static void try_archive(struct str first, struct str rest, bool has_right_manife
     auto_free char *path = xasprintf("/proc/self/fd/%d", fd);
     struct manifest m;
     struct error err = {0};
-    enum status s = pack_unpack(path, folder, &m, &err);
+    enum status s = pack_unpack(&(struct pack_source){.file = path}, folder, &m, &err);
     if (s == STATUS_OK)
         manifest_done(&m);
     else

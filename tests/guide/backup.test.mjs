@@ -2,10 +2,11 @@
 // the data folder here.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newFolder, startIdle } from '../integration/program.mjs';
+import { until } from '../integration/simulator.mjs';
 import { needed, run, type } from './commands.mjs';
 
 let folder, data, program, log;
@@ -91,6 +92,44 @@ test('row 43: stop before restore: refused while a server holds the data, and wo
   assert.equal(code, 0, text);
   assert.match(text, /is restored to/);
   program = await startIdle({ ...needed }, data);
+});
+
+test('row 43: page and API only stage a restore: uploaded, verified, previewed, applied at the next start', async () => {
+  const file = path.join(data, 'backups', (await backups()).at(-1));
+  const ask = async (method, route, body) => fetch(program.url(`/api/v1${route}`), { method, headers: { cookie: await program.login() }, body });
+  const state = async () => (await ask('GET', '/restore')).json();
+  assert.equal((await ask('POST', '/restore?name=mine.tar.gz', await readFile(file))).status, 202);
+  const ready = await until('it is verified', async () => {
+    const value = await state();
+    return { is: ['ready', 'failed'].includes(value.state), value };
+  }, 30000);
+  assert.equal(ready.state, 'ready', ready.error);
+  assert.equal(ready.backup.file, 'mine.tar.gz');
+  assert.equal(ready.loss.newer_plays, 0);
+  assert.ok(ready.needed.some((text) => /JWT_SECRET/.test(text)));
+  assert.equal((await ask('POST', '/restore/confirm', JSON.stringify({ id: ready.id }))).status, 200);
+  assert.equal((await state()).state, 'staged');
+  await program.kill();
+  program = await startIdle({}, data);
+  assert.match(await grep('docker logs cartographus | grep -i backup'), /restore: what was staged begins.*\n[^]*restore: the data is that of a backup now/);
+  assert.equal((await state()).last.backup.file, 'mine.tar.gz');
+});
+
+test('row 44: zstd and encryption are options that are seen in the name', async () => {
+  const phrase = path.join(folder, 'phrase');
+  await writeFile(phrase, 'seven wet otters by the mill\n');
+  const other = { DATA_DIR: path.join(folder, 'packed') };
+  for (const [env, name] of [[{ BACKUP_COMPRESSION: 'zstd' }, /\.tar\.zst: /], [{ BACKUP_PASSPHRASE_FILE: phrase }, /\.tar\.gz\.enc: /],
+    [{ BACKUP_PASSPHRASE_FILE: phrase, BACKUP_COMPRESSION: 'zstd' }, /\.tar\.zst\.enc: /]]) {
+    const { code, text } = await backup({ ...other, ...env });
+    assert.equal(code, 0, text);
+    assert.match(text, name);
+  }
+  const sealed = (await readdir(path.join(other.DATA_DIR, 'backups'))).find((one) => one.endsWith('.gz.enc'));
+  const to = path.join(folder, 'by-hand');
+  const opened = await run(['backup', 'open', sealed, '--to', to, '--passphrase-file', phrase], { env: other });
+  assert.equal(opened.code, 0, opened.text);
+  assert.ok((await readdir(to)).includes('cartographus.duckdb'));
 });
 
 test('row 44: the size is reasonable, against the former one too; it decompresses by hand', async () => {

@@ -77,6 +77,62 @@ static void what_the_former_home_holds_is_applied_first_and_once(void **state)
     log_close(file);
 }
 
+/* A store of before, as a backup has it, and the rest of its log in a file of its own. */
+static void make_backup(struct log *stream, struct log **ret_rest, const char *name)
+{
+    struct error err;
+    auto_free char *path = in_folder(name);
+    if (log_backup(stream, 1, path, &err) != STATUS_OK || log_backup_end(path, 1, &err) != STATUS_OK ||
+        log_open(path, ret_rest, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(log_rest_of(*ret_rest), log_home(stream));
+    assert_int_equal(log_last(*ret_rest), 3);
+}
+
+static void the_rest_of_a_log_that_a_backup_holds_is_applied_wherever_the_log_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum { SAME_STREAM, NEW_STREAM, FILE_ITSELF } home;
+    } rows[] = {{"same", SAME_STREAM}, {"new", NEW_STREAM}, {"file", FILE_ITSELF}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *store_name = xasprintf("rest-%s.duckdb", rows[i].name);
+        auto_free char *rest_name = xasprintf("rest-%s.sqlite", rows[i].name);
+        auto_free char *stream_name = xasprintf("REST%zu", i), *other_name = xasprintf("ANEW%zu", i);
+        struct log *stream = open_stream(stream_name), *rest = NULL, *anew = NULL;
+        struct store *s = open_store(store_name);
+        see(stream, "a", 100, PLAY_PLAYING, 0, "ada", "Heat");
+        struct ingest *in = start_moved(stream, NULL, s); /* one is applied, and then the backup is made */
+        ingest_stop(in);
+        see(stream, "b", 101, PLAY_PLAYING, 0, "ada", "Heat");
+        see(stream, "c", 102, PLAY_PLAYING, 0, "ada", "Heat");
+        make_backup(stream, &rest, rest_name);
+        assert_int_equal(ask(s, sessions), 1);
+        if (rows[i].home == NEW_STREAM)
+            anew = open_stream(other_name);
+        struct error err;
+        assert_int_equal(log_trim(stream, 3, &err), STATUS_OK); /* the stream has gone on */
+        see(stream, "d", 103, PLAY_PLAYING, 0, "ada", "Heat");
+        in = rows[i].home == FILE_ITSELF ? start_moved(rest, NULL, s)
+                                         : start_moved(anew ? anew : stream, rest, s);
+        assert_int_equal(ask(s, sessions), rows[i].home == SAME_STREAM ? 4 : 3);
+        assert_string_equal(log_rest_of(rest), "");
+        ingest_stop(in);
+        if (rows[i].home == FILE_ITSELF) { /* it goes on as a log of its own */
+            see(rest, "e", 104, PLAY_PLAYING, 0, "ada", "Heat");
+            in = start_moved(rest, NULL, s);
+            assert_int_equal(ask(s, sessions), 4);
+            assert_int_equal(ask(s, applied), 4);
+            ingest_stop(in);
+        }
+        store_close(s);
+        log_close(anew);
+        log_close(rest);
+        log_close(stream);
+    }
+}
+
 static int begin(void **state)
 {
     struct error err;
@@ -108,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_former_home_holds_is_applied_first_and_once),
+        cmocka_unit_test(the_rest_of_a_log_that_a_backup_holds_is_applied_wherever_the_log_is),
     };
     return cmocka_run_group_tests_name("home", tests, begin, end);
 }

@@ -2,7 +2,7 @@
 // list has rows.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
@@ -97,7 +97,8 @@ const ended = ({ id }) => until('the import ends', async () => {
 }, 30000);
 
 const backedUp = () => until('there is a backup', async () => {
-  const { backups } = await (await ask('GET', '/api/v1/backups')).json();
+  const { backups, job } = await (await ask('GET', '/api/v1/backups')).json();
+  if (!backups.length && job?.state !== 'running') await ask('POST', '/api/v1/backups');
   return { is: backups.length > 0, value: { backup: backups[0]?.name } };
 }, 30000);
 
@@ -105,6 +106,35 @@ let users = 0;
 const newUser = async () => {
   const body = JSON.stringify({ name: `viewer ${++users}`, password });
   return { user: (await (await ask('POST', '/api/v1/users', { body })).json()).id };
+};
+
+// A restore that waits to be confirmed, and nothing before it.
+let looked;
+async function lookedAt() {
+  const { backup } = await backedUp();
+  const reached = (...states) => until(`the restore is ${states}`, async () => {
+    const value = await (await ask('GET', '/api/v1/restore')).json();
+    return { is: states.includes(value.state), value };
+  }, 30000);
+  await ask('DELETE', '/api/v1/restore');
+  await reached('none');
+  await ask('POST', `/api/v1/restore?backup=${backup}`);
+  looked = await reached('ready');
+  return {};
+}
+const nothingLookedAt = async () => { await lookedAt(); await ask('DELETE', '/api/v1/restore'); return {}; };
+async function backingUp() {
+  await until('none is being made', async () => {
+    const { job } = await (await ask('GET', '/api/v1/backups')).json();
+    return { is: job?.state !== 'running' };
+  }, 30000);
+  await ask('POST', '/api/v1/backups');
+  return {};
+}
+const aBackup = () => {
+  const folder = path.join(program.folder, 'demo', 'backups');
+  const [name] = readdirSync(folder).filter((one) => !one.startsWith('.'));
+  return readFileSync(path.join(folder, name));
 };
 
 // What an operation needs beyond a plain GET: path parameters' values, bodies, what is undone after.
@@ -145,6 +175,12 @@ const needs = {
   'DELETE /backups': {},
   'GET /backups/{backup}': { path: () => backedUp() },
   'DELETE /backups/{backup}': { path: () => backedUp() },
+  'POST /backups/job/cancel': { path: backingUp },
+  'POST /restore': { query: '?name=mine.tar.gz', path: nothingLookedAt, body: aBackup },
+  'POST /restore/unlock': { separately: true },
+  'POST /restore/confirm': { path: lookedAt, body: () => JSON.stringify({ id: looked.id }) },
+  'DELETE /restore': { path: lookedAt },
+  'DELETE /restore/last': {},
   'GET /ws': { separately: true },
 };
 const isPlain = (o) => o.method === 'GET' && parameters(o.operation, 'path').length === 0;

@@ -1,11 +1,12 @@
 // The log in NATS JetStream, on the real nats-server: one that is killed again and again while people
 // watch, and so is the program; one of the program's own; and a log that moves and comes back.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePort, newFolder, startIdle, startProgram } from './program.mjs';
-import { Children, startSimulator, until } from './simulator.mjs';
+import { build, Children, startSimulator, until } from './simulator.mjs';
 import { storeRows } from './store.mjs';
 
 const children = new Children();
@@ -232,4 +233,39 @@ test('a log that moves to NATS is applied first; after a kill, the way back says
   const plays = await storeRows(folder, `select p.segments, p.is_open from play p join title t using (title_id)
     where p.kind = 'play' and t.title = '${session.title}' and not p.is_hidden`);
   assert.deepEqual(plays.map((p) => p.is_open), [false], 'what was going on has ended, and is one play');
+});
+
+test('a backup is restored where its stream is not: the start says what to do, and goes on', async () => {
+  const folder = await newData('restored');
+  let program = await startProgram({ ...sim.environment(), NATS_EMBEDDED: 'true' }, folder);
+  await connected(program);
+  const session = await sim.play('plex', { person: 3, item: 128 });
+  await wait(1500);
+  const run = (args, to = folder) => execFileSync(path.resolve(build, 'cartographus'), args,
+    { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH, DATA_DIR: to } });
+  const file = run(['backup']).match(/^(\S+): /)[1];
+  await sim.act(session, 'stop');
+  await wait(1000);
+  await program.kill();
+  await noChild(folder);
+  const elsewhere = await newData('restored-elsewhere');
+  run(['restore', file], elsewhere);
+  program = await startProgram({ ...sim.environment(), NATS_EMBEDDED: 'true' }, elsewhere);
+  assert.match(program.child.text, /restored from a backup whose log was in another NATS stream; all that the backup held is applied/);
+  assert.match(program.child.text, /start and stop once with NATS as it was/);
+  await connected(program);
+  await program.stop();
+  program = await startProgram({ ...sim.environment(), NATS_EMBEDDED: 'true' }, elsewhere);
+  assert.doesNotMatch(program.child.text, /in another NATS stream|may not be applied/, 'it is said once');
+  await program.stop();
+  const plays = await storeRows(elsewhere, `select p.is_open from play p join title t using (title_id)
+    where p.kind = 'play' and t.title = '${session.title}' and not p.is_hidden`);
+  assert.deepEqual(plays.map((p) => p.is_open), [false], 'what was going on has ended, and is one play');
+
+  // In the same folder, with its stream: what came after the backup and is still in it comes back.
+  run(['restore', file]);
+  program = await startProgram({ ...sim.environment(), NATS_EMBEDDED: 'true' }, folder);
+  assert.doesNotMatch(program.child.text, /in another NATS stream|may not be applied/);
+  await connected(program);
+  await program.stop();
 });

@@ -4,8 +4,8 @@ import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
 import type {
-  About, AccountChoice, Answer, AppInfo, AuditRow, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage,
-  PlexLogin, PlexLoginState, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
+  About, AccountChoice, Answer, AppInfo, AuditRow, Backups, Choices, Import, KnownUser, NowAnswer, PlayDetail,
+  PlaysPage, PlexLogin, PlexLoginState, Restore, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
 } from './types';
 
 export class ApiError extends Error {
@@ -138,24 +138,32 @@ export const api = {
   audit: (query: URLSearchParams, signal?: AbortSignal) =>
     get<{ rows: AuditRow[]; next_before: number | null }>('/audit', query, signal),
   about: (signal?: AbortSignal) => get<About>('/about', undefined, signal),
+
+  backups: (signal?: AbortSignal) => get<Backups>('/backups', undefined, signal),
+  makeBackup: () => call<unknown>('/backups', { method: 'POST' }),
+  cancelBackup: () => call<void>('/backups/job/cancel', { method: 'POST' }),
+  deleteBackup: (name: string) => call<void>(`/backups/${name}`, { method: 'DELETE' }),
+  pruneBackups: () => call<{ removed: number }>('/backups', { method: 'DELETE' }),
+
+  restore: (signal?: AbortSignal) => get<Restore>('/restore', undefined, signal),
+  restoreKept: (name: string) => call<Restore>(`/restore?backup=${name}`, { method: 'POST' }),
+  unlockRestore: (passphrase: string) => call<Restore>('/restore/unlock', { method: 'POST', json: { passphrase } }),
+  confirmRestore: (id: number) => call<Restore>('/restore/confirm', { method: 'POST', json: { id } }),
+  dropRestore: () => call<void>('/restore', { method: 'DELETE' }),
+  forgetRestore: () => call<void>('/restore/last', { method: 'DELETE' }),
 };
 
 // Sends a file as it is, telling the share sent: fetch cannot tell, so this is an XMLHttpRequest.
-export function sendImport(
-  file: File,
-  query: URLSearchParams,
-  sent: (share: number) => void,
-  signal: AbortSignal,
-): Promise<{ import: Import }> {
+function sendFile<T>(path: string, file: File, sent: (share: number) => void, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', url('/import', query));
+    request.open('POST', path);
     request.responseType = 'text';
     request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.upload.onprogress = (event) => sent(event.lengthComputable ? event.loaded / event.total : 0);
     request.onload = () => {
       if (request.status < 300) {
-        resolve(JSON.parse(request.responseText) as { import: Import });
+        resolve(JSON.parse(request.responseText) as T);
         return;
       }
       if (request.status === 401) loggedOut();
@@ -167,3 +175,7 @@ export function sendImport(
     request.send(file);
   });
 }
+
+type Send<T> = (file: File, query: URLSearchParams, sent: (share: number) => void, signal: AbortSignal) => Promise<T>;
+export const sendImport: Send<{ import: Import }> = (file, query, ...rest) => sendFile(url('/import', query), file, ...rest);
+export const sendBackup: Send<Restore> = (file, query, ...rest) => sendFile(url('/restore', query), file, ...rest);

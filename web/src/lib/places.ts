@@ -46,6 +46,10 @@ export const places: readonly Place[] = [
     load: () => import('../places/Users.svelte'),
   },
   {
+    path: '/settings/backups', name: 'place.backups', icon: 'box', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Backups.svelte'),
+  },
+  {
     path: '/settings/tokens', name: 'place.tokens', icon: 'lock', link: 'settings', isFiltered: false, isForAdmin: false,
     load: () => import('../places/Tokens.svelte'),
   },

@@ -349,6 +349,75 @@ export interface AccountChoice {
   plays: number;
 }
 
+export interface BackupJob {
+  id: number;
+  state: 'running' | 'done' | 'failed' | 'cancelled';
+  step: string;
+  name: string | null;
+  started_at: string;
+  ended_at: string | null;
+  error: string | null;
+  plays: number;
+}
+
+export type KeptAs = 'newest' | 'daily' | 'weekly' | 'monthly';
+
+export interface Backup {
+  name: string;
+  made_at: string;
+  bytes: number;
+  change_bytes: number | null;
+  is_shrunk: boolean;
+  is_encrypted: boolean;
+  version: string | null;
+  plays: number | null;
+  is_kept: boolean;
+  kept_as: KeptAs[];
+}
+
+export interface Backups {
+  folder: string;
+  every_s: number; // 0: never by itself
+  compression: 'gzip' | 'zstd';
+  is_encrypting: boolean;
+  keep: Record<KeptAs, number>;
+  next_at: string | null;
+  job: BackupJob | null;
+  backups: Backup[];
+}
+
+// What a backup that is to be restored, or was, holds.
+export interface RestoreBackup {
+  file: string;
+  file_bytes: number;
+  bytes: number;
+  is_encrypted: boolean;
+  made_at: string | null;
+  version: string;
+  schema: number;
+  plays: number;
+  people: number;
+  titles: number;
+  first_play: string | null;
+  last_play: string | null;
+  by: string | null;
+  decided_at: string | null;
+}
+
+export interface Restore {
+  id: number;
+  state: 'none' | 'uploading' | 'verifying' | 'locked' | 'ready' | 'failed' | 'staged';
+  step: string | null;
+  percent: number | null;
+  file: string | null;
+  error: string | null;
+  backup: RestoreBackup | null;
+  loss: { newer_plays: number; plays_now: number } | null;
+  needed: string[];
+  most_bytes: number;
+  last: { backup: RestoreBackup; former: string | null } | null;
+}
+
 export interface Gap { server_id: number; from: string; to: string }
 
 // What every analytics answer says about itself.

@@ -7,6 +7,7 @@ export const places = {
   'place.servers': 'Media servers',
   'place.import': 'Import',
   'place.users': 'Users',
+  'place.backups': 'Backups',
   'place.tokens': 'API tokens',
   'place.audit': 'Audit log',
   'place.about': 'About',

@@ -1,6 +1,7 @@
 // What more than one place says.
 export const shared = {
   'wait': 'One moment…',
+  'cancel': 'Cancel',
   'unknown': 'unknown',
   'unnamed': 'No. {id}',
   'unknown_person': 'Unknown person',
