@@ -74,6 +74,9 @@ struct rederive_report {
 };
 /* Makes all plays again from the inputs. ret may be NULL. As ingest_run(). */
 enum status ingest_rederive(struct ingest *i, struct rederive_report *ret, struct error *err);
+/* Has people matched anew, soon: also without that, at the start, once an hour and whenever accounts
+ * change. Any thread; waits for nothing. */
+void ingest_match_people(struct ingest *i);
 /* How far the one that runs is; -1: none runs. Any thread. */
 int ingest_rederive_percent(struct ingest *i);
 
