@@ -48,8 +48,7 @@ static void people_done(struct people *p)
     "coalesce(replace(lower(nfc_normalize(regexp_replace(" x                                   \
     ", '^[\\s\\p{Z}]+|[\\s\\p{Z}]+$', '', 'g'))), 'ς', 'σ'), '')"
 #define LOOSE(x)                                                                               \
-    "coalesce(regexp_replace(strip_accents(lower(nfc_normalize(" x                             \
-    "))), '[^\\p{L}\\p{N}]', '', 'g'), '')"
+    "regexp_replace(strip_accents(" FOLDED(x) "), '[^\\p{L}\\p{N}]', '', 'g')"
 
 /* At Plex an account's key is its id at plex.tv, but for 0 (nobody) and 1 (whoever owns the server),
  * which every server has. */
