@@ -4,6 +4,9 @@ alter table server add column owner_login varchar;       -- by which its owner l
 alter table account add column plex_id varchar;          -- at plex.tv, where the key is another one
 alter table account add column friendly_name varchar;    -- given by an import
 alter table account add column home_person_id integer;   -- given out once, never to another account
+-- The lowest id of the accounts that are surely the same person's: by their issuer, by e-mail, by hand.
+-- What somebody may see goes by it, never by a name alone.
+alter table account add column sure_id integer;
 update account set home_person_id = person_id
   where account_id in (select min(account_id) from account group by person_id);
 update account set friendly_name = p.name from person p

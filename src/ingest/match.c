@@ -572,6 +572,13 @@ static enum status ask_caller(void *ctx, const size_t (*pairs)[2], size_t count,
     return k->apart(k->ctx, (const size_t(*)[2])theirs, count, ret, err);
 }
 
+/* Of each of the caller's accounts the oldest of its group. */
+static void read_groups(const struct match *m, const struct match_account *accounts, int32_t *ret)
+{
+    for (size_t i = 0; i < m->count; i++)
+        ret[i] = m->nodes[m->nodes[index_of(m, accounts[i].id)].group].id;
+}
+
 enum status match_people(const struct match_account *accounts, size_t count,
                          const struct match_hand *hands, size_t hand_count, match_apart *apart,
                          void *ctx, struct match_result *ret, struct error *err)
@@ -579,17 +586,21 @@ enum status match_people(const struct match_account *accounts, size_t count,
     auto_cleanup(match_done) struct match m = {0};
     read_all(&m, accounts, count, hands, hand_count);
     struct asking asking = {apart, ctx, &m, accounts, count};
+    *ret = (struct match_result){.oldest = xcalloc(count + 1, sizeof *ret->oldest),
+                                 .surest = xcalloc(count + 1, sizeof *ret->surest)};
     join_by_hand(&m);
     for (enum match_why level = WHY_ISSUER; level <= WHY_NAME; level++) {
-        find_edges(&m, level);
         if (level == WHY_NAME)
-            TRY(ask_apart(&m, apart ? ask_caller : NULL, &asking, err));
+            read_groups(&m, accounts, ret->surest);
+        find_edges(&m, level);
+        if (level == WHY_NAME && ask_apart(&m, apart ? ask_caller : NULL, &asking, err) != STATUS_OK) {
+            match_result_done(ret);
+            return err->status;
+        }
         join_level(&m, level);
     }
     list_pairs(&m);
-    *ret = (struct match_result){.oldest = xcalloc(count + 1, sizeof *ret->oldest)};
-    for (size_t i = 0; i < count; i++)
-        ret->oldest[i] = m.nodes[m.nodes[index_of(&m, accounts[i].id)].group].id;
+    read_groups(&m, accounts, ret->oldest);
     ret->pairs = steal_ptr(&m.pairs);
     ret->pair_count = m.pair_count;
     return STATUS_OK;
@@ -598,6 +609,7 @@ enum status match_people(const struct match_account *accounts, size_t count,
 void match_result_done(struct match_result *r)
 {
     free(r->oldest);
+    free(r->surest);
     free(r->pairs);
     *r = (struct match_result){0};
 }

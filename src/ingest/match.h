@@ -74,6 +74,7 @@ typedef enum status match_apart(void *ctx, const size_t (*pairs)[2], size_t coun
 
 struct match_result {
     int32_t *oldest; /* of each account: the lowest id of its person's accounts */
+    int32_t *surest; /* the same without what only a name has joined */
     struct match_pair *pairs; /* by (a, b) */
     size_t pair_count;
 };

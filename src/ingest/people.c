@@ -15,8 +15,7 @@
 enum { DETAIL_BYTES_MAX = 1024 * 1024 };
 
 struct account {
-    int32_t person, home; /* home 0: none yet */
-    bool has_new_home;
+    int32_t person, home, sure; /* home, sure 0: none yet */
 };
 
 struct people {
@@ -58,7 +57,7 @@ static const char accounts_sql[] =
     "  case when regexp_full_match(a.key, '[0-9]+') and a.key not in ('0', '1') then a.key end, '') end,"
     " case when s.kind = 'plex' and a.key = '1' then " FOLDED("s.owner_login") " else '' end,"
     " " FOLDED("a.email") ", " FOLDED("a.name") ", " LOOSE("a.name")
-    " from account a join server s using (server_id) order by account_id";
+    ", sure_id from account a join server s using (server_id) order by account_id";
 
 static const char *kept(struct people *p, const struct cursor *r, idx_t column)
 {
@@ -73,7 +72,9 @@ static enum status read_accounts(struct people *p, struct error *err)
     while (cursor_next(&r)) {
         size_t facts = p->count;
         *GROW(p->facts, facts, p->fact_room) = (struct account){
-            .person = (int32_t)cursor_int(&r, 1, 0), .home = (int32_t)cursor_int(&r, 2, 0)};
+            .person = (int32_t)cursor_int(&r, 1, 0),
+            .home = (int32_t)cursor_int(&r, 2, 0),
+            .sure = (int32_t)cursor_int(&r, 10, 0)};
         *GROW(p->accounts, p->count, p->room) = (struct match_account){
             .id = (int32_t)cursor_int(&r, 0, 0),
             .server = kept(p, &r, 3),
@@ -276,6 +277,10 @@ static enum status move_accounts(struct people *p, struct dims *d, struct error 
     for (size_t i = 0; i < p->count; i++) {
         const struct account *a = &p->facts[i];
         int32_t account = p->accounts[i].id, person = home_of(p, p->result.oldest[i]);
+        struct store_value sure[] = {{.kind = SV_INT, .i = p->result.surest[i]},
+                                     {.kind = SV_INT, .i = account}};
+        if (a->sure != p->result.surest[i])
+            TRY(change(p, "update account set sure_id = $1 where account_id = $2", sure, 2, err));
         if (a->person == person)
             continue;
         struct store_value v[] = {
