@@ -77,8 +77,9 @@ void handle_people_merge(struct request *r)
     struct error err = {0};
     if (is_busy(r) || !read_body(r, &body) || !read_ids(r, body, "people", &people, &count))
         return;
-    answer(r, people_merge(r->api->config.ingest, people, count, r->user.name, jstr(body, "reason"),
-                           &decision, &err), decision, &err);
+    enum status s = people_merge(r->api->config.ingest, people, count, r->user.name,
+                                 jstr(body, "reason"), &decision, &err);
+    answer(r, s, decision, &err);
 }
 
 /* Of people: they are not each other. Of accounts: they are not the rest of their person. */
@@ -100,9 +101,9 @@ void handle_people_split(struct request *r)
     }
     if (!read_ids(r, body, is_of_people ? "people" : "accounts", &ids, &count))
         return;
-    answer(r, (is_of_people ? people_part : people_split)(r->api->config.ingest, ids, count,
-                                                          r->user.name, jstr(body, "reason"),
-                                                          &decision, &err), decision, &err);
+    enum status s = (is_of_people ? people_part : people_split)(
+        r->api->config.ingest, ids, count, r->user.name, jstr(body, "reason"), &decision, &err);
+    answer(r, s, decision, &err);
 }
 
 /* False after having answered. */
@@ -129,8 +130,8 @@ void handle_person_rename(struct request *r)
     }
     struct str text = str_trim(str_of(json_string_value(name)));
     auto_free char *trimmed = xstrndup(text.ptr, text.len);
-    answer(r, people_rename(r->api->config.ingest, id, trimmed, r->user.name, &decision, &err),
-           decision, &err);
+    enum status s = people_rename(r->api->config.ingest, id, trimmed, r->user.name, &decision, &err);
+    answer(r, s, decision, &err);
 }
 
 void handle_people_undo(struct request *r)

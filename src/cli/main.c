@@ -16,6 +16,7 @@ static const struct {
     {"init", cli_init, "write a first configuration with fresh secrets, unless there is one"},
     {"check", cli_check, "try the configuration and each media server, and say what is wrong"},
     {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
+    {"people", cli_people, "list people, join and part them, and take that back"},
     {"query", cli_query, "ask one of the catalogue's questions"},
     {"backup", cli_backup, "make a backup now; list, verify, prune"},
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},

@@ -297,10 +297,12 @@ static enum status move_accounts(struct people *p, struct dims *d, struct error 
     return STATUS_OK;
 }
 
-/* What somebody chose; else what its oldest account that has a name goes by. */
+/* What somebody chose; else what an import calls one of its accounts; else what the oldest account that
+ * has a name goes by. */
 static const char names_sql[] =
     "update person set name = w.name from (select a.person_id, coalesce(any_value(nullif(c.name, '')),"
-    "  arg_min(coalesce(a.friendly_name, a.name), a.account_id), arg_min(a.key, a.account_id)) as name"
+      "  arg_min(a.friendly_name, a.account_id), arg_min(a.name, a.account_id),"
+    "  arg_min(a.key, a.account_id)) as name"
     " from account a left join (select subject as person_id, arg_max(detail->>'name', decision_id)"
     "   as name from decision where kind = 'people_rename' and " NOT_UNDONE " group by subject) c"
     "  on c.person_id = a.person_id group by a.person_id) w"
