@@ -303,9 +303,16 @@ static enum status write_history_of(struct listing *g, int64_t id, struct buf *o
     return STATUS_OK;
 }
 
+/* Links to somebody who was joined with another lead there. */
+static const char follow_sql[] =
+    "select person_id from account where home_person_id = $1"
+    " and not exists (select 1 from account where person_id = $1)";
+
 static enum status write_person(struct listing *g, bool sees_all, int64_t id, struct buf *out)
 {
     TRY(filter_finish(g->filter, g->r->conn, &g->err));
+    TRY(store_query_int(g->r->conn, follow_sql, &(struct store_value){.kind = SV_INT, .i = id}, 1, id, &id,
+                        &g->err));
     const struct store_named person = {"person", {.kind = SV_INT, .i = id}};
     auto_buf struct buf relations = {0};
     people_relations(g->filter, sees_all, &relations);

@@ -701,8 +701,8 @@ const char *ingest_position(struct ingest *in, const char *server, struct arena 
     return post(in, &j, &err) == STATUS_OK ? k.position : NULL;
 }
 
-bool ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,
-                   size_t size)
+int32_t ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,
+                      size_t size)
 {
     return names_person(in->names, server, account_key, ret_name, size);
 }

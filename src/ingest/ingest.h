@@ -47,10 +47,10 @@ const struct observation *ingest_open_sessions(struct ingest *i, struct arena *a
 /* The newest LOG_POSITION record about a server, in the arena; NULL: none. Any thread but the
  * writer's. */
 const char *ingest_position(struct ingest *i, const char *server, struct arena *a);
-/* The name of the person that an account belongs to; false while none is known. Any thread; waits for
- * nothing. */
-bool ingest_person(struct ingest *i, const char *server, const char *account_key, char *ret_name,
-                   size_t size);
+/* The id and the name of the person that an account belongs to; 0 while none is known. Any thread;
+ * waits for nothing. */
+int32_t ingest_person(struct ingest *i, const char *server, const char *account_key, char *ret_name,
+                      size_t size);
 /* The id of a server by its key, and its name; 0 while it has none. Any thread; waits for nothing. */
 int32_t ingest_server(struct ingest *i, const char *key, char *ret_name, size_t size);
 /* Applies everything up to log position `seq` at once and waits for it; false after timeout_us.

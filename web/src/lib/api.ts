@@ -3,6 +3,7 @@
 import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
+import type { Decided, PeoplePage, Profile, Suggestion } from '../people/types';
 import type { AccountChoice, Answer, AppInfo, Choices, Import, KnownUser, NowAnswer, PlayDetail, PlaysPage, User } from './types';
 
 export class ApiError extends Error {
@@ -24,7 +25,7 @@ export function onLoggedOut(tell: () => void): void {
 }
 
 interface Options {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   json?: unknown;
   signal?: AbortSignal | undefined;
 }
@@ -91,6 +92,15 @@ export const api = {
   play: (id: number, signal?: AbortSignal) => get<PlayDetail>(`/plays/${id}`, undefined, signal),
   deletePlay: (id: number) => call<void>(`/plays/${id}`, { method: 'DELETE' }),
   restorePlay: (id: number) => call<void>(`/plays/${id}/restore`, { method: 'POST' }),
+
+  people: (query: URLSearchParams, signal?: AbortSignal) => get<PeoplePage>('/people', query, signal),
+  person: (id: number, signal?: AbortSignal) => get<Profile>(`/people/${id}`, undefined, signal),
+  suggestions: (signal?: AbortSignal) => get<{ suggestions: Suggestion[] }>('/people/suggestions', undefined, signal),
+  mergePeople: (people: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { people } }),
+  partPeople: (people: number[]) => call<Decided>('/people/split', { method: 'POST', json: { people } }),
+  splitAccounts: (accounts: number[]) => call<Decided>('/people/split', { method: 'POST', json: { accounts } }),
+  renamePerson: (id: number, name: string) => call<Decided>(`/people/${id}`, { method: 'PATCH', json: { name } }),
+  undoPeople: (decision: number) => call<void>(`/people/history/${decision}/undo`, { method: 'POST' }),
 
   // Row: one of the generated types of the query. query: the filter and the query's parameters.
   analytics: <Row>(name: string, query: URLSearchParams, signal?: AbortSignal) =>

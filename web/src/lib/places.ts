@@ -14,6 +14,8 @@ export interface Place {
   // The place has the filter bar: links to it keep the filter of the place before.
   isFiltered: boolean;
   isForAdmin: boolean;
+  // It has a page each number, too: /people/1.
+  hasPages?: boolean;
 }
 
 export const places: readonly Place[] = [
@@ -34,6 +36,10 @@ export const places: readonly Place[] = [
     load: () => import('../places/Explore.svelte'),
   },
   {
+    path: '/people', name: 'place.people', icon: 'person', link: 'bar', isFiltered: false, isForAdmin: true, hasPages: true,
+    load: () => import('../places/People.svelte'),
+  },
+  {
     path: '/settings/import', name: 'place.import', icon: 'import', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Import.svelte'),
   },
@@ -43,5 +49,8 @@ export const places: readonly Place[] = [
   },
 ];
 
-export const placeAt = (path: string): Place | undefined =>
-  places.find((place) => place.path === path.replace(/(.)\/+$/, '$1'));
+export function placeAt(path: string): Place | undefined {
+  const trimmed = path.replace(/(.)\/+$/, '$1');
+  const list = trimmed.replace(/\/\d+$/, '');
+  return places.find((place) => place.path === trimmed || (place.hasPages && place.path === list));
+}
