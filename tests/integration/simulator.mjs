@@ -62,6 +62,8 @@ export async function startSimulator(children, each = 1, days = 60, more = []) {
     server: (kind) => ready.servers[number(kind)],
     play: (kind, what) => control('/sessions', { server: number(kind), ...what }),
     act: (session, verb) => control(`/sessions/${session.id}/${verb}`),
+    // What the server calls a person from now on: { username, email }.
+    rename: (kind, person, as) => control('/people', { server: number(kind), person, ...as }),
     fault: (kind, fault, ms) => control('/fault', { server: number(kind), kind: fault, ms }),
   };
 }
