@@ -187,6 +187,7 @@ static bool is_change(const char *method)
 static bool find_route(struct request *r)
 {
     const char *path = http_path(r->x);
+    const char *found = NULL;
     auto_buf struct buf allowed = {0};
     const char *below = str_has_prefix(str_of(path), STR(PREFIX "/")) ? path + sizeof PREFIX - 1 : NULL;
     /* Providers know us by addresses without the version. */
@@ -195,8 +196,12 @@ static bool find_route(struct request *r)
     if (below != NULL) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;
+            /* A word of its own ("/people/history") stands before {id} in the table, and wins. */
+            if (found != NULL && !streq(found, api_routes[i].pattern))
+                continue;
             if (!match(api_routes[i].pattern, below, r))
                 continue;
+            found = api_routes[i].pattern;
             buf_printf(&allowed, "%s%s", allowed.len ? ", " : "",
                        streq(method, "GET") ? "GET, HEAD" : method);
             if (streq(method, http_method(r->x))) {

@@ -119,7 +119,9 @@ static const char *read_own(struct listing *g, const char *name, const char *val
     *ret_is_known = true;
     if (streq(name, "find")) {
         g->find = value;
-        return strlen(value) <= FIND_MOST ? NULL : "at most 200 bytes long";
+        return strlen(value) <= FIND_MOST && str_is_utf8(str_of(value))
+                   ? NULL
+                   : "a text of at most 200 bytes in UTF-8";
     }
     if (streq(name, "order")) {
         for (size_t i = 0; i < ARRAY_LEN(orders); i++)
