@@ -68,22 +68,11 @@ static void answer(struct request *r, enum status s, int64_t decision, const str
     request_reply(r, 200, &out);
 }
 
-void handle_people_merge(struct request *r)
-{
-    auto_json json_t *body = NULL;
-    auto_free int64_t *people = NULL;
-    size_t count;
-    int64_t decision = 0;
-    struct error err = {0};
-    if (is_busy(r) || !read_body(r, &body) || !read_ids(r, body, "people", &people, &count))
-        return;
-    enum status s = people_merge(r->api->config.ingest, people, count, r->user.name,
-                                 jstr(body, "reason"), &decision, &err);
-    answer(r, s, decision, &err);
-}
+typedef enum status decide_ids(struct ingest *i, const int64_t *ids, size_t count, const char *who,
+                               const char *why, int64_t *ret_decision, struct error *err);
 
-/* Of people: they are not each other. Of accounts: they are not the rest of their person. */
-void handle_people_split(struct request *r)
+/* The body names either people or accounts. */
+static void decide(struct request *r, decide_ids *about_people, decide_ids *about_accounts)
 {
     auto_json json_t *body = NULL;
     auto_free int64_t *ids = NULL;
@@ -94,16 +83,25 @@ void handle_people_split(struct request *r)
         return;
     bool is_of_people = jget(body, "people") != NULL;
     if (is_of_people == (jget(body, "accounts") != NULL)) {
-        request_failf(r, STATUS_INVALID, "accounts",
-                      "name either accounts, to take them out of their person, or people, to keep"
-                      " them apart");
+        request_failf(r, STATUS_INVALID, "people", "name either people or accounts, by their ids");
         return;
     }
     if (!read_ids(r, body, is_of_people ? "people" : "accounts", &ids, &count))
         return;
-    enum status s = (is_of_people ? people_part : people_split)(
+    enum status s = (is_of_people ? about_people : about_accounts)(
         r->api->config.ingest, ids, count, r->user.name, jstr(body, "reason"), &decision, &err);
     answer(r, s, decision, &err);
+}
+
+void handle_people_merge(struct request *r)
+{
+    decide(r, people_merge, people_join);
+}
+
+/* Of people: they are not each other. Of accounts: they are not the rest of their person. */
+void handle_people_split(struct request *r)
+{
+    decide(r, people_part, people_split);
 }
 
 /* False after having answered. */

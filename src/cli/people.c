@@ -16,15 +16,14 @@ static bool is_of_accounts;
 
 static const struct arg_option options[] = {
     {"--reason", "TEXT", "of merge and split: why, for the history", &reason, NULL},
-    {"--accounts", NULL, "of split: the IDs are those of accounts, which leave their person", NULL,
-     &is_of_accounts},
+    {"--accounts", NULL, "of merge and split: the IDs are those of accounts", NULL, &is_of_accounts},
 };
 static const struct args args = {
     .usage = "people list [TEXT] | show ID | suggestions | merge ID ID... | split ID ID... |"
              " split --accounts ID... |\n       rename ID NAME | history | undo DECISION",
     .about = "People are joined from accounts by themselves (docs/internals/people.md). merge makes\n"
-             "people one; split keeps people apart, or takes accounts out of their person; both win over\n"
-             "whatever resembles until undo. rename with \"\" takes the name of the media servers again.\n"
+             "people one, or confirms accounts that are joined by name; split keeps people apart, or takes\n"
+             "accounts out of their person; both win over whatever resembles, until undo. rename with \"\" takes the name of the media servers again.\n"
              "history has the numbers of decisions; suggestions who may be one person.",
     .options = options,
     .option_count = ARRAY_LEN(options),
@@ -202,7 +201,8 @@ static enum status send_ids(struct control *ctl, const char *target, const char 
 
 static enum status merge(struct control *ctl, int argc, char **argv, struct error *err)
 {
-    return send_ids(ctl, "/api/v1/people/merge", "people", argc, argv, err);
+    return send_ids(ctl, "/api/v1/people/merge", is_of_accounts ? "accounts" : "people", argc, argv,
+                    err);
 }
 
 static enum status split(struct control *ctl, int argc, char **argv, struct error *err)

@@ -28,6 +28,9 @@ enum { PEOPLE_DECIDE_MAX = 100, PEOPLE_NAME_MAX = 200, PEOPLE_WHY_MAX = 500 };
 /* All accounts of these people are one person's. */
 enum status people_merge(struct ingest *i, const int64_t *people, size_t count, const char *who,
                          const char *why, int64_t *ret_decision, struct error *err);
+/* These accounts are one person's; where they are already, and by name only, that is confirmed. */
+enum status people_join(struct ingest *i, const int64_t *accounts, size_t count, const char *who,
+                        const char *why, int64_t *ret_decision, struct error *err);
 /* These people are not each other, whatever resembles. */
 enum status people_part(struct ingest *i, const int64_t *people, size_t count, const char *who,
                         const char *why, int64_t *ret_decision, struct error *err);

@@ -7,11 +7,11 @@
 
 #include "base/banned.h"
 
-enum what { MERGE = 1, PART, SPLIT, RENAME, UNDO };
+enum what { MERGE = 1, JOIN, PART, SPLIT, RENAME, UNDO };
 
 struct wish {
     enum what what;
-    const int64_t *ids; /* people, or of SPLIT accounts */
+    const int64_t *ids; /* people, or of JOIN and SPLIT accounts */
     size_t count;
     int64_t subject; /* of RENAME the person, of UNDO the decision */
     const char *who, *text; /* text: why, or the new name */
@@ -56,6 +56,24 @@ static enum status groups_of_people(struct store_conn *c, const struct wish *k,
                                  " order by account_id", k->ids[i], &count, err));
         if (!count)
             return fail_field(err, STATUS_NOT_FOUND, "people", "there is no person %" PRId64,
+                              k->ids[i]);
+    }
+    return STATUS_OK;
+}
+
+/* A group each account. */
+static enum status groups_of_accounts(struct store_conn *c, const struct wish *k,
+                                      struct json_writer *w, struct error *err)
+{
+    if (k->count < 2 || k->count > PEOPLE_DECIDE_MAX || has_twice(k->ids, k->count))
+        return fail_field(err, STATUS_INVALID, "accounts", "needs 2 to %d accounts, each once",
+                          PEOPLE_DECIDE_MAX);
+    for (size_t i = 0; i < k->count; i++) {
+        size_t count;
+        TRY(write_accounts(c, w, "select account_id from account where account_id = $1", k->ids[i],
+                           &count, err));
+        if (!count)
+            return fail_field(err, STATUS_NOT_FOUND, "accounts", "there is no account %" PRId64,
                               k->ids[i]);
     }
     return STATUS_OK;
@@ -116,7 +134,12 @@ static enum status write_detail(struct store_conn *c, const struct wish *k, stru
         jw_kv_text(&w, "name", k->text);
     } else {
         jw_kv_array(&w, "groups");
-        TRY(k->what == SPLIT ? groups_of_split(c, k, &w, err) : groups_of_people(c, k, &w, err));
+        if (k->what == JOIN)
+            TRY(groups_of_accounts(c, k, &w, err));
+        else if (k->what == SPLIT)
+            TRY(groups_of_split(c, k, &w, err));
+        else
+            TRY(groups_of_people(c, k, &w, err));
         jw_array_end(&w);
         if (*k->text)
             jw_kv_text(&w, "why", k->text);
@@ -172,7 +195,7 @@ static enum status insert(struct store_conn *c, struct wish *k, const char *kind
 
 static enum status decide(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
 {
-    static const char *const kinds[] = {[MERGE] = "people_merge", [PART] = "people_part",
+    static const char *const kinds[] = {[MERGE] = "people_merge", [JOIN] = "people_merge", [PART] = "people_part",
                                         [SPLIT] = "people_part", [RENAME] = "people_rename",
                                         [UNDO] = "people_undo"};
     struct wish *k = ctx;
@@ -204,6 +227,13 @@ enum status people_merge(struct ingest *i, const int64_t *people, size_t count, 
                          const char *why, int64_t *ret_decision, struct error *err)
 {
     struct wish k = {.what = MERGE, .ids = people, .count = count, .who = who, .text = why};
+    return run(i, &k, ret_decision, err);
+}
+
+enum status people_join(struct ingest *i, const int64_t *accounts, size_t count, const char *who,
+                        const char *why, int64_t *ret_decision, struct error *err)
+{
+    struct wish k = {.what = JOIN, .ids = accounts, .count = count, .who = who, .text = why};
     return run(i, &k, ret_decision, err);
 }
 

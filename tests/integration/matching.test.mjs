@@ -92,14 +92,26 @@ test('join, part, rename, and each taken back', async () => {
   assert.equal((await get(`/people/${several.id}`)).name, several.name);
 });
 
+test('what is joined by name can be confirmed', async () => {
+  const one = (await everybody()).find((p) => p.is_by_name);
+  const { decision } = await json('POST', '/people/merge', { accounts: one.accounts.map((a) => a.id) });
+  const confirmed = await get(`/people/${one.id}`);
+  assert.equal(confirmed.is_by_name, false);
+  assert.ok(confirmed.accounts.every((a) => a.reasons.includes('hand')));
+  await json('POST', `/people/history/${decision}/undo`, undefined, 204);
+  assert.equal((await get(`/people/${one.id}`)).is_by_name, true);
+});
+
 test('what is not right is refused, with the field', async () => {
   const [a] = await everybody();
   for (const [method, route, body, status, field] of [
     ['POST', '/people/merge', { people: [a.id] }, 400, 'people'],
     ['POST', '/people/merge', { people: [a.id, 'x'] }, 400, 'people'],
     ['POST', '/people/merge', { people: [a.id, 99999] }, 404, 'people'],
-    ['POST', '/people/split', { people: [1, 2], accounts: [1] }, 400, 'accounts'],
-    ['POST', '/people/split', {}, 400, 'accounts'],
+    ['POST', '/people/split', { people: [1, 2], accounts: [1] }, 400, 'people'],
+    ['POST', '/people/split', {}, 400, 'people'],
+    ['POST', '/people/merge', { accounts: [1] }, 400, 'accounts'],
+    ['POST', '/people/merge', { accounts: [1, 99999] }, 404, 'accounts'],
     ['PATCH', `/people/${a.id}`, { name: 5 }, 400, 'name'],
     ['PATCH', `/people/${a.id}`, { name: 'x'.repeat(300) }, 400, 'name'],
     ['PATCH', '/people/99999', { name: 'x' }, 404, 'id'],

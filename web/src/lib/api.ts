@@ -97,6 +97,7 @@ export const api = {
   person: (id: number, signal?: AbortSignal) => get<Profile>(`/people/${id}`, undefined, signal),
   suggestions: (signal?: AbortSignal) => get<{ suggestions: Suggestion[] }>('/people/suggestions', undefined, signal),
   mergePeople: (people: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { people } }),
+  joinAccounts: (accounts: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { accounts } }),
   partPeople: (people: number[]) => call<Decided>('/people/split', { method: 'POST', json: { people } }),
   splitAccounts: (accounts: number[]) => call<Decided>('/people/split', { method: 'POST', json: { accounts } }),
   renamePerson: (id: number, name: string) => call<Decided>(`/people/${id}`, { method: 'PATCH', json: { name } }),

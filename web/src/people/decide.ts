@@ -27,6 +27,8 @@ async function decide(what: () => Promise<Decided>, said: string, again: () => v
 
 export const mergePeople = (ids: number[], name: string, again: () => void): Promise<boolean> =>
   decide(() => api.mergePeople(ids), t('done.merge', { name }), again);
+export const confirmPerson = (accounts: number[], name: string, again: () => void): Promise<boolean> =>
+  decide(() => api.joinAccounts(accounts), t('done.confirm', { name }), again);
 export const partPeople = (ids: number[], again: () => void): Promise<boolean> =>
   decide(() => api.partPeople(ids), t('done.part'), again);
 export const splitAccount = (id: number, name: string, again: () => void): Promise<boolean> =>
