@@ -19,12 +19,13 @@ static const struct arg_option options[] = {
     {"--accounts", NULL, "of merge and split: the IDs are those of accounts", NULL, &is_of_accounts},
 };
 static const struct args args = {
-    .usage = "people list [TEXT] | show ID | suggestions | merge ID ID... | split ID ID... |"
-             " split --accounts ID... |\n       rename ID NAME | history | undo DECISION",
-    .about = "People are joined from accounts by themselves (docs/internals/people.md). merge makes\n"
-             "people one, or confirms accounts that are joined by name; split keeps people apart, or takes\n"
-             "accounts out of their person; both win over whatever resembles, until undo. rename with \"\" takes the name of the media servers again.\n"
-             "history has the numbers of decisions; suggestions who may be one person.",
+    .usage = "people list [TEXT] | show ID | suggestions | merge ID... | split ID... |\n"
+             "       rename ID NAME | history | undo DECISION",
+    .about = "People are joined from accounts by themselves where that is certain or likely; what is not,\n"
+             "suggestions has. merge makes people one, or with --accounts confirms accounts that a name has\n"
+             "joined; split keeps people apart, or with --accounts takes accounts out of their person. Both\n"
+             "win over whatever resembles, until undo; history has the numbers. rename with \"\" takes the\n"
+             "name that the media servers have.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .least = 1,

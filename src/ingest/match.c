@@ -66,7 +66,8 @@ const char *match_against_word(enum match_against a)
     return against_words[a];
 }
 
-bool match_is_shared_name(const char *name)
+/* One that many unrelated people have, or none. */
+static bool is_shared_name(const char *name)
 {
     static const char *const shared[] = {
 #define SHARED_NAME(text) text,
@@ -107,7 +108,7 @@ static bool is_email(const char *text)
 static int local_part(struct match *m, const char *email)
 {
     auto_free char *text = xstrndup(email, strcspn(email, "@"));
-    return strlen(text) >= LOCAL_PART_LEAST && !match_is_shared_name(text) ? number_of(m, text) : 0;
+    return strlen(text) >= LOCAL_PART_LEAST && !is_shared_name(text) ? number_of(m, text) : 0;
 }
 
 static struct node read_account(struct match *m, const struct match_account *a)
@@ -120,7 +121,7 @@ static struct node read_account(struct match *m, const struct match_account *a)
                      .plex_login = number_of(m, a->plex_login),
                      .name = number_of(m, a->name),
                      .loose = number_of(m, a->loose_name),
-                     .is_shared = match_is_shared_name(a->loose_name) || !*a->name};
+                     .is_shared = is_shared_name(a->loose_name) || !*a->name};
     const char *const emails[EMAILS] = {a->email, is_email(a->plex_login) ? a->plex_login : ""};
     for (size_t i = 0; i < EMAILS; i++) {
         n.emails[i] = number_of(m, emails[i]);

@@ -84,6 +84,3 @@ enum status match_people(const struct match_account *accounts, size_t count,
                          const struct match_hand *hands, size_t hand_count, match_apart *apart,
                          void *ctx, struct match_result *ret, struct error *err);
 void match_result_done(struct match_result *r);
-
-/* Whether a name (letters and digits only) is one that many unrelated people have; "" is. */
-bool match_is_shared_name(const char *loose_name);

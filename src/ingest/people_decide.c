@@ -195,9 +195,9 @@ static enum status insert(struct store_conn *c, struct wish *k, const char *kind
 
 static enum status decide(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
 {
-    static const char *const kinds[] = {[MERGE] = "people_merge", [JOIN] = "people_merge", [PART] = "people_part",
-                                        [SPLIT] = "people_part", [RENAME] = "people_rename",
-                                        [UNDO] = "people_undo"};
+    static const char *const kinds[] = {[MERGE] = "people_merge",  [JOIN] = "people_merge",
+                                        [PART] = "people_part",    [SPLIT] = "people_part",
+                                        [RENAME] = "people_rename", [UNDO] = "people_undo"};
     struct wish *k = ctx;
     auto_buf struct buf detail = {0};
     if (k->what == RENAME)

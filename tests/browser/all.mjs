@@ -8,6 +8,7 @@ import './map.test.mjs';
 import './access.test.mjs';
 import './import.test.mjs';
 import './users.test.mjs';
+import './people.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';

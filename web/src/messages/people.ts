@@ -85,7 +85,6 @@ export const people = {
   'confirm': 'Yes, this is one person',
   'confirm.why': 'Only the name joins some of these. As long as nobody has confirmed it, it gives nobody any rights.',
   'join': 'Join with another person',
-  'join.choose': 'Choose a person',
   'join.do': 'Join',
   'recent': 'Last played',
   'titles': 'Most watched',
