@@ -137,7 +137,7 @@ test('who may be one person is suggested, with what speaks for it, and answered'
 });
 
 test('where nobody is known yet it says so, and what to do', async () => {
-  const program = await startProgram({ PLEX_URL: 'http://127.0.0.1:9', PLEX_TOKEN: 'x'.repeat(20) });
+  const program = await startProgram({ ENABLE_PLEX_SYNC: 'true', PLEX_URL: 'http://127.0.0.1:9', PLEX_TOKEN: 'x'.repeat(20) });
   const [name, value] = (await program.login()).split('=');
   const opened = await openPage(browser, { origin: program.url(''), cookie: { name, value, url: program.url('') } }, {});
   try {
