@@ -394,6 +394,9 @@ static enum status match(struct ingest *in, struct error *err)
     in->matched_us = clock_monotonic_us();
     in->have_people_changed = false;
     TRY(store_transaction(in->w.conn, match_all, in, err));
+    log_debug("ingest", "people are matched",
+              LF_TEXT("changed", in->have_people_changed ? "yes" : "no"),
+              LF_INT("took_us", clock_monotonic_us() - in->matched_us));
     if (in->have_people_changed) {
         in->is_checkpoint_due = true;
         load_names(in);

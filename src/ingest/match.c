@@ -25,6 +25,12 @@ struct edge {
     bool is_dead; /* of the level that is being joined */
 };
 
+/* The nodes of each label, ascending: first[label], then next[node] until NONE. */
+struct chains {
+    size_t *first, *next;
+};
+#define NONE SIZE_MAX
+
 struct word {
     UT_hash_handle hh;
     int number;
@@ -36,9 +42,10 @@ struct match {
     size_t count;
     struct match_hand *hands; /* by (a, b), ids, a < b */
     size_t hand_count;
-    struct edge *edges; /* of the level */
+    struct edge *edges; /* of the level, or all pairs with a reason */
     size_t edge_count, edge_room;
-    size_t *component; /* of each node: where the level would bring it */
+    size_t *component; /* of each node: the first node of what the level would make of its group */
+    struct chains of_group, of_component;
     struct word *words;
     size_t (*asked)[2]; /* pairs of which is known whether they watched apart; by index */
     bool *is_apart;
@@ -239,47 +246,86 @@ static enum match_against against_of(const struct match *m, enum match_why level
 
 /* --- a level ------------------------------------------------------------------------------- */
 
-static void unite(size_t *groups, size_t count, size_t a, size_t b)
+static void chains_done(struct chains *c)
 {
-    size_t low = groups[a] < groups[b] ? groups[a] : groups[b];
-    size_t high = groups[a] < groups[b] ? groups[b] : groups[a];
-    for (size_t i = 0; low != high && i < count; i++)
-        if (groups[i] == high)
-            groups[i] = low;
+    free(c->first);
+    free(c->next);
+    *c = (struct chains){0};
+}
+
+/* label(i) of each node; labels are below `labels`, but for those that are left out: NONE. */
+static struct chains chains_of(size_t count, size_t labels, const size_t *label)
+{
+    struct chains c = {xcalloc(labels + 1, sizeof *c.first), xcalloc(count + 1, sizeof *c.next)};
+    for (size_t i = 0; i <= labels; i++)
+        c.first[i] = NONE;
+    for (size_t i = count; i-- > 0;) {
+        if (label[i] == NONE)
+            continue;
+        c.next[i] = c.first[label[i]];
+        c.first[label[i]] = i;
+    }
+    return c;
+}
+
+static void chain_groups(struct match *m)
+{
+    auto_free size_t *label = xcalloc(m->count + 1, sizeof *label);
+    for (size_t i = 0; i < m->count; i++)
+        label[i] = m->nodes[i].group;
+    chains_done(&m->of_group);
+    m->of_group = chains_of(m->count, m->count, label);
+}
+
+static size_t root_of(size_t *parents, size_t i)
+{
+    while (parents[i] != i)
+        i = parents[i] = parents[parents[i]];
+    return i;
 }
 
 static void find_components(struct match *m)
 {
     for (size_t i = 0; i < m->count; i++)
         m->component[i] = m->nodes[i].group;
-    for (size_t i = 0; i < m->edge_count; i++)
-        if (!m->edges[i].is_dead)
-            unite(m->component, m->count, m->edges[i].a, m->edges[i].b);
+    for (size_t i = 0; i < m->edge_count; i++) {
+        if (m->edges[i].is_dead)
+            continue;
+        size_t a = root_of(m->component, m->edges[i].a), b = root_of(m->component, m->edges[i].b);
+        m->component[a > b ? a : b] = a < b ? a : b;
+    }
+    for (size_t i = 0; i < m->count; i++)
+        m->component[i] = root_of(m->component, i);
+    chains_done(&m->of_component);
+    m->of_component = chains_of(m->count, m->count, m->component);
 }
 
 /* Whether anything is between two groups that the level would make one. */
 static bool is_contradicted(const struct match *m, enum match_why level, size_t group_a,
                             size_t group_b)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->nodes[i].group != group_a)
-            continue;
-        for (size_t k = 0; k < m->count; k++)
-            if (m->nodes[k].group == group_b && against_of(m, level, i, k) != AGAINST_NOTHING)
+    for (size_t i = m->of_group.first[group_a]; i != NONE; i = m->of_group.next[i])
+        for (size_t k = m->of_group.first[group_b]; k != NONE; k = m->of_group.next[k])
+            if (against_of(m, level, i, k) != AGAINST_NOTHING)
                 return true;
-    }
     return false;
 }
 
-/* The groups of a component, in order. The caller frees. */
-static size_t *groups_of(const struct match *m, size_t component, size_t *ret_count)
+/* The groups of a component, in order. The caller frees *ret; NULL where it is one group. */
+static size_t groups_of(const struct match *m, size_t component, size_t **ret)
 {
-    size_t *groups = xcalloc(m->count + 1, sizeof *groups), count = 0;
-    for (size_t i = 0; i < m->count; i++)
-        if (m->component[i] == component && m->nodes[i].group == i)
-            groups[count++] = i;
-    *ret_count = count;
-    return groups;
+    size_t count = 0, room = 0;
+    *ret = NULL;
+    for (size_t i = m->of_component.first[component]; i != NONE; i = m->of_component.next[i])
+        if (m->nodes[i].group != component)
+            count++;
+    if (!count)
+        return 1;
+    count = 0;
+    for (size_t i = m->of_component.first[component]; i != NONE; i = m->of_component.next[i])
+        if (m->nodes[i].group == i)
+            *GROW(*ret, count, room) = i;
+    return count;
 }
 
 static bool has_edge(const struct match *m, size_t group_a, size_t group_b)
@@ -297,8 +343,8 @@ static bool has_edge(const struct match *m, size_t group_a, size_t group_b)
  * (whose of the two it is, nobody can say); else, in a longer chain, every edge. False: it has none. */
 static bool break_component(struct match *m, enum match_why level, size_t component)
 {
-    size_t count;
-    auto_free size_t *groups = groups_of(m, component, &count);
+    auto_free size_t *groups = NULL;
+    size_t count = groups_of(m, component, &groups);
     if (count < 2)
         return false;
     auto_free bool *is_between = xcalloc(m->count, sizeof *is_between);
@@ -309,8 +355,8 @@ static bool break_component(struct match *m, enum match_why level, size_t compon
                 continue;
             is_broken = true;
             for (size_t g = 0; g < count; g++) {
-                if (g == i || g == k || !has_edge(m, groups[g], groups[i]) ||
-                    !has_edge(m, groups[g], groups[k]))
+                if (g == i || g == k || is_between[groups[g]] ||
+                    !has_edge(m, groups[g], groups[i]) || !has_edge(m, groups[g], groups[k]))
                     continue;
                 is_between[groups[g]] = has_between = true;
             }
@@ -340,6 +386,7 @@ static void join_level(struct match *m, enum match_why level)
     }
     for (size_t i = 0; i < m->count; i++)
         m->nodes[i].group = m->component[i];
+    chain_groups(m);
 }
 
 /* By hand there is always an answer: the newest decision first. */
@@ -420,15 +467,92 @@ static enum match_why why_of(const struct match *m, const struct node *a, const 
     return has_local_part(a, b) || has_local_part(b, a) ? WHY_EMAIL_NAME : 0;
 }
 
+/* What two accounts may have in common, as a number; 0: nothing. */
+enum feature { F_ACCOUNT, F_PLEX_ID, F_PLEX_LOGIN, F_EMAIL_0, F_EMAIL_1, F_NAME, F_LOOSE, F_LOCAL_0,
+               F_LOCAL_1, FEATURES };
+
+static int feature_of(const struct node *n, enum feature f)
+{
+    const int all[FEATURES] = {
+        [F_ACCOUNT] = n->account,      [F_PLEX_ID] = n->plex_id,      [F_PLEX_LOGIN] = n->plex_login,
+        [F_EMAIL_0] = n->emails[0],    [F_EMAIL_1] = n->emails[1],    [F_NAME] = n->name,
+        [F_LOOSE] = n->loose,          [F_LOCAL_0] = n->local_parts[0], [F_LOCAL_1] = n->local_parts[1]};
+    return all[f];
+}
+
+static struct chains chain_feature(const struct match *m, enum feature f)
+{
+    auto_free size_t *label = xcalloc(m->count + 1, sizeof *label);
+    for (size_t i = 0; i < m->count; i++) {
+        int number = feature_of(&m->nodes[i], f);
+        label[i] = number ? (size_t)number : NONE;
+    }
+    return chains_of(m->count, HASH_COUNT(m->words), label);
+}
+
+static int by_edge(const void *a, const void *b)
+{
+    const struct edge *x = a, *y = b;
+    if (x->a != y->a)
+        return (x->a > y->a) - (x->a < y->a);
+    return (x->b > y->b) - (x->b < y->b);
+}
+
+/* All pairs of which one has as `f` what the other has as `g`. */
+static void add_common(struct match *m, enum feature f, enum feature g)
+{
+    auto_cleanup(chains_done) struct chains with = chain_feature(m, g);
+    for (size_t i = 0; i < m->count; i++) {
+        int number = feature_of(&m->nodes[i], f);
+        for (size_t k = number ? with.first[number] : NONE; k != NONE; k = with.next[k])
+            if (i != k)
+                *GROW(m->edges, m->edge_count, m->edge_room) =
+                    (struct edge){i < k ? i : k, i < k ? k : i, 0, false};
+    }
+}
+
+/* All pairs that could have a reason, with it, each once; those by hand among them. */
+static void find_pairs(struct match *m)
+{
+    static const enum feature common[][2] = {
+        {F_ACCOUNT, F_ACCOUNT}, {F_PLEX_ID, F_PLEX_ID}, {F_PLEX_LOGIN, F_PLEX_LOGIN},
+        {F_EMAIL_0, F_EMAIL_0}, {F_EMAIL_0, F_EMAIL_1}, {F_EMAIL_1, F_EMAIL_1}, {F_NAME, F_NAME},
+        {F_LOOSE, F_LOOSE},     {F_LOCAL_0, F_NAME},    {F_LOCAL_0, F_LOOSE},   {F_LOCAL_1, F_NAME},
+        {F_LOCAL_1, F_LOOSE}};
+    m->edge_count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(common); i++)
+        add_common(m, common[i][0], common[i][1]);
+    for (size_t i = 0; i < m->hand_count; i++) {
+        size_t a = index_of(m, m->hands[i].a), b = index_of(m, m->hands[i].b);
+        if (a < m->count && b < m->count)
+            *GROW(m->edges, m->edge_count, m->edge_room) = (struct edge){a, b, 0, false};
+    }
+    if (!m->edge_count)
+        return;
+    qsort(m->edges, m->edge_count, sizeof *m->edges, by_edge);
+    size_t count = 0;
+    for (size_t i = 0; i < m->edge_count; i++) {
+        struct edge e = m->edges[i];
+        if (count && by_edge(&m->edges[count - 1], &e) == 0)
+            continue;
+        e.why = why_of(m, &m->nodes[e.a], &m->nodes[e.b]);
+        if (e.why)
+            m->edges[count++] = e;
+    }
+    m->edge_count = count;
+}
+
 static void find_edges(struct match *m, enum match_why level)
 {
-    m->edge_count = 0;
-    for (size_t a = 0; a < m->count; a++)
-        for (size_t b = a + 1; b < m->count; b++)
-            if (m->nodes[a].group != m->nodes[b].group &&
-                why_of(m, &m->nodes[a], &m->nodes[b]) == level &&
-                !(level == WHY_NAME && m->nodes[a].is_shared))
-                *GROW(m->edges, m->edge_count, m->edge_room) = (struct edge){a, b, level, false};
+    find_pairs(m);
+    size_t count = 0;
+    for (size_t i = 0; i < m->edge_count; i++) {
+        struct edge e = m->edges[i];
+        if (e.why == level && m->nodes[e.a].group != m->nodes[e.b].group &&
+            !(level == WHY_NAME && m->nodes[e.a].is_shared))
+            m->edges[count++] = e;
+    }
+    m->edge_count = count;
 }
 
 /* All that names could join, whatever the addresses say: of those these have to be known. */
@@ -436,8 +560,8 @@ static enum status ask_apart(struct match *m, match_apart *apart, void *ctx, str
 {
     find_components(m);
     for (size_t a = 0; a < m->count; a++) {
-        for (size_t b = a + 1; b < m->count; b++) {
-            if (m->component[a] != m->component[b] || m->nodes[a].group == m->nodes[b].group)
+        for (size_t b = m->of_component.next[a]; b != NONE; b = m->of_component.next[b]) {
+            if (m->nodes[a].group == m->nodes[b].group)
                 continue;
             size_t *pair = *GROW(m->asked, m->asked_count, m->asked_room);
             pair[0] = a;
@@ -484,20 +608,22 @@ static int by_ids(const void *a, const void *b)
 static void list_pairs(struct match *m)
 {
     size_t joined = 0;
-    for (size_t a = 0; a < m->count; a++) {
-        for (size_t b = a + 1; b < m->count; b++) {
-            const struct node *x = &m->nodes[a], *y = &m->nodes[b];
-            enum match_why why = why_of(m, x, y);
-            const struct match_hand *h = hand_of(m, x, y);
-            bool is_joined = x->group == y->group;
-            /* Within a person only what joins; between two nothing that somebody has decided on. */
-            if (!why || (is_joined ? why > WHY_NAME || (why == WHY_NAME && x->is_shared) : h != NULL))
-                continue;
-            joined += is_joined;
-            *GROW(m->pairs, m->pair_count, m->pair_room) = (struct match_pair){
-                .a = x->id, .b = y->id, .is_joined = is_joined, .why = why,
-                .against = is_joined ? AGAINST_NOTHING : against_suggestion(m, why, a, b)};
-        }
+    find_pairs(m);
+    for (size_t i = 0; i < m->edge_count; i++) {
+        const struct edge *e = &m->edges[i];
+        const struct node *x = &m->nodes[e->a], *y = &m->nodes[e->b];
+        bool is_joined = x->group == y->group;
+        /* Within a person only what joins; between two nothing that somebody has decided on. */
+        if (is_joined ? e->why > WHY_NAME || (e->why == WHY_NAME && x->is_shared)
+                      : hand_of(m, x, y) != NULL)
+            continue;
+        joined += is_joined;
+        *GROW(m->pairs, m->pair_count, m->pair_room) = (struct match_pair){
+            .a = x->id,
+            .b = y->id,
+            .is_joined = is_joined,
+            .why = e->why,
+            .against = is_joined ? AGAINST_NOTHING : against_suggestion(m, e->why, e->a, e->b)};
     }
     if (!m->pair_count)
         return;
@@ -520,6 +646,8 @@ static void match_done(struct match *m)
     free(m->hands);
     free(m->edges);
     free(m->component);
+    chains_done(&m->of_group);
+    chains_done(&m->of_component);
     free(m->asked);
     free(m->is_apart);
     free(m->pairs);
@@ -590,6 +718,7 @@ enum status match_people(const struct match_account *accounts, size_t count,
     *ret = (struct match_result){.oldest = xcalloc(count + 1, sizeof *ret->oldest),
                                  .surest = xcalloc(count + 1, sizeof *ret->surest)};
     join_by_hand(&m);
+    chain_groups(&m);
     for (enum match_why level = WHY_ISSUER; level <= WHY_NAME; level++) {
         if (level == WHY_NAME)
             read_groups(&m, accounts, ret->surest);
