@@ -33,7 +33,7 @@ enum status people_rows(struct store_conn *c, const struct filter *f, const char
     return STATUS_OK;
 }
 
-void people_relations(const struct filter *f, bool sees_all, struct buf *sql)
+void people_relations(const struct filter *f, struct buf *sql)
 {
     buf_puts(sql, "with ");
     filter_sql(f, sql);
@@ -58,12 +58,13 @@ void people_relations(const struct filter *f, bool sees_all, struct buf *sql)
              "\nseen_account as (\n  select a.account_id, a.person_id, a.sure_id, a.key, a.name, a.email,"
              " a.is_owner, a.server_id,\n    coalesce(s.name, s.key) as server, s.kind as server_kind,"
              " coalesce(r.whys, []) as whys"
-             "\n  from account a left join server s using (server_id)"
-             " left join reason r on r.account_id = a.account_id\n  where ");
-    buf_puts(sql, sees_all ? "true"
-                           : "a.account_id in (select try_cast(id as integer) from"
-                             " (select unnest(string_split($filter_scope, chr(31))) as id))");
-    buf_puts(sql, ")");
+             "\n  from (select * from account where ");
+    if (filter_is_scoped(f))
+        filter_scope_sql(f, sql);
+    else
+        buf_puts(sql, "true");
+    buf_puts(sql, ") a left join server s using (server_id)"
+                  " left join reason r on r.account_id = a.account_id)");
 }
 
 /* --- the list -------------------------------------------------------------------------------- */
@@ -159,11 +160,11 @@ static const char people_sql[] =
     "contains(strip_accents(lower(coalesce(a.name, ''))), strip_accents(lower($find)))"
     " or contains(lower(coalesce(a.email, '')), lower($find))))";
 
-static enum status write_people(struct listing *g, bool sees_all, struct buf *out)
+static enum status write_people(struct listing *g, struct buf *out)
 {
     TRY(filter_finish(g->filter, g->r->conn, &g->err));
     auto_buf struct buf sql = {0};
-    people_relations(g->filter, sees_all, &sql);
+    people_relations(g->filter, &sql);
     buf_printf(&sql, "%s\norder by %s, p.person_id limit $page_limit offset $page_from", people_sql,
                g->order);
     const struct store_named own[] = {{"find", {.kind = SV_TEXT, .s = str_of(g->find)}},
@@ -210,7 +211,7 @@ void handle_people(struct request *r)
     struct buf out = {0};
     http_query_each(r->x, read_parameter, &g);
     if (g.status == STATUS_OK)
-        g.status = write_people(&g, config.sees_all, &out);
+        g.status = write_people(&g, &out);
     if (g.status == STATUS_OK) {
         request_reply(r, 200, &out);
     } else {
@@ -310,14 +311,14 @@ static const char follow_sql[] =
     "select person_id from account where home_person_id = $1"
     " and not exists (select 1 from account where person_id = $1)";
 
-static enum status write_person(struct listing *g, bool sees_all, int64_t id, struct buf *out)
+static enum status write_person(struct listing *g, int64_t id, struct buf *out)
 {
     TRY(filter_finish(g->filter, g->r->conn, &g->err));
     TRY(store_query_int(g->r->conn, follow_sql, &(struct store_value){.kind = SV_INT, .i = id}, 1, id, &id,
                         &g->err));
     const struct store_named person = {"person", {.kind = SV_INT, .i = id}};
     auto_buf struct buf relations = {0};
-    people_relations(g->filter, sees_all, &relations);
+    people_relations(g->filter, &relations);
     auto_free char *sql = xasprintf("%s%s", buf_text(&relations), person_sql);
     int64_t found;
     TRY(people_rows(g->r->conn, g->filter, sql, &person, 1, out, &found, &g->err));
@@ -343,7 +344,7 @@ void handle_person(struct request *r)
     struct buf out = {0};
     http_query_each(r->x, only_filter, &g);
     if (g.status == STATUS_OK)
-        g.status = write_person(&g, config.sees_all, id, &out);
+        g.status = write_person(&g, id, &out);
     if (g.status == STATUS_OK) {
         request_reply(r, 200, &out);
     } else {

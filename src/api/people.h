@@ -21,7 +21,7 @@ const char *people_page(const struct request *r, const char *name, const char *v
 enum status people_fail(const char *name, const char *value, const char *right, struct error *err);
 /* Appends "with" and the relations of the filter, then person_plays (what each person watched of it) and
  * seen_account (accounts that the asker may see, with their servers and reasons). */
-void people_relations(const struct filter *f, bool sees_all, struct buf *sql);
+void people_relations(const struct filter *f, struct buf *sql);
 /* Further relations: person_accounts, one row a person with the list of their accounts. */
 #define PEOPLE_ACCOUNT                                                                                   \
     "{'id': account_id, 'name': name, 'key': key, 'email': email, 'is_owner': coalesce(is_owner,"  \

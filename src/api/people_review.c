@@ -56,7 +56,7 @@ void handle_people_suggestions(struct request *r)
     jw_kv_array(&w, "suggestions");
     enum status s = filter_finish(f, r->conn, &err);
     auto_buf struct buf sql = {0};
-    people_relations(f, config.sees_all, &sql);
+    people_relations(f, &sql);
     buf_puts(&sql, suggestions_sql);
     if (s == STATUS_OK)
         s = people_rows(r->conn, f, buf_text(&sql), NULL, 0, &out, NULL, &err);
