@@ -60,7 +60,7 @@ const struct route api_routes[] = {
     ROUTE("POST", "/people/merge", ADMIN, QUERY, people_merge, "These people are one"),
     ROUTE("POST", "/people/split", ADMIN, QUERY, people_split,
           "Take accounts out of their person, or keep people apart"),
-    VIEWER_ROUTE("GET", "/people/{id}", FILTER, QUERY, person, "A person with all that is known of them"),
+    ROUTE("GET", "/people/{id}", ADMIN, QUERY, person, "A person with all that is known of them"),
     ROUTE("PATCH", "/people/{id}", ADMIN, QUERY, person_rename, "Give a person another name"),
     VIEWER_ROUTE("GET", "/filters", FILTER, QUERY, filters, "What can be filtered on"),
     ROUTE("GET", "/rederive", ADMIN, AT_ONCE, rederive_status, "How far a re-derivation is"),
