@@ -15,10 +15,12 @@
 
 /* Three years up to 2026-03-20 of plays, the newest last, as history comes in. */
 static const char plays_sql[] =
-    "insert into server select i, 'plex-' || i, 'plex', 'Server ' || i, null, null, 52.5, 13.4"
+    "insert into server (server_id, key, kind, name, machine_id, version,"
+    " latitude, longitude) select i, 'plex-' || i, 'plex', 'Server ' || i, null, null, 52.5, 13.4"
     "  from range(1, 4) t(i);"
     "insert into person select i, 'Person ' || i from range(1, 201) t(i);"
-    "insert into account select i, 1 + i % 3, 'a' || i, 'Account ' || i, null, false, 1 + i % 200"
+    "insert into account (account_id, server_id, key, name, email,"
+    " is_owner, person_id) select i, 1 + i % 3, 'a' || i, 'Account ' || i, null, false, 1 + i % 200"
     "  from range(1, 301) t(i);"
     "insert into library select i, 1 + i % 3, 'l' || i, 'Library ' || i, 'movie' from range(1, 10) t(i);"
     "insert into title select i, case when i % 10 < 2 then 'movie' when i % 10 < 9 then 'episode'"

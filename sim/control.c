@@ -26,7 +26,7 @@ static void write_session(const struct sim *m, const struct session *s, struct j
     jw_kv_int(w, "id", s->number);
     jw_kv_int(w, "server", s->server);
     jw_kv_int(w, "person", s->person);
-    jw_kv_text(w, "username", p->username);
+    jw_kv_text(w, "username", user_name(server, s->person));
     jw_kv_text(w, "user_id", id_user(server, s->person, id));
     jw_kv_text(w, "device_id", p->devices[s->device].id);
     jw_kv_int(w, "item", s->item);
@@ -194,6 +194,21 @@ static void act(struct sim *m, struct http_exchange *x, const char *rest, const 
         reply_error(x, 404, "no such session or action");
 }
 
+/* From now on a server calls somebody otherwise, or tells their e-mail: Plex of the owner (person 0),
+ * Emby of those who are linked to an account there, Jellyfin of nobody. */
+static void rename_user(struct sim *m, struct http_exchange *x, const json_t *body)
+{
+    int64_t server = jint(body, "server", -1), person = jint(body, "person", -1);
+    if (server < 0 || server >= m->n_servers || person < 0 || person >= m->world->n_people) {
+        reply_error(x, 400, "server and person must exist");
+        return;
+    }
+    pthread_mutex_lock(&m->lock);
+    user_rename(&m->servers[server], (unsigned)person, jstr(body, "username"), jstr(body, "email"));
+    pthread_mutex_unlock(&m->lock);
+    http_reply(x, 200, "application/json", STR("{}"));
+}
+
 static void fault(struct sim *m, struct http_exchange *x, const json_t *body)
 {
     int64_t server = jint(body, "server", -1), ms = jint(body, "ms", 1000);
@@ -222,6 +237,8 @@ void control_handle(void *sim, struct http_exchange *x)
         start(m, x, body);
     } else if (is_post && str_has_prefix(str_of(path), STR("/sessions/"))) {
         act(m, x, path + 10, body);
+    } else if (is_post && streq(path, "/people")) {
+        rename_user(m, x, body);
     } else if (is_post && streq(path, "/fault")) {
         fault(m, x, body);
     } else if (streq(path, "/plex-tv")) {

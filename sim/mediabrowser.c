@@ -243,7 +243,7 @@ static void put_session(const struct sim_server *s, struct json_writer *w, const
     jw_kv_text(w, "RemoteEndPoint", address);
     jw_kv_text(w, "Id", n->id);
     jw_kv_text(w, "UserId", id_user(s, n->person, id));
-    jw_kv_text(w, "UserName", p->username);
+    jw_kv_text(w, "UserName", user_name(s, n->person));
     jw_kv_text(w, "Client", d->mb_client);
     jw_kv_time(w, "LastActivityDate", n->reported_us + server_skew_us(s));
     if (is_jellyfin) {
@@ -313,7 +313,11 @@ static void put_user(const struct sim_server *s, struct json_writer *w, unsigned
 {
     char id[ID_MAX];
     jw_object(w);
-    jw_kv_text(w, "Name", s->sim->world->people[person].username);
+    jw_kv_text(w, "Name", user_name(s, person));
+    if (s->kind == KIND_EMBY && *user_email(s, person)) {
+        jw_kv_text(w, "ConnectUserName", user_email(s, person));
+        jw_kv_text(w, "ConnectLinkType", "LinkedUser");
+    }
     jw_kv_text(w, "ServerId", s->id);
     jw_kv_text(w, "Id", id_user(s, person, id));
     jw_kv_bool(w, "HasPassword", true);
@@ -538,7 +542,7 @@ static void put_activity(struct sim_server *s, struct http_exchange *x, struct j
         const struct item *i = &s->sim->world->items[a->item];
         jw_object(w);
         jw_kv_int(w, "Id", a->id);
-        snprintf(text, sizeof(text), "%s %s playing %s", s->sim->world->people[a->person].username,
+        snprintf(text, sizeof(text), "%s %s playing %s", user_name(s, a->person),
                  a->is_stop ? "has finished" : "is", i->title);
         jw_kv_text(w, "Name", text);
         bool is_audio = i->kind == ITEM_TRACK;

@@ -417,7 +417,7 @@ static void add_session(const struct sim_server *s, json_t *box, const struct se
     set_media(s, row, n->item, &n->decision);
     json_t *user = add_object(row, "User");
     set_text(user, "id", id_user(s, n->person, id));
-    set_text(user, "title", p->username);
+    set_text(user, "title", user_name(s, n->person));
     set_text(user, "thumb", "https://plex.tv/users/0000000000000000/avatar?c=1");
     json_t *player = add_object(row, "Player");
     set_text(player, "address", n->route.address);
@@ -739,7 +739,7 @@ static void add_accounts(struct sim_server *s, json_t *box)
         set_int(row, "id", number);
         snprintf(text, sizeof(text), "/accounts/%s", id);
         set_text(row, "key", text);
-        set_text(row, "name", s->sim->world->people[p].username);
+        set_text(row, "name", user_name(s, p));
         set_text(row, "defaultAudioLanguage", "en");
         set_bool(row, "autoSelectAudio", true);
         set_text(row, "defaultSubtitleLanguage", "en");
@@ -779,7 +779,8 @@ static void set_root(struct sim_server *s, json_t *box)
     set_text(box, "platform", "Linux");
     set_text(box, "platformVersion", "6.1.0-26-amd64");
     set_bool(box, "myPlex", true);
-    set_text(box, "myPlexUsername", "owner@example.org");
+    set_text(box, "myPlexUsername",
+             *user_email(s, 0) ? user_email(s, 0) : s->sim->world->people[0].email);
     set_text(box, "myPlexSigninState", "ok");
     set_text(box, "myPlexMappingState", "mapped");
     set_bool(box, "myPlexSubscription", true);

@@ -67,6 +67,28 @@ int item_by_id(const struct sim_server *s, const char *id)
     return n >= 0 && n < (int64_t)s->sim->world->n_items ? (int)n : -1;
 }
 
+const char *user_name(const struct sim_server *s, unsigned person)
+{
+    return s->renamed && *s->renamed[person].username ? s->renamed[person].username
+                                                      : s->sim->world->people[person].username;
+}
+
+const char *user_email(const struct sim_server *s, unsigned person)
+{
+    return s->renamed ? s->renamed[person].email : "";
+}
+
+void user_rename(struct sim_server *s, unsigned person, const char *username, const char *email)
+{
+    if (!s->renamed)
+        s->renamed = xcalloc(s->sim->world->n_people, sizeof(*s->renamed));
+    struct renamed *r = &s->renamed[person];
+    if (*username)
+        snprintf(r->username, sizeof(r->username), "%s", username);
+    if (*email)
+        snprintf(r->email, sizeof(r->email), "%s", email);
+}
+
 const char *id_user(const struct sim_server *s, unsigned person, char dst[static ID_MAX])
 {
     if (s->kind == KIND_PLEX)
@@ -599,6 +621,7 @@ void server_close(struct sim_server *s)
     end_stalled(s, true);
     http_server_stop(s->http);
     ws_hub_stop(s->hub);
+    free(s->renamed);
     for (unsigned i = 0; i < s->n_held; i++)
         free(s->held[i].text);
 }

@@ -82,8 +82,14 @@ struct request {
     char text[REQUEST_TEXT_MAX]; /* "GET /path?query" */
 };
 
+/* What a server calls somebody, where a test has said so; "": as the world does. */
+struct renamed {
+    char username[48], email[80];
+};
+
 struct sim_server {
     struct sim *sim;
+    struct renamed *renamed; /* by person; NULL: nobody; under sim->lock */
     unsigned number;
     enum server_kind kind;
     char name[64], token[33], id[41], version[32];
@@ -192,6 +198,10 @@ const char *id_item(const struct sim_server *s, unsigned item, char dst[static I
 int item_by_id(const struct sim_server *s, const char *id); /* -1: none */
 const char *id_user(const struct sim_server *s, unsigned person, char dst[static ID_MAX]);
 int user_by_id(const struct sim_server *s, const char *id);
+/* What the server calls a person; their e-mail ("": it tells none). Under lock. */
+const char *user_name(const struct sim_server *s, unsigned person);
+const char *user_email(const struct sim_server *s, unsigned person);
+void user_rename(struct sim_server *s, unsigned person, const char *username, const char *email);
 
 /* The past of server 0 of `servers`. */
 struct tautulli_options {

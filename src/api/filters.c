@@ -21,7 +21,8 @@ struct choice {
 };
 
 static const struct choice choices[] = {
-    {"people", "person_id as id, name", "person", "", "person_id", "filtered_play",
+    {"people", "person_id as id, name", "person",
+     "person_id in (select person_id from account)", "person_id", "filtered_play",
      "lower(strip_accents(name)), person_id"},
     {"servers", "server_id as id, coalesce(name, key) as name, kind", "server", "", "server_id",
      "filtered_play", "server_id"},

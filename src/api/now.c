@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "ingest/ingest.h"
 #include "live/live.h"
 #include "sources/collector.h"
 #include "store/cursor.h"
@@ -152,6 +153,8 @@ void handle_sync_trigger(struct request *r)
     else
         s = collector_sync_now(a->collector, NULL, &err);
     pthread_mutex_unlock(&a->mutex);
+    if (s == STATUS_OK)
+        ingest_match_people(a->config.ingest); /* what the servers tell anew is matched as it comes */
     if (s != STATUS_OK) {
         request_fail(r, &err);
         return;

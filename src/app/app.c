@@ -332,8 +332,8 @@ static int64_t server_of(void *ctx, const char *key, char ret_name[static LIVE_N
     return id;
 }
 
-static bool person_of(void *ctx, const char *server, const char *account_key,
-                      char ret_name[static LIVE_NAME_MAX])
+static int64_t person_of(void *ctx, const char *server, const char *account_key,
+                         char ret_name[static LIVE_NAME_MAX])
 {
     const struct app *a = ctx;
     return ingest_person(a->ingest, server, account_key, ret_name, LIVE_NAME_MAX);

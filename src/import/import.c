@@ -302,11 +302,12 @@ static enum status write_batch(void *ctx, struct store_conn *c, struct dims *d, 
 }
 
 /* Names that people and libraries have in Tautulli, and who owns the server. */
-static enum status take_names(struct run *r, struct store_conn *c, const struct dims *d,
-                              struct error *err)
+static enum status take_names(struct run *r, struct store_conn *c, struct dims *d, struct error *err)
 {
+    dims_set_news_of_people(d, true);
     TRY(store_exec(c, "create or replace temp table import_user (account_id integer,"
-                      " friendly_name varchar, is_owner boolean); create or replace temp table"
+                      " friendly_name varchar, is_owner boolean, plex_id varchar);"
+                      " create or replace temp table"
                       " import_library (key varchar, kind varchar)", err));
     size_t users, libraries;
     const struct tautulli_user *u = tautulli_users(r->file, &users);
@@ -320,6 +321,9 @@ static enum status take_names(struct run *r, struct store_conn *c, const struct 
                                             tautulli_account_key(r->file, u[i].user_id, &keys)));
             append_text(a, u[i].friendly_name);
             append_bool(a, u[i].is_owner);
+            char plex_id[32];
+            snprintf(plex_id, sizeof plex_id, "%" PRId64, u[i].user_id);
+            append_text(a, u[i].user_id > 0 ? plex_id : "");
             TRY(append_row(a, err));
         }
         TRY(append_close(a, err));
@@ -344,10 +348,9 @@ static enum status take_names(struct run *r, struct store_conn *c, const struct 
         c,
         "update account set is_owner = true from temp.import_user u where u.is_owner"
         " and account.account_id = u.account_id and account.is_owner is distinct from true;"
-        /* one that somebody chose here stays */
-        "update person set name = u.friendly_name from temp.import_user u join account a"
-        " using (account_id) where person.person_id = a.person_id and person.name = a.name"
-        " and u.friendly_name is not null and u.friendly_name <> a.name;"
+        /* what it calls an owner, whose key at the server is another one */
+        "update account set friendly_name = coalesce(u.friendly_name, account.friendly_name),"
+        " plex_id = u.plex_id from temp.import_user u where account.account_id = u.account_id;"
         "drop table temp.import_user; drop table temp.import_library", err);
 }
 

@@ -33,7 +33,6 @@ enum { TITLE_KEYS = TABLES, OUTPUTS };
 static const char *const loaders[TABLES] = {
     [T_SERVER] = "select server_id, key from server",
     [T_ACCOUNT] = "select account_id, server_id || chr(31) || key from account",
-    /* by e-mail, and by name where it is once on each server */
     [T_PERSON] = "select person_id, 'id' || chr(31) || person_id from person",
     [T_LIBRARY] = "select library_id, server_id || chr(31) || key from library",
     [T_TITLE] = "select title_id, key from title_key",
@@ -61,9 +60,9 @@ static const char *const id_columns[TABLES] = {"server_id",  "account_id", "pers
 static const char *const table_names[TABLES] = {"server", "account", "person", "library", "title",
                                                 "device", "quality", "place",  "address"};
 
-/* What people are recognised by. */
+/* What has to be known of an account to tell that it has changed. */
 struct known_account {
-    int32_t id, server, person;
+    int32_t id, person;
     char *name, *email; /* lower case, trimmed */
 };
 
@@ -167,12 +166,12 @@ static char *folded(const char *text)
     return copy;
 }
 
-static void know_account(struct dims *d, int32_t id, int32_t server, int32_t person,
-                         const char *name, const char *email)
+static void know_account(struct dims *d, int32_t id, int32_t person, const char *name,
+                         const char *email)
 {
     d->accounts = xreallocarray(d->accounts, d->account_count + 1, sizeof *d->accounts);
     d->accounts[d->account_count++] =
-        (struct known_account){id, server, person, folded(name), folded(email)};
+        (struct known_account){id, person, folded(name), folded(email)};
     d->has_news_of_people = true;
 }
 
@@ -230,7 +229,7 @@ static void load_account(struct dims *d, enum table t, const int32_t *ints,
                          const char *const *texts)
 {
     (void)t;
-    know_account(d, ints[0], ints[1], ints[2], texts[0], texts[1]);
+    know_account(d, ints[0], ints[1], texts[0], texts[1]);
 }
 
 enum status dims_load(struct dims *d, struct store_conn *c, struct error *err)
@@ -238,7 +237,7 @@ enum status dims_load(struct dims *d, struct store_conn *c, struct error *err)
     forget(d);
     for (int t = 0; t < TABLES; t++)
         TRY(each_row(c, loaders[t], load_entry, d, (enum table)t, err));
-    return each_row(c, "select account_id, server_id, person_id, name, email from account",
+    return each_row(c, "select account_id, person_id, name, email from account",
                     load_account, d, T_ACCOUNT, err);
 }
 
@@ -428,45 +427,9 @@ enum status dims_adopt_server(struct dims *d, struct store_conn *c, const char *
     return dims_load(d, c, err);
 }
 
-/* Names that many unrelated people have; the one list of them. */
-static bool is_shared_name(const char *name)
-{
-    static const char *const shared[] = {"admin", "root", "user",   "guest",  "test",  "tv",
-                                         "kids",  "family", "local", "owner", "default"};
-    for (size_t i = 0; i < ARRAY_LEN(shared); i++)
-        if (streq(name, shared[i]))
-            return true;
-    return *name == '\0';
-}
-
-/* The person that an account of this name and e-mail belongs to, or 0: the same e-mail; else the
- * same name, once on each server, with nothing that speaks against it. */
-static int32_t find_person(const struct dims *d, int32_t server, const char *name,
-                           const char *email)
-{
-    if (*email)
-        for (size_t i = 0; i < d->account_count; i++)
-            if (streq(d->accounts[i].email, email))
-                return d->accounts[i].person;
-    if (is_shared_name(name))
-        return 0;
-    int32_t person = 0;
-    for (size_t i = 0; i < d->account_count; i++) {
-        const struct known_account *a = &d->accounts[i];
-        if (!streq(a->name, name))
-            continue;
-        if (a->server == server || (*email && *a->email) || (person && person != a->person))
-            return 0;
-        person = a->person;
-    }
-    return person;
-}
-
-/* A known account that turns out to have another name or e-mail. Its person follows where it went
- * by the account's former name or key; who it belongs to does not change here. */
+/* A known account that turns out to have another name or e-mail. */
 static enum status update_account(struct dims *d, struct store_conn *c, int32_t id,
-                                  const char *key, const char *name, const char *email,
-                                  struct error *err)
+                                  const char *name, const char *email, struct error *err)
 {
     struct known_account *a = NULL;
     for (size_t i = 0; i < d->account_count && !a; i++)
@@ -477,19 +440,13 @@ static enum status update_account(struct dims *d, struct store_conn *c, int32_t 
     bool has_email = *low_email && !streq(low_email, a->email);
     if (!has_name && !has_email)
         return STATUS_OK;
-    struct store_value v[] = {text(name), text(email), number(id), text(key)};
-    auto_result duckdb_result of_person = {0}, of_account = {0};
+    struct store_value v[] = {text(name), text(email), number(id)};
+    auto_result duckdb_result r = {0};
     if (c && d->is_bulk)
         TRY(bulk_flush(d, err));
-    if (c && has_name)
-        TRY(store_query(c, "update person set name = $1 from account a where a.account_id = $3"
-                           " and person.person_id = a.person_id"
-                           " and (person.name = a.name or person.name = $4) and $2 is not distinct"
-                           " from $2", v, 4, &of_person, err));
     if (c)
         TRY(store_query(c, "update account set name = coalesce($1, name),"
-                           " email = coalesce($2, email) where account_id = $3", v, 3, &of_account,
-                        err));
+                           " email = coalesce($2, email) where account_id = $3", v, 3, &r, err));
     d->has_news_of_people = true;
     if (has_name) {
         free(a->name);
@@ -502,25 +459,29 @@ static enum status update_account(struct dims *d, struct store_conn *c, int32_t 
     return STATUS_OK;
 }
 
+enum status dims_new_person(struct dims *d, struct store_conn *c, const char *name, int32_t *ret,
+                            struct error *err)
+{
+    struct store_value v[] = {text(name)};
+    char key[32];
+    snprintf(key, sizeof key, "id" SEPARATOR "%d", d->last_id[T_PERSON] + 1);
+    return insert(d, c, T_PERSON, key, "name", v, 1, ret, err);
+}
+
 enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,
                          const char *name, const char *email, int32_t *ret, struct error *err)
 {
     char full[KEY_MAX];
     snprintf(full, sizeof full, "%d" SEPARATOR "%s", server, key);
     if ((*ret = find(d, T_ACCOUNT, full)))
-        return update_account(d, c, *ret, key, name, email, err);
-    auto_free char *low_name = folded(name), *low_email = folded(email);
-    int32_t person = find_person(d, server, low_name, low_email);
-    if (!person) {
-        struct store_value v[] = {text(*name ? name : key)};
-        char person_key[32];
-        snprintf(person_key, sizeof person_key, "id" SEPARATOR "%d", d->last_id[T_PERSON] + 1);
-        TRY(insert(d, c, T_PERSON, person_key, "name", v, 1, &person, err));
-    }
-    struct store_value v[] = {number(server), text(key), text(name), text(email), number(person)};
-    TRY(insert(d, c, T_ACCOUNT, full, "server_id, key, name, email, person_id", v, ARRAY_LEN(v), ret,
-               err));
-    know_account(d, *ret, server, person, name, email);
+        return update_account(d, c, *ret, name, email, err);
+    int32_t person;
+    TRY(dims_new_person(d, c, *name ? name : key, &person, err));
+    struct store_value v[] = {number(server), text(key),      text(name),
+                              text(email),    number(person), number(person)};
+    TRY(insert(d, c, T_ACCOUNT, full, "server_id, key, name, email, person_id, home_person_id", v,
+               ARRAY_LEN(v), ret, err));
+    know_account(d, *ret, person, name, email);
     return STATUS_OK;
 }
 
@@ -539,11 +500,21 @@ int32_t dims_person(const struct dims *d, int32_t account)
     return 0;
 }
 
-bool dims_has_news_of_people(struct dims *d)
+void dims_set_person(struct dims *d, int32_t account, int32_t person)
 {
-    bool has = d->has_news_of_people;
-    d->has_news_of_people = false;
-    return has;
+    for (size_t i = 0; i < d->account_count; i++)
+        if (d->accounts[i].id == account)
+            d->accounts[i].person = person;
+}
+
+bool dims_has_news_of_people(const struct dims *d)
+{
+    return d->has_news_of_people;
+}
+
+void dims_set_news_of_people(struct dims *d, bool has)
+{
+    d->has_news_of_people = has;
 }
 
 enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,

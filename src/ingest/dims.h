@@ -44,7 +44,8 @@ enum status dims_adopt_server(struct dims *d, struct store_conn *c, const char *
 /* The title of an item; only the members that say what and on which server count. */
 enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *item,
                        int32_t *ret, struct error *err);
-/* An account; name and e-mail "" leave what is known, others replace it. */
+/* An account; name and e-mail "" leave what is known, others replace it. A new one is a person of its
+ * own until people_match(). */
 enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,
                          const char *name, const char *email, int32_t *ret, struct error *err);
 enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, const char *key,
@@ -61,8 +62,14 @@ enum status dims_address(struct dims *d, struct store_conn *c, const char *addre
 /* An account that is there already, or 0; whose it is. */
 int32_t dims_known_account(const struct dims *d, int32_t server, const char *key);
 int32_t dims_person(const struct dims *d, int32_t account);
-/* Whether accounts or what they are called may have changed since it was last asked. */
-bool dims_has_news_of_people(struct dims *d);
+void dims_set_person(struct dims *d, int32_t account, int32_t person);
+/* A person without accounts. */
+enum status dims_new_person(struct dims *d, struct store_conn *c, const char *name, int32_t *ret,
+                            struct error *err);
+/* Whether accounts or what they are recognised by may have changed; until it is said that they have
+ * not. */
+bool dims_has_news_of_people(const struct dims *d);
+void dims_set_news_of_people(struct dims *d, bool has);
 
 /* Many rows at once: between begin and end new rows wait in memory and are written together by
  * dims_bulk_end(), or are lost by dims_bulk_drop(), after which comes a ROLLBACK. */

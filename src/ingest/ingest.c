@@ -10,6 +10,7 @@
 #include "base/logger.h"
 #include "base/queue.h"
 #include "ingest/names.h"
+#include "ingest/people.h"
 #include "ingest/servers.h"
 #include "ingest/sessions.h"
 #include "ingest/views.h"
@@ -23,6 +24,7 @@ enum { RECORD_BYTES_MAX = 64 * 1024 * 1024, CHECKPOINT_RECORDS = 20000, JOBS_MAX
 #define CHECKPOINT_AGAIN_US (30 * US_PER_S)
 #define PROGRESS_WAIT_US (15 * US_PER_S)
 #define RETRY_US (2 * US_PER_S)
+#define MATCH_US (60 * US_PER_MIN)
 
 struct job {
     ingest_job *run;
@@ -49,6 +51,9 @@ struct ingest {
 
     struct queue *jobs;
     bool is_checkpoint_due;
+    bool have_people_changed;  /* in the transaction that is open, or was last */
+    atomic_bool is_match_due;
+    int64_t matched_us;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -100,6 +105,17 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
     return STATUS_OK;
 }
 
+/* Whose accounts are, where anything has changed by which they are known. */
+static enum status match_news(struct ingest *in, struct store_conn *c, struct error *err)
+{
+    in->have_people_changed = false;
+    if (!dims_has_news_of_people(in->w.dims) && !in->w.has_new_names)
+        return STATUS_OK;
+    TRY(people_match(c, in->w.dims, 0, &in->have_people_changed, err));
+    in->w.has_changes = in->w.has_changes || in->have_people_changed;
+    return STATUS_OK;
+}
+
 static enum status apply_batch(void *ctx, struct store_conn *c, struct error *err)
 {
     struct ingest *in = ctx;
@@ -115,6 +131,7 @@ static enum status apply_batch(void *ctx, struct store_conn *c, struct error *er
     TRY(derive_keys(c, in->w.keys, in->w.key_count, &in->config.knobs, err));
     if (in->w.key_count)
         in->w.has_changes = true;
+    TRY(match_news(in, c, err));
     struct store_value v[] = {sv_int(in->position)};
     return writer_exec(&in->w, "update applied set position = $1", v, 1, err);
 }
@@ -214,6 +231,7 @@ static enum status step(struct ingest *in, struct error *err)
         sessions_saved(in->sessions);
         if (dims_has_news_of_people(in->w.dims) || in->w.has_new_names)
             load_names(in);
+        dims_set_news_of_people(in->w.dims, false);
         if (in->w.has_changes)
             tell(in);
         announce(in);
@@ -256,7 +274,9 @@ static enum status call_job(void *ctx, struct store_conn *c, struct error *err)
 {
     struct ingest *in = ((void **)ctx)[0];
     struct job *j = ((void **)ctx)[1];
-    return j->run(j->ctx, c, in->w.dims, err);
+    TRY(j->run(j->ctx, c, in->w.dims, err));
+    in->w.has_new_names = false;
+    return j->is_reading ? STATUS_OK : match_news(in, c, err);
 }
 
 static void end_job(struct ingest *in, struct job *j, enum status s)
@@ -280,6 +300,7 @@ static void run_job(struct ingest *in, struct job *j)
         if (input_next_id(in->w.conn, &in->w.next_input, &why) != STATUS_OK)
             log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
         in->is_checkpoint_due = true; /* the log does not hold what a job wrote */
+        dims_set_news_of_people(in->w.dims, false);
         load_names(in);
         tell(in);
     }
@@ -358,6 +379,50 @@ const struct knobs *ingest_knobs(const struct ingest *in)
     return &in->config.knobs;
 }
 
+/* --- people -------------------------------------------------------------------------------------- */
+
+static enum status match_all(void *ctx, struct store_conn *c, struct error *err)
+{
+    struct ingest *in = ctx;
+    return people_match(c, in->w.dims, 0, &in->have_people_changed, err);
+}
+
+/* Also where no account has changed: what they watched may speak against a name by now. */
+static enum status match(struct ingest *in, struct error *err)
+{
+    in->is_match_due = false;
+    in->matched_us = clock_monotonic_us();
+    in->have_people_changed = false;
+    TRY(store_transaction(in->w.conn, match_all, in, err));
+    log_debug("ingest", "people are matched",
+              LF_TEXT("changed", in->have_people_changed ? "yes" : "no"),
+              LF_INT("took_us", clock_monotonic_us() - in->matched_us));
+    if (in->have_people_changed) {
+        in->is_checkpoint_due = true;
+        load_names(in);
+        tell(in);
+    }
+    return STATUS_OK;
+}
+
+static void match_when_due(struct ingest *in)
+{
+    struct error err, why;
+    if (!in->is_match_due && clock_monotonic_us() - in->matched_us < MATCH_US)
+        return;
+    if (match(in, &err) == STATUS_OK)
+        return;
+    log_error("ingest", "people were not matched; they stay as they were", LF_ERROR(&err));
+    if (reload(in, &why) != STATUS_OK)
+        log_error("ingest", "the store cannot be read again", LF_ERROR(&why));
+}
+
+void ingest_match_people(struct ingest *in)
+{
+    in->is_match_due = true;
+    log_wake(in->config.log);
+}
+
 /* --- the thread ------------------------------------------------------------------------------ */
 
 /* Whether the record only moves on what a known session does: then it may wait. */
@@ -406,7 +471,7 @@ static void *run(void *arg)
     logger_set_thread("writer");
     while (!in->is_stopping) {
         int64_t seen = in->peeked > in->position ? in->peeked : in->position;
-        if (!in->must_apply && !queue_length(in->jobs))
+        if (!in->must_apply && !queue_length(in->jobs) && !in->is_match_due)
             (void)log_wait(in->config.log, seen, US_PER_S);
         /* One that comes later may be about what this batch does not hold yet: it takes the next turn. */
         bool has_job = queue_length(in->jobs) > 0;
@@ -420,6 +485,7 @@ static void *run(void *arg)
         struct job *j = has_job ? queue_pop(in->jobs, 0) : NULL;
         if (j)
             run_job(in, j);
+        match_when_due(in);
         checkpoint(in, false);
     }
     return NULL;
@@ -598,6 +664,8 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
         s = apply_all(in, err);
     in->config.former = NULL;
     if (s == STATUS_OK)
+        s = match(in, err);
+    if (s == STATUS_OK)
         s = names_load(in->names, in->w.conn, err);
     if (s == STATUS_OK && pthread_create(&in->thread, NULL, run, in) != 0)
         s = fail(err, STATUS_INTERNAL, "the writer's thread did not start");
@@ -677,8 +745,8 @@ const char *ingest_position(struct ingest *in, const char *server, struct arena 
     return post(in, &j, &err) == STATUS_OK ? k.position : NULL;
 }
 
-bool ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,
-                   size_t size)
+int32_t ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,
+                      size_t size)
 {
     return names_person(in->names, server, account_key, ret_name, size);
 }

@@ -47,10 +47,10 @@ const struct observation *ingest_open_sessions(struct ingest *i, struct arena *a
 /* The newest LOG_POSITION record about a server, in the arena; NULL: none. Any thread but the
  * writer's. */
 const char *ingest_position(struct ingest *i, const char *server, struct arena *a);
-/* The name of the person that an account belongs to; false while none is known. Any thread; waits for
- * nothing. */
-bool ingest_person(struct ingest *i, const char *server, const char *account_key, char *ret_name,
-                   size_t size);
+/* The id and the name of the person that an account belongs to; 0 while none is known. Any thread;
+ * waits for nothing. */
+int32_t ingest_person(struct ingest *i, const char *server, const char *account_key, char *ret_name,
+                      size_t size);
 /* The id of a server by its key, and its name; 0 while it has none. Any thread; waits for nothing. */
 int32_t ingest_server(struct ingest *i, const char *key, char *ret_name, size_t size);
 /* By which machine identifier it knows itself, also from a run before this one; false: it never said. Any
@@ -77,6 +77,9 @@ struct rederive_report {
 };
 /* Makes all plays again from the inputs. ret may be NULL. As ingest_run(). */
 enum status ingest_rederive(struct ingest *i, struct rederive_report *ret, struct error *err);
+/* Has people matched anew, soon: also without that, at the start, once an hour and whenever accounts
+ * change. Any thread; waits for nothing. */
+void ingest_match_people(struct ingest *i);
 /* How far the one that runs is; -1: none runs. Any thread. */
 int ingest_rederive_percent(struct ingest *i);
 

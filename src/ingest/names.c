@@ -86,11 +86,11 @@ static int32_t find(struct names *n, const char *key, char *ret_name, size_t siz
     return id;
 }
 
-bool names_person(struct names *n, const char *server, const char *account_key, char *ret_name,
-                  size_t size)
+int32_t names_person(struct names *n, const char *server, const char *account_key, char *ret_name,
+                     size_t size)
 {
     auto_free char *key = xasprintf("%s\x1f%s", server, account_key);
-    return find(n, key, ret_name, size) != 0;
+    return find(n, key, ret_name, size);
 }
 
 int32_t names_server(struct names *n, const char *key, char *ret_name, size_t size)

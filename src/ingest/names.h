@@ -16,10 +16,10 @@ struct names *names_new(void);
 void names_free(struct names *n);
 /* Reads all names. Writer's thread. */
 enum status names_load(struct names *n, struct store_conn *c, struct error *err);
-/* The name of the person that an account belongs to, cut where it is too long; false: not known. Any
- * thread, as the next one; neither waits for a statement. */
-bool names_person(struct names *n, const char *server, const char *account_key, char *ret_name,
-                  size_t size);
+/* The id of the person that an account belongs to, and the name, cut where it is too long; 0: not
+ * known. Any thread, as the next one; neither waits for a statement. */
+int32_t names_person(struct names *n, const char *server, const char *account_key, char *ret_name,
+                     size_t size);
 /* The id of a server by its key, and its name; 0: not known. */
 int32_t names_server(struct names *n, const char *key, char *ret_name, size_t size);
 /* By which machine identifier a server knows itself, by its key; false: it has not said yet. */

@@ -108,13 +108,15 @@ enum status apply_server(struct writer *w, const json_t *j, struct error *err)
     TRY(dims_server(w->dims, w->conn, jstr(j, "server"), &server, err));
     struct store_value v[] = {sv_int(server), sv_text(jstr(j, "kind")), sv_text(jstr(j, "name")),
                               sv_text(jstr(j, "machine_id")), sv_text(jstr(j, "version")),
-                              sv_degrees(j, "latitude", 90), sv_degrees(j, "longitude", 180)};
+                              sv_degrees(j, "latitude", 90), sv_degrees(j, "longitude", 180),
+                              sv_text(jstr(j, "owner_login"))};
     locate(w, jstr(j, "public_address"), &v[5], &v[6]);
     w->has_changes = w->has_new_names = true;
     return writer_exec(w, "update server set kind = coalesce($2, kind), name = coalesce($3, name),"
                           " machine_id = coalesce($4, machine_id), version = coalesce($5, version),"
                           " latitude = coalesce($6, latitude),"
-                          " longitude = coalesce($7, longitude) where server_id = $1",
+                          " longitude = coalesce($7, longitude),"
+                          " owner_login = coalesce($8, owner_login) where server_id = $1",
                        v, ARRAY_LEN(v), err);
 }
 

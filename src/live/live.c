@@ -130,7 +130,10 @@ static void write_session(const struct live *l, struct json_writer *w, const str
     const struct live_lookup *k = &l->config.lookup;
     char person[LIVE_NAME_MAX] = "", place[LIVE_NAME_MAX] = "";
     const char *address_class = "";
-    if (!sees_all || k->person == NULL || !k->person(k->ctx, o->server, o->account_key, person))
+    int64_t person_id = 0;
+    if (sees_all && k->person)
+        person_id = k->person(k->ctx, o->server, o->account_key, person);
+    if (!person_id)
         snprintf(person, sizeof person, "%s", o->account_name);
     if (k->place != NULL && o->address[0] != '\0' &&
         !k->place(k->ctx, o->address, place, &address_class))
@@ -139,6 +142,10 @@ static void write_session(const struct live *l, struct json_writer *w, const str
     jw_kv_text(w, "id", o->session);
     write_server(l, w, o->server);
     jw_kv_text(w, "state", play_state_name(o->state));
+    if (person_id)
+        jw_kv_int(w, "person_id", person_id);
+    else
+        jw_kv_null(w, "person_id");
     kv_known(w, "person", person);
     kv_known(w, "account", o->account_name);
     kv_known(w, "media_type", o->media_type);

@@ -19,8 +19,8 @@ struct live_lookup {
     /* "Berlin, Germany" and the address's class ("public", "lan", ...); false: no place known. */
     bool (*place)(void *ctx, const char *address, char ret_place[static LIVE_NAME_MAX],
                   const char **ret_class);
-    /* The person an account belongs to. */
-    bool (*person)(void *ctx, const char *server, const char *account_key,
+    /* The id and the name of the person an account belongs to; 0: not known. */
+    int64_t (*person)(void *ctx, const char *server, const char *account_key,
                    char ret_name[static LIVE_NAME_MAX]);
     /* Id, name and kind of a configured server; 0, and no name, while it has no id yet. */
     int64_t (*server)(void *ctx, const char *server, char ret_name[static LIVE_NAME_MAX],

@@ -348,7 +348,7 @@ enum source_hint mediabrowser_message(struct source *s, const json_t *root)
 bool mediabrowser_recognize(const json_t *root, struct source_names *ret)
 {
     *ret = (struct source_names){jstr(root, "Id"), jstr(root, "ServerName"),
-                                 jstr(root, "Version")};
+                                 jstr(root, "Version"), ""};
     return *ret->machine_id && *ret->version;
 }
 

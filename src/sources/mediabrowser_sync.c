@@ -139,6 +139,14 @@ static const json_t *rows_of(const json_t *root)
     return json_is_array(root) ? root : jget(root, "Items");
 }
 
+/* Emby users may be linked to an account at Emby Connect, which goes by an e-mail or a name; Jellyfin
+ * tells of none. */
+static const char *connect_email(const json_t *user)
+{
+    const char *login = jstr(user, "ConnectUserName");
+    return strchr(login, '@') ? login : "";
+}
+
 static void take_users(struct source *s, struct mediabrowser_sync *y, const json_t *rows)
 {
     auto_buf struct buf b = {0};
@@ -160,7 +168,7 @@ static void take_users(struct source *s, struct mediabrowser_sync *y, const json
         jw_object(&w);
         jw_kv_text(&w, "key", id);
         jw_kv_text(&w, "name", jstr(user, "Name"));
-        jw_kv_text(&w, "email", "");
+        jw_kv_text(&w, "email", connect_email(user));
         jw_kv_bool(&w, "is_owner", jbool(jget(user, "Policy"), "IsAdministrator") == 1);
         jw_object_end(&w);
     }

@@ -356,6 +356,8 @@ static void set_identity(struct source *s, const struct source_names *n)
         jw_kv_double(&w, "longitude", s->config->longitude);
     }
     jw_kv_text(&w, "version", n->version);
+    if (*n->owner_login)
+        jw_kv_text(&w, "owner_login", n->owner_login);
     jw_object_end(&w);
     source_append_changed(s, LOG_SERVER, &s->identity_told, &b);
 }

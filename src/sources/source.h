@@ -81,6 +81,7 @@ void source_request_done(struct source_request *r); /* wipes and frees them */
 struct source_names {
     const char *machine_id; /* its own, for good */
     const char *name, *version;
+    const char *owner_login; /* by which its owner logs in at plex.tv: a name or an e-mail */
 };
 
 /*

@@ -23,10 +23,12 @@ static struct store_conn *conn;
  * an extra; 6 is short; 8 is a view. Play 2 has the segments 2 and 3.
  */
 static const char rows_sql[] =
-    "insert into server values (1, 'a', 'plex', 'A', null, null, null, null),"
+    "insert into server (server_id, key, kind, name, machine_id, version,"
+    " latitude, longitude) values (1, 'a', 'plex', 'A', null, null, null, null),"
     " (2, 'b', 'emby', 'B', null, null, null, null);"
     "insert into person values (1, 'Ada'), (2, 'José Bóveda'), (3, 'Eve');"
-    "insert into account values (1, 1, 'k1', 'ada', null, null, 1), (2, 2, 'k2', 'ada', null, null,"
+    "insert into account (account_id, server_id, key, name, email,"
+    " is_owner, person_id) values (1, 1, 'k1', 'ada', null, null, 1), (2, 2, 'k2', 'ada', null, null,"
     " 1), (3, 1, 'k3', 'jose', null, null, 2), (4, 1, 'k4', 'guest', null, null, null);"
     "insert into title values"
     " (1, 'movie', 'Heat', null, null, null, null, 1995, null, 'R', ['Crime', 'Drama'], 'Heat'),"

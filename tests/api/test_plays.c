@@ -32,9 +32,11 @@ static int set_up(void **state)
     if (store_open(&c, &store, NULL, &err) != STATUS_OK ||
         store_connect(store, &conn, &err) != STATUS_OK)
         fail_msg("%s", err.text);
-    run("insert into server values (1, 'a', 'plex', 'A', null, null, null, null);"
+    run("insert into server (server_id, key, kind, name, machine_id, version,"
+        " latitude, longitude) values (1, 'a', 'plex', 'A', null, null, null, null);"
         "insert into person values (1, 'zoë'), (2, 'Bob'), (3, 'Zoe'), (4, 'ada');"
-        "insert into account select n, 1, n::varchar, 'acc', null, null, nullif(n, 5) from"
+        "insert into account (account_id, server_id, key, name, email,"
+        " is_owner, person_id) select n, 1, n::varchar, 'acc', null, null, nullif(n, 5) from"
         " range(1, 6) r(n);"
         "insert into title select n, 'movie', 'Title ' || n // 2, null, null, null, null, 1990,"
         " null, null, null, (['title ', 'Title ', 'TÏTLE '])[1 + n % 3] || n // 2 from"

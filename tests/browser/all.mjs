@@ -11,6 +11,7 @@ import './users.test.mjs';
 import './tokens.test.mjs';
 import './servers.test.mjs';
 import './backups.test.mjs';
+import './people.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';

@@ -96,6 +96,11 @@ const ended = ({ id }) => until('the import ends', async () => {
   return { is: !['counting', 'running'].includes(value.state), value };
 }, 30000);
 
+const firstPeople = async (n) =>
+  (await (await ask('GET', '/api/v1/people')).json()).people.slice(0, n).map((p) => p.id);
+const aDecision = async () =>
+  (await (await ask('POST', '/api/v1/people/split', { body: JSON.stringify({ people: await firstPeople(2) }) })).json()).decision;
+
 const backedUp = () => until('there is a backup', async () => {
   const { backups, job } = await (await ask('GET', '/api/v1/backups')).json();
   if (!backups.length && job?.state !== 'running') await ask('POST', '/api/v1/backups');
@@ -170,6 +175,11 @@ const needs = {
   'GET /plays/{id}': { path: () => firstOf('/api/v1/plays?media_types=movie', 'rows') },
   'DELETE /plays/{id}': { path: () => firstOf('/api/v1/plays?sort=watch_ms&dir=asc', 'rows') },
   'POST /plays/{id}/restore': { path: () => firstOf('/api/v1/plays?deleted=only', 'rows') },
+  'GET /people/{id}': { path: () => firstOf('/api/v1/people', 'people') },
+  'PATCH /people/{id}': { path: () => firstOf('/api/v1/people', 'people'), body: () => JSON.stringify({ name: 'Somebody' }) },
+  'POST /people/merge': { body: async () => JSON.stringify({ people: await firstPeople(2) }) },
+  'POST /people/split': { body: async () => JSON.stringify({ people: await firstPeople(2), reason: 'a test' }) },
+  'POST /people/history/{id}/undo': { path: async () => ({ id: await aDecision() }) },
   'POST /rederive': {},
   'POST /backups': {},
   'DELETE /backups': {},
@@ -189,7 +199,7 @@ async function callOf(o) {
   const values = need.path ? await need.path() : {};
   const route = o.route.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name]));
   const headers = { cookie: need.cookie ? await need.cookie() : cookie };
-  return { route: route + (need.query ?? ''), headers, body: need.body?.() };
+  return { route: route + (need.query ?? ''), headers, body: await need.body?.() };
 }
 
 test('the description is valid OpenAPI 3.1', async () => {

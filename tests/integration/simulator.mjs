@@ -66,6 +66,8 @@ export async function startSimulator(children, each = 1, days = 60, more = []) {
     act: (session, verb) => control(`/sessions/${session.id}/${verb}`),
     // plex.tv: what it was asked, and what it does next (sim/sim.h).
     atPlexTv: (what) => control('/plex-tv', what, what ? 'POST' : 'GET'),
+    // What the server calls a person from now on: { username, email }.
+    rename: (kind, person, as) => control('/people', { server: number(kind), person, ...as }),
     fault: (kind, fault, ms) => control('/fault', { server: number(kind), kind: fault, ms }),
   };
 }

@@ -83,10 +83,10 @@ static void a_session_starts_moves_and_stops(void **state)
     live_free(l);
 }
 
-static bool person_of(void *ctx, const char *server, const char *account_key, char ret_name[static LIVE_NAME_MAX])
+static int64_t person_of(void *ctx, const char *server, const char *account_key, char ret_name[static LIVE_NAME_MAX])
 {
     snprintf(ret_name, LIVE_NAME_MAX, "Somebody Else");
-    return true;
+    return 3;
 }
 
 static size_t count_seen(struct live *l, const struct scope *scope, const char *person)

@@ -61,7 +61,7 @@ static bool plex_recognize(const json_t *root, struct source_names *ret)
 {
     const json_t *c = jget(root, "MediaContainer");
     *ret = (struct source_names){jstr(c, "machineIdentifier"), jstr(c, "friendlyName"),
-                                 jstr(c, "version")};
+                                 jstr(c, "version"), jstr(c, "myPlexUsername")};
     return *ret->machine_id != '\0';
 }
 

@@ -319,7 +319,8 @@ static enum status write_tables(const struct world *w, struct store_conn *c, str
 {
     auto_buf struct buf sql = {0};
     for (int i = 1; i <= SERVERS; i++) {
-        buf_printf(&sql, "insert into server values (%d, 's-%d', 'plex', 'Server %d', null, null, ",
+        buf_printf(&sql, "insert into server (server_id, key, kind, name, machine_id, version,"
+                         " latitude, longitude) values (%d, 's-%d', 'plex', 'Server %d', null, null, ",
                    i, i, i);
         if (w->servers[i].has_place)
             buf_printf(&sql, "%.17g, %.17g);", w->servers[i].latitude, w->servers[i].longitude);
@@ -329,7 +330,8 @@ static enum status write_tables(const struct world *w, struct store_conn *c, str
     for (int i = 1; i <= PEOPLE; i++)
         buf_printf(&sql, "insert into person values (%d, 'Person %d');", i, i);
     for (int i = 1; i <= ACCOUNTS; i++)
-        buf_printf(&sql, "insert into account values (%d, %d, 'a%d', 'A', null, false, "
+        buf_printf(&sql, "insert into account (account_id, server_id, key, name, email,"
+                         " is_owner, person_id) values (%d, %d, 'a%d', 'A', null, false, "
                          "nullif(%d, 0));", i, w->accounts[i].server, i, w->accounts[i].person);
     for (int i = 1; i <= 5; i++)
         buf_printf(&sql, "insert into library values (%d, 1, 'l%d', 'L', 'movie');", i, i);

@@ -3,6 +3,7 @@
 import { base } from './base';
 import { zone } from './format';
 import { readable } from './route.svelte';
+import type { Decided, PeoplePage, Profile, Suggestion } from '../people/types';
 import type {
   About, AccountChoice, Answer, AppInfo, AuditRow, Backups, Choices, Import, KnownUser, NowAnswer, PlayDetail,
   PlaysPage, PlexLogin, PlexLoginState, Restore, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
@@ -109,6 +110,16 @@ export const api = {
   play: (id: number, signal?: AbortSignal) => get<PlayDetail>(`/plays/${id}`, undefined, signal),
   deletePlay: (id: number) => call<void>(`/plays/${id}`, { method: 'DELETE' }),
   restorePlay: (id: number) => call<void>(`/plays/${id}/restore`, { method: 'POST' }),
+
+  people: (query: URLSearchParams, signal?: AbortSignal) => get<PeoplePage>('/people', query, signal),
+  person: (id: number, signal?: AbortSignal) => get<Profile>(`/people/${id}`, undefined, signal),
+  suggestions: (signal?: AbortSignal) => get<{ suggestions: Suggestion[] }>('/people/suggestions', undefined, signal),
+  mergePeople: (people: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { people } }),
+  joinAccounts: (accounts: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { accounts } }),
+  partPeople: (people: number[]) => call<Decided>('/people/split', { method: 'POST', json: { people } }),
+  splitAccounts: (accounts: number[]) => call<Decided>('/people/split', { method: 'POST', json: { accounts } }),
+  renamePerson: (id: number, name: string) => call<Decided>(`/people/${id}`, { method: 'PATCH', json: { name } }),
+  undoPeople: (decision: number) => call<void>(`/people/history/${decision}/undo`, { method: 'POST' }),
 
   // Row: one of the generated types of the query. query: the filter and the query's parameters.
   analytics: <Row>(name: string, query: URLSearchParams, signal?: AbortSignal) =>

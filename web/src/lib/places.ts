@@ -14,6 +14,8 @@ export interface Place {
   // The place has the filter bar: links to it keep the filter of the place before.
   isFiltered: boolean;
   isForAdmin: boolean;
+  // It has a page each number, too: /people/1.
+  hasPages?: boolean;
 }
 
 export const places: readonly Place[] = [
@@ -32,6 +34,10 @@ export const places: readonly Place[] = [
   {
     path: '/explore', name: 'place.explore', icon: 'explore', link: 'bar', isFiltered: true, isForAdmin: false,
     load: () => import('../places/Explore.svelte'),
+  },
+  {
+    path: '/people', name: 'place.people', icon: 'person', link: 'bar', isFiltered: false, isForAdmin: true, hasPages: true,
+    load: () => import('../places/People.svelte'),
   },
   {
     path: '/settings/servers', name: 'place.servers', icon: 'server', link: 'settings', isFiltered: false, isForAdmin: true,
@@ -63,5 +69,8 @@ export const places: readonly Place[] = [
   },
 ];
 
-export const placeAt = (path: string): Place | undefined =>
-  places.find((place) => place.path === path.replace(/(.)\/+$/, '$1'));
+export function placeAt(path: string): Place | undefined {
+  const trimmed = path.replace(/(.)\/+$/, '$1');
+  const list = trimmed.replace(/\/\d+$/, '');
+  return places.find((place) => place.path === trimmed || (place.hasPages && place.path === list));
+}

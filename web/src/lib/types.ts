@@ -95,6 +95,7 @@ export interface Session {
   server: string;
   server_kind: ServerKind;
   state: 'playing' | 'paused' | 'buffering';
+  person_id: number | null;
   person: string | null;
   account: string | null;
   media_type: string | null;

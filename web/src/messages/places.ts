@@ -3,6 +3,7 @@ export const places = {
   'place.history': 'History',
   'place.map': 'Map',
   'place.explore': 'Explore',
+  'place.people': 'People',
   'place.settings': 'Settings',
   'place.servers': 'Media servers',
   'place.import': 'Import',
