@@ -1,10 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vite';
 
-// licenses.txt: the licence of each package of which something is in the page, as they ask for.
-function licenses() {
+// Vite plugin: licenses.txt, the licence of each package of which something is in the page, as they ask for.
+export function licenses() {
   return {
     name: 'licenses',
     apply: 'build',
@@ -24,12 +22,3 @@ function licenses() {
     },
   };
 }
-
-export default defineConfig({
-  plugins: [svelte(), licenses()],
-  // Chunks find each other by relative addresses; what index.html names, the server puts below BASE_PATH.
-  base: './',
-  // The map's library is the one large chunk; only the map fetches it.
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1200 },
-  server: { fs: { allow: ['..'] }, proxy: { '/api': { target: 'http://localhost:3857', ws: true } } },
-});
