@@ -17,7 +17,7 @@ def plain(text):
 
 whole = told("--help")
 usage, rest = whole.split("\n\n", 1)
-subcommands = re.findall(r"^  (\w+) ", rest.split("\n\n")[0], re.M)
+subcommands = re.findall(r"^  ([\w-]+) ", rest.split("\n\n")[0], re.M)
 assert "serve" in subcommands
 print(f""".TH CARTOGRAPHUS 1 "" "{told("--version").split()[-1]}" ""
 .SH NAME

@@ -59,7 +59,7 @@ test('the manual page tells of every subcommand', async () => {
   const page = path.join(root, 'share/man/man1/cartographus.1');
   const text = await readFile(page, 'utf8');
   const help = execFileSync(path.join(root, 'bin/cartographus'), ['--help']).toString();
-  const names = [...help.split('\n\n')[1].matchAll(/^  (\w+) /gm)].map((match) => match[1]);
+  const names = [...help.split('\n\n')[1].matchAll(/^  ([\w-]+) /gm)].map((match) => match[1]);
   assert.ok(names.length >= 11, help);
   for (const name of names) assert.match(text, new RegExp(`^\\.SH cartographus ${name}$`, 'm'));
 });
