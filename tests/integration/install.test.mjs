@@ -69,7 +69,7 @@ test("systemd takes the unit, and finds it closed enough", async () => {
   const moved = path.join(folder, 'cartographus.service');
   await writeFile(moved, unit.replace(/^ExecStart=\S+/m, `ExecStart=${root}/bin/cartographus`));
   const run = (...words) => spawnSync('systemd-analyze', [...words, moved], { encoding: 'utf8' });
-  const verified = run('verify');
+  const verified = run('verify', '--man=no');
   assert.equal(verified.status, 0, verified.stderr);
   assert.equal(verified.stderr, '');
   const security = run('security', '--offline=true', '--no-pager', '--threshold=20'); // 2.0 of 10
