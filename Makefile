@@ -4,7 +4,7 @@
 BUILD_DIR ?= build
 SHELL := /bin/bash
 
-.PHONY: all build page run demo test bench lint docs install clean help setup
+.PHONY: all build page run demo test bench lint install uninstall clean help setup
 
 all: build
 
@@ -14,7 +14,7 @@ help:
 	@echo "make build    build $(BUILD_DIR)/cartographus"
 	@echo "make bench    measure and print ratios"
 	@echo "make lint     static checks"
-	@echo "make install  install below PREFIX (default /usr/local)"
+	@echo "make install  install below PREFIX (default /usr/local); make uninstall takes it away again"
 
 setup:
 	@scripts/setup build
@@ -45,6 +45,9 @@ lint: setup
 install: build
 	@if [ -n "$(PREFIX)" ]; then meson configure $(BUILD_DIR) -Dprefix="$(abspath $(PREFIX))"; fi
 	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD_DIR) --quiet
+
+uninstall:
+	@ninja -C $(BUILD_DIR) uninstall
 
 clean:
 	rm -rf build build-* web/dist

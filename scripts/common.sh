@@ -27,14 +27,24 @@ use_node() {
     node_is_new_enough node || die "no Node.js of version 20.19 or newer; run scripts/setup build"
 }
 
-# Brings DIR/node_modules to what DIR/package-lock.json says, once.
+# Brings DIR/node_modules to what DIR/package-lock.json says, once. A download that stalls is given up
+# and tried anew: a quiet connection after a minute, the whole after NPM_MINUTES; three times in all.
 npm_packages() {
-    local dir=$1 why=$2 stamp
+    local dir=$1 why=$2 stamp try
     stamp=$(sha256sum "$dir/package-lock.json" | cut -d' ' -f1)
     [ "$(cat "$dir/node_modules/.stamp" 2>/dev/null)" = "$stamp" ] && return
     say "fetching npm packages for $why (pinned in $dir/package-lock.json)"
-    (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
-        die "npm failed; with a network, type: (cd $dir && npm ci --ignore-scripts)"
+    for try in 1 2 3; do
+        (cd "$dir" && timeout --kill-after=10 "${NPM_MINUTES:-10}m" npm ci --ignore-scripts --no-audit --no-fund \
+            --loglevel=error --fetch-timeout=60000 --fetch-retries=3 >/dev/null) && break
+        case $? in
+        124 | 137) say "npm took longer than ${NPM_MINUTES:-10} minutes and was stopped (NPM_MINUTES allows more)" ;;
+        *) say "npm failed; what it says is above" ;;
+        esac
+        [ "$try" != 3 ] ||
+            die "no npm packages for $why; with a network, type: (cd $dir && npm ci --ignore-scripts)"
+        say "trying again: what is downloaded is not fetched twice"
+    done
     mkdir -p "$dir/node_modules"
     echo "$stamp" >"$dir/node_modules/.stamp"
 }

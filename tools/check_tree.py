@@ -95,11 +95,14 @@ for path, text in page.items():
         if key and f"'{key[1]}'" not in uses and not any(key[1].startswith(s) for s in stems):
             fault(path, number, f"the message '{key[1]}' is used nowhere")
 
-# --- addresses of the page: below BASE_PATH, by below() and url() ---------------------------------
+# --- addresses of the page: below BASE_PATH, by below(), url() and addressOf() ---------------------
 for path, text in page.items():
     for number, line in enumerate(text.splitlines(), 1):
-        if re.search(r"""(href|src)=["']/|\bgo\(['"`]/|\b(fetch|location\.\w+)\(['"`]/|['"`]/api/v1""", line):
-            fault(path, number, "an address that does not begin with the base: lib/base.ts")
+        is_address = re.search(r"\b(href|src)=|\b(go|fetch)\(|\blocation\.", line)
+        for found in re.finditer(r"""(\w+\(|, |= )?['"`]/[a-z]""", line):
+            is_api = line[found.start():].lstrip("(,= ").startswith(("'/api/", '"/api/', "`/api/"))
+            if (is_address and found[1] not in {"below(", "url(", ", "}) or (is_api and found[1] != "below("):
+                fault(path, number, "an address that does not begin with the base: web/src/lib/base.ts")
 
 # --- dependencies -------------------------------------------------------------------------------
 named = texts[pathlib.Path("docs/dependencies.md")]

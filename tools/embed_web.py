@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Embeds web/dist into the binary: embed_web.py DIST OUT.S OUT.c PRIVATE_DIR
+"""Embeds web/dist into the binary: embed_web.py DIST OUT.S OUT.c LICENSES PRIVATE_DIR
 
 Every file goes in as it is and, where that is smaller, gzipped; its ETag is its SHA-256. Outputs
-are written only when they change. Without DIST the table is empty and the server says so."""
+are written only when they change. Without DIST the table is empty and the server says so. LICENSES is
+DIST's licenses.txt, to be installed."""
 import gzip
 import hashlib
 import pathlib
@@ -30,7 +31,7 @@ def text(s):
     return '"' + s.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-dist, out_s, out_c, private = map(pathlib.Path, sys.argv[1:5])
+dist, out_s, out_c, out_licenses, private = map(pathlib.Path, sys.argv[1:6])
 assembly = ['.section .note.GNU-stack,"",%progbits', ".section .rodata"]
 externs, rows = [], []
 files = [p for p in dist.rglob("*") if p.is_file()] if dist.is_dir() else []
@@ -60,3 +61,5 @@ source = ['#include "api/assets.h"', *externs, "const struct asset assets[] = {"
           "    {0, 0, 0, 0, 0, 0, 0, 0},", "};", f"const size_t asset_count = {len(rows)};", ""]
 write_if_changed(out_s, ("\n".join(assembly) + "\n").encode())
 write_if_changed(out_c, "\n".join(source).encode())
+licenses = dist / "licenses.txt"
+write_if_changed(out_licenses, licenses.read_bytes() if licenses.exists() else b"The page is not in this build.\n")

@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import browsers from './browsers.json' with { type: 'json' };
+import { licenses } from './licenses.js';
 import { olderCss } from './older_css.ts';
 
 // The oldest that the page is for. Syntax and CSS are brought down to them; what they lack else stands in
@@ -8,7 +9,7 @@ import { olderCss } from './older_css.ts';
 const target = Object.entries(browsers).map(([name, version]) => `${name}${version}`);
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), licenses()],
   // Chunks find each other by relative addresses; what index.html names, the server puts below BASE_PATH.
   base: './',
   css: { postcss: { plugins: [olderCss] } },

@@ -6,12 +6,13 @@
 
 #include "base/banned.h"
 
-static const char *const forms[] = {"show", "docs"};
+static const char *const forms[] = {"show", "docs", "sample"};
 
 static const struct args args = {
-    .usage = "config show | config docs",
+    .usage = "config show | config docs | config sample",
     .about = "show: every option with its value, as environment, file and defaults give it; secrets\n"
-             "are masked. docs: the page of all options, in Markdown.",
+             "are masked. docs: the page of all options, in Markdown. sample: a file for systemd's\n"
+             "EnvironmentFile and for --env-file, with every option and its default commented out.",
     .least = 1,
     .most = 1,
     .statuses = "0 ok, 1 a fault in the configuration (told after the values), 2 wrong usage",
@@ -23,8 +24,11 @@ int cli_config(struct cli *c, int argc, char **argv)
     if (status != ARGS_GO_ON)
         return status;
     auto_buf struct buf out = {0};
-    if (streq(argv[0], "docs")) {
-        config_docs(&out);
+    if (streq(argv[0], "docs") || streq(argv[0], "sample")) {
+        if (streq(argv[0], "docs"))
+            config_docs(&out);
+        else
+            config_sample(&out);
         fputs(buf_text(&out), stdout);
         return EXIT_OK;
     }

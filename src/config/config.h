@@ -84,3 +84,5 @@ void config_describe(const struct config *c, struct buf *out);
 void config_help(struct buf *out);
 /* The Markdown page of options (docs/wiki/Configuration.md, and the sample file's rows). */
 void config_docs(struct buf *out);
+/* A file of NAME=value: every option with its default, commented out. */
+void config_sample(struct buf *out);

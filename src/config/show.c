@@ -140,6 +140,16 @@ void config_help(struct buf *out)
              "DATA/cartographus.yaml. Environment goes over file, file over default.\n");
 }
 
+void config_sample(struct buf *out)
+{
+    buf_puts(out, "# Every option of Cartographus with its default. Take the # away before a name to set "
+                  "it.\n");
+    for (size_t i = 0; i < config_option_count; i++) {
+        const struct option *o = &config_options[i];
+        buf_printf(out, "\n# %s\n#%s=%s\n", o->help, o->env, o->fallback);
+    }
+}
+
 void config_docs(struct buf *out)
 {
     buf_puts(out, "| Environment | YAML | Default | Meaning |\n|---|---|---|---|\n");

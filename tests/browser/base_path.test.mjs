@@ -24,21 +24,27 @@ test('from the login through all places, every address is below the path', async
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.locator('main#main h1').waitFor();
   assert.equal(new URL(page.url()).pathname, `${base}/settings/import`);
-  const places = page.getByRole('navigation', { name: 'Places' }).getByRole('link');
-  const count = await places.count();
-  assert.ok(count >= 4, String(count));
-  for (let i = 0; i < count; i++) {
-    const name = (await places.nth(i).textContent()).trim();
-    await places.nth(i).click();
-    await page.locator('main h1', { hasText: name }).waitFor();
-    assert.ok(isBelow(new URL(page.url()).pathname), page.url());
-    const links = await page.locator('a[href]').evaluateAll((all) => all.map((a) => a.href));
-    const own = links.map((href) => new URL(href)).filter((url) => url.origin === program.url(''));
-    assert.ok(own.length > count);
-    assert.deepEqual(own.map((url) => url.pathname).filter((pathname) => !isBelow(pathname)), [], name);
-    // The same place when it is opened by its address.
-    await page.reload();
-    await page.locator('main h1', { hasText: name }).waitFor();
+  // The bar's places, then those of the settings.
+  for (const [list, least] of [['Places', 4], ['Settings', 1]]) {
+    if (list === 'Settings') await page.goto(`${base}/settings`);
+    const links = page.getByRole('navigation', { name: list, exact: true }).getByRole('link');
+    await links.first().waitFor();
+    const count = await links.count();
+    assert.ok(count >= least, `${list}: ${count}`);
+    for (let i = 0; i < count; i++) {
+      const name = (await links.nth(i).textContent()).trim();
+      const shown = () => page.waitForFunction((title) => document.title.startsWith(title) && document.querySelector('main h1'), name);
+      await links.nth(i).click();
+      await shown();
+      assert.ok(isBelow(new URL(page.url()).pathname), page.url());
+      const all = await page.locator('a[href]').evaluateAll((those) => those.map((a) => a.href));
+      const own = all.map((href) => new URL(href)).filter((url) => url.origin === program.url(''));
+      assert.ok(own.length > 4);
+      assert.deepEqual(own.map((url) => url.pathname).filter((pathname) => !isBelow(pathname)), [], name);
+      // The same place when it is opened by its address.
+      await page.reload();
+      await shown();
+    }
   }
   await page.goBack();
   await until('the socket is open', async () => ({ is: sockets.length > 0, value: sockets }));

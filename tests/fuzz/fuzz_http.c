@@ -45,7 +45,7 @@ static struct http_body_policy policy(void *ctx, struct http_exchange *x)
 static uint16_t port_once(void)
 {
     static struct http_server *server;
-    struct http_server_config c = {.host = "127.0.0.1", .threads = 1, .timeout_s = 5,
+    struct http_server_config c = {.host = "127.0.0.1", .base_path = "/base", .threads = 1, .timeout_s = 5,
                                    .body_policy = policy, .handle = handle};
     struct error err = {0};
     if (!server) {
