@@ -285,16 +285,4 @@ void config_check_for_serving(struct loading *l)
     if (has_password && !*c->admin_password && !config_has_fault(l, "ADMIN_PASSWORD"))
         check_admin_password(l);
     check_oidc_is_whole(l);
-    bool is_any_on = false;
-#define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
-#include "model/server_kinds.def"
-#undef SERVER_KIND
-    if (c->server_count || c->is_demo || c->is_setup || is_any_on)
-        return;
-    auto_buf struct buf ways = {0};
-    for (size_t k = 0; k < SERVER_KINDS; k++)
-        buf_printf(&ways, "%s%s=true with %s and %s", k ? ", or " : "", server_kinds[k].switch_env,
-                   server_kinds[k].url_env, server_kinds[k].token_env);
-    config_fault(l, "no media server is configured; set %s; or SETUP=true to add one on the page, or "
-                    "DEMO=true to look around with invented data", buf_text(&ways));
 }

@@ -522,10 +522,9 @@ static void the_scope_in_sql_is_the_scope_in_c(void **state)
     static const char *const plex_ids[] = {"", "1", "11"};
     static const char setup[] =
         "begin; delete from account; delete from server; delete from play; delete from segment;"
-        " insert into server values (1, 'a', 'plex', 'A', null, null, null, null),"
-        " (2, 'b', 'emby', 'B', null, null, null, null),"
-        " (3, 'a-2', 'plex', 'C', null, null, null, null);"
-        " insert into account select s.server_id * 10 + k.n, s.server_id, k.key, 'x', null, null, null"
+        " insert into server (server_id, key, kind, name) values (1, 'a', 'plex', 'A'), (2, 'b', 'emby', 'B'),"
+        " (3, 'a-2', 'plex', 'C');"
+        " insert into account (account_id, server_id, key, name) select s.server_id * 10 + k.n, s.server_id, k.key, 'x'"
         " from server s, (values (1, '1'), (2, '11'), (3, '111'), (4, 'k1'), (5, 'k' || chr(31) || '1'))"
         " k(n, key);"
         " insert into play (play_id, kind, server_id, account_id, started, ended, watch_ms, segments,"
