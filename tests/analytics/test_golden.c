@@ -206,7 +206,7 @@ static void compare(const struct query *q, const struct truth *t, const char *wh
 }
 
 static const struct truth *const all_truths[] = {time_truths, people_truths, place_truths,
-                                                 quality_truths};
+                                                 quality_truths, stream_truths};
 
 static void every_query_says_what_the_loops_say(void **state)
 {
@@ -223,6 +223,7 @@ static void every_query_says_what_the_loops_say(void **state)
                     assert_non_null(q);
                     auto_free char *where =
                         xasprintf("%s?%s&%s in %s", t->query, t->params, filters[f].params, zones[z]);
+                    s.params = t->params;
                     json_t *data = ask(q, zones[z], t->params, filters[f].params, "");
                     json_t *truth = t->rows(&s);
                     compare(q, t, where, data, truth);

@@ -21,6 +21,19 @@ static bool is_number_in(const char *list, int value)
     return is_in(list, value ? text : NULL);
 }
 
+const char *param_of(const struct selection *s, const char *name, const char *otherwise)
+{
+    static char value[64];
+    struct str rest = str_of(s->params), pair, key;
+    while (str_next(&rest, '&', &pair)) {
+        if (!str_next(&pair, '=', &key) || !str_eq(key, str_of(name)))
+            continue;
+        snprintf(value, sizeof value, "%.*s", (int)pair.len, pair.ptr);
+        return value;
+    }
+    return otherwise;
+}
+
 bool selects_kind(const struct selection *s, const struct w_play *p)
 {
     const struct world *w = s->world;
@@ -43,7 +56,12 @@ static bool is_inside(const struct selection *s, int64_t at)
 
 bool selects_play(const struct selection *s, const struct w_play *p)
 {
-    if (!selects_kind(s, p) || !is_inside(s, p->started))
+    return is_inside(s, p->started) && selects_ever(s, p);
+}
+
+bool selects_ever(const struct selection *s, const struct w_play *p)
+{
+    if (!selects_kind(s, p))
         return false;
     if (!p->segment_count) /* nothing is known of how it was watched */
         return is_in(s->platforms, NULL) && is_in(s->decisions, NULL);
@@ -87,6 +105,12 @@ struct local local_of(int64_t us)
     localtime_r(&t, &tm);
     return (struct local){tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
                           (tm.tm_wday + 6) % 7};
+}
+
+int64_t day_of(int64_t us)
+{
+    struct local l = local_of(us);
+    return days_from_civil(l.year, l.month, l.day);
 }
 
 int64_t day_begins(int year, int month, int day)

@@ -111,8 +111,8 @@ static json_t *locations(const struct selection *s)
         bool has_place = i > 0 && i <= PLACES;
         const struct w_place *p = &w->places[has_place ? i : 0];
         int64_t last = s->to != TIME_NONE && t->last > s->to ? s->to : t->last;
-        add_row(rows, "IsssFFsiiiFtt", has_place ? (int64_t)i : -1, has_place ? "XX" : NULL,
-                has_place ? "Country" : NULL, has_place ? p->city : NULL,
+        add_row(rows, "IsssFFsiiiFtt", has_place ? (int64_t)i : -1, p->country_code, p->country,
+                *p->city ? p->city : NULL,
                 has_place ? p->latitude : NAN, has_place ? p->longitude : NAN,
                 has_place ? "public" : i ? classes[i - PLACES - 1] : NULL, t->plays, people_of(t),
                 (int64_t)(t->watch_us / 1000),
@@ -148,7 +148,8 @@ static json_t *arcs(const struct selection *s)
             const struct w_place *p = &w->places[i];
             if (all[i].is_there)
                 add_row(rows, "isffisssfffiii", (int64_t)server, name, v->latitude, v->longitude,
-                        (int64_t)i, p->city, "XX", "Country", p->latitude, p->longitude,
+                        (int64_t)i, *p->city ? p->city : NULL, p->country_code, p->country,
+                        p->latitude, p->longitude,
                         km_between(v->latitude, v->longitude, p->latitude, p->longitude),
                         all[i].plays, people_of(&all[i]), (int64_t)(all[i].watch_us / 1000));
         }

@@ -1,4 +1,4 @@
-/* The truth of the queries about time: trends, transcode, heatmap. */
+/* The truth of the queries about time: trends, transcode, hardware-transcode, heatmap. */
 #include "golden.h"
 
 #include <stdio.h>
@@ -279,6 +279,53 @@ static json_t *transcode_container(const struct selection *s)
     return transcode(s, "month", 'c');
 }
 
+/* --- hardware-transcode ---------------------------------------------------------------------- */
+
+static bool is_converted(const struct world *w, const struct w_segment *g)
+{
+    const char *video = g->quality ? w->qualities[g->quality].video : NULL;
+    return video && streq(video, "transcode");
+}
+
+static const char *engine_of(const struct world *w, const struct w_segment *g, const char *of)
+{
+    const struct w_quality *q = &w->qualities[g->quality];
+    if (streq(of, "decoder"))
+        return q->hw_decode;
+    if (q->hw_encode)
+        return q->hw_decode ? "full" : "encode";
+    return q->hw_decode ? "decode" : NULL;
+}
+
+static json_t *hardware_transcode(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "week", &t))
+        return rows;
+    const char *of = param_of(s, "of", "pipeline");
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        bool is_counted[VALUES_MAX] = {0};
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            if (!selects_segment(s, g) || !is_converted(w, g))
+                continue;
+            const char *engine = engine_of(w, g, of);
+            add_watch(s, &t, g, engine);
+            if (!selects_play(s, p))
+                continue;
+            struct cell *c = cell_of(&t, p->started, engine);
+            size_t value = (size_t)(c - t.cells) % VALUES_MAX;
+            c->plays += !is_counted[value];
+            is_counted[value] = true;
+        }
+    }
+    write_table(&t, false, rows);
+    return rows;
+}
+
 /* --- concurrent-streams ---------------------------------------------------------------------- */
 
 struct edge {
@@ -318,12 +365,15 @@ static size_t edges_of(const struct selection *s, const char *decision, int64_t 
     return n;
 }
 
-static void known_time(const struct world *w, int64_t *first, int64_t *last)
+/* Of the store; where the period is open, of what is selected. */
+static void known_time(const struct selection *s, int64_t *first, int64_t *last)
 {
+    const struct world *w = s->world;
     *first = INT64_MAX;
     *last = INT64_MIN;
     for (size_t i = 0; i < w->play_count; i++) {
-        *first = w->plays[i].started < *first ? w->plays[i].started : *first;
+        if (s->from != TIME_NONE || selects_play(s, &w->plays[i]))
+            *first = w->plays[i].started < *first ? w->plays[i].started : *first;
         *last = w->plays[i].ended > *last ? w->plays[i].ended : *last;
     }
     *first = *first / QUARTER_US * QUARTER_US;
@@ -339,7 +389,7 @@ static json_t *concurrent_streams(const struct selection *s)
         return rows;
     struct edge *edges = xcalloc(s->world->segment_count * 2 + 2, sizeof *edges);
     int64_t first, last;
-    known_time(s->world, &first, &last);
+    known_time(s, &first, &last);
     first = s->from != TIME_NONE && s->from > first ? s->from : first;
     last = s->to != TIME_NONE && s->to < last ? s->to : last;
     for (size_t d = 0; d < ARRAY_LEN(decisions); d++) {
@@ -417,6 +467,8 @@ const struct truth time_truths[] = {
     {"transcode", "", transcode_stream, 2},
     {"transcode", "of=video&bucket=day", transcode_video, 2},
     {"transcode", "of=container&bucket=month", transcode_container, 2},
+    {"hardware-transcode", "bucket=week", hardware_transcode, 2},
+    {"hardware-transcode", "bucket=week&of=decoder", hardware_transcode, 2},
     {"concurrent-streams", "bucket=day", concurrent_streams, 2},
     {"heatmap", "", heatmap, 2},
     {0},
