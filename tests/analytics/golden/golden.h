@@ -155,6 +155,8 @@ bool selects_play(const struct selection *s, const struct w_play *p);
 bool selects_ever(const struct selection *s, const struct w_play *p);
 bool selects_kind(const struct selection *s, const struct w_play *p);
 bool selects_segment(const struct selection *s, const struct w_segment *g);
+/* What the play was watched, of the segments that pass. */
+int64_t watch_ms_of(const struct selection *s, const struct w_play *p);
 /* Watch time of a segment in [from, to), microseconds. */
 double watch_between(const struct w_segment *g, int64_t from, int64_t to);
 /* The same inside the selection's window. */
@@ -175,6 +177,13 @@ int64_t day_begins(int year, int month, int day);
  * integer or null where negative, "f" double, "F" double or null where NaN, "t" time or TIME_NONE. */
 void add_row(json_t *rows, const char *types, ...);
 
+/* Rows of qoe: for each of `count` slots (names NULL: unknown) what its plays were like; `slot_of`
+ * says which is a segment's. Slots without plays are rows only where `has_empty`. */
+void qoe_rows(const struct selection *s,
+              int (*slot_of)(const struct selection *s, const struct w_play *p,
+                             const struct w_segment *g),
+              const char *const *names, int count, bool has_empty, json_t *rows);
+
 /* The truth of one query with these parameters ("bucket=day"). The caller owns it. */
 struct truth {
     const char *query, *params;
@@ -182,4 +191,4 @@ struct truth {
     unsigned key_columns; /* leading columns that tell the rows apart */
 };
 extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[],
-    stream_truths[];
+    stream_truths[], delivery_truths[];

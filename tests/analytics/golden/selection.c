@@ -71,6 +71,16 @@ bool selects_ever(const struct selection *s, const struct w_play *p)
     return false;
 }
 
+int64_t watch_ms_of(const struct selection *s, const struct w_play *p)
+{
+    if ((!s->platforms && !s->decisions) || !p->segment_count)
+        return p->watch_ms;
+    int64_t sum = 0;
+    for (size_t k = 0; k < p->segment_count; k++)
+        sum += selects_segment(s, &p->segments[k]) ? p->segments[k].watch_ms : 0;
+    return sum;
+}
+
 double watch_between(const struct w_segment *g, int64_t from, int64_t to)
 {
     double watch = 0;

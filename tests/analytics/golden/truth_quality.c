@@ -51,17 +51,6 @@ static void look(struct tally *t, bool is_missing)
     t->missing += is_missing;
 }
 
-/* What the play was watched, of the segments that pass. */
-static int64_t watch_ms_of(const struct selection *s, const struct w_play *p)
-{
-    if ((!s->platforms && !s->decisions) || !p->segment_count)
-        return p->watch_ms;
-    int64_t sum = 0;
-    for (size_t k = 0; k < p->segment_count; k++)
-        sum += selects_segment(s, &p->segments[k]) ? p->segments[k].watch_ms : 0;
-    return sum;
-}
-
 static void look_at_play(const struct selection *s, size_t index, struct tally *t)
 {
     const struct world *w = s->world;

@@ -1,6 +1,8 @@
-/* The truth of the queries about time: trends, transcode, hardware-transcode, heatmap. */
+/* The truth of the queries over time: trends, transcode, hardware-transcode, bandwidth, qoe by
+ * bucket, concurrent-streams, heatmap. */
 #include "golden.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -139,17 +141,24 @@ static void add_watch(const struct selection *s, struct table *t, const struct w
     }
 }
 
+enum { NAME_SIZE = 40 };
+static const char *bucket_name(int64_t bucket, enum unit unit, char name[NAME_SIZE])
+{
+    int64_t year;
+    int month, day;
+    civil_from_days(bucket / 86400, &year, &month, &day);
+    int n = snprintf(name, NAME_SIZE, "%04d-%02d-%02d", (int)year, month, day);
+    if (unit == HOUR)
+        snprintf(name + n, NAME_SIZE - (size_t)n, "T%02d:00", (int)(bucket % 86400 / 3600));
+    return name;
+}
+
 static void write_table(struct table *t, bool has_people, json_t *rows)
 {
     int64_t bucket = t->first;
     for (size_t b = 0; b < t->count; b++, bucket = bucket_after(bucket, t->unit)) {
-        char name[40];
-        int64_t year;
-        int month, day;
-        civil_from_days(bucket / 86400, &year, &month, &day);
-        int n = snprintf(name, sizeof name, "%04d-%02d-%02d", (int)year, month, day);
-        if (t->unit == HOUR)
-            snprintf(name + n, sizeof name - (size_t)n, "T%02d:00", (int)(bucket % 86400 / 3600));
+        char name[NAME_SIZE];
+        bucket_name(bucket, t->unit, name);
         for (size_t v = 0; v < t->value_count; v++) {
             const struct cell *c = &t->cells[b * VALUES_MAX + v];
             int64_t people = 0;
@@ -326,6 +335,173 @@ static json_t *hardware_transcode(const struct selection *s)
     return rows;
 }
 
+/* --- bandwidth ------------------------------------------------------------------------------- */
+
+enum { ALL_NETWORKS, LAN, WAN, UNKNOWN_NETWORK, NETWORKS };
+static const char *const network_names[] = {"all", "lan", "wan", NULL};
+
+static int network_of(const struct world *w, const struct w_segment *g)
+{
+    const char *class = w->addresses[g->address].class;
+    if (g->location)
+        return streq(g->location, "lan") ? LAN : WAN;
+    if (!class || streq(class, "unknown"))
+        return UNKNOWN_NETWORK;
+    return streq(class, "lan") ? LAN : WAN;
+}
+
+/* A quarter of an hour of one network. */
+struct load {
+    double bits, unknown_us;
+};
+
+/* Which quarters there are: of the period, and not outside of the store's plays. */
+struct quarters {
+    int64_t first, count;
+    struct load *loads[NETWORKS]; /* NULL: nothing of this network */
+};
+
+static void find_quarters(const struct selection *s, struct quarters *q)
+{
+    int64_t first, last, store_first = INT64_MAX, store_last = INT64_MIN;
+    find_edges(s, &first, &last);
+    for (size_t i = 0; i < s->world->play_count; i++) {
+        const struct w_play *p = &s->world->plays[i];
+        store_first = p->started < store_first ? p->started : store_first;
+        store_last = p->ended > store_last ? p->ended : store_last;
+    }
+    first = first > store_first ? first : store_first;
+    last = last < store_last ? last : store_last;
+    *q = (struct quarters){.first = first / QUARTER_US,
+                           .count = last / QUARTER_US - first / QUARTER_US + 1};
+    q->count = q->count > 0 ? q->count : 0;
+}
+
+static void add_load(struct quarters *q, int network, int64_t at, double watch, int64_t kbps)
+{
+    if (!q->loads[network])
+        q->loads[network] = xcalloc((size_t)q->count, sizeof *q->loads[network]);
+    struct load *l = &q->loads[network][at / QUARTER_US - q->first];
+    if (kbps < 0)
+        l->unknown_us += watch;
+    else
+        l->bits += watch * (double)kbps / 1000;
+}
+
+static void add_loads(const struct selection *s, struct quarters *q, const struct w_segment *g)
+{
+    int64_t from = s->from != TIME_NONE && s->from > g->started ? s->from : g->started;
+    int64_t to = s->to != TIME_NONE && s->to < g->ended ? s->to : g->ended;
+    while (from < to) {
+        int64_t next = (from / QUARTER_US + 1) * QUARTER_US;
+        next = next < to ? next : to;
+        double watch = watch_between(g, from, next);
+        int networks[] = {ALL_NETWORKS, network_of(s->world, g)};
+        for (int i = 0; i < 2 && watch > 0; i++)
+            add_load(q, networks[i], from, watch, g->stream_kbps);
+        from = next;
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The quarters' kbit/s in `all`, sorted; the least that so many of them do not pass. */
+static double nearest_rank(const double *all, size_t n, double share)
+{
+    size_t above = (size_t)((double)n - (double)n * share);
+    size_t rank = n - above;
+    return n ? all[rank ? rank - 1 : 0] : NAN;
+}
+
+/* One row: the quarters of that network whose slot (an hour, or a bucket) is this one. */
+static void add_slot(const struct quarters *q, int network, const char *name, int64_t slot,
+                     bool by_hour, enum unit unit, double *room, json_t *rows)
+{
+    size_t n = 0;
+    double bits = 0, unknown = 0;
+    for (int64_t i = 0; i < q->count; i++) {
+        int64_t at = (q->first + i) * QUARTER_US;
+        if (by_hour ? local_of(at).hour != slot : bucket_at(at, unit) != slot)
+            continue;
+        const struct load *l = &q->loads[network][i];
+        bits += l->bits;
+        unknown += l->unknown_us;
+        room[n++] = l->bits / 900 / 1000;
+    }
+    qsort(room, n, sizeof *room, compare_doubles);
+    add_row(rows, "ssiFFFi", name, network_names[network], (int64_t)(bits / 8),
+            nearest_rank(room, n, 0.5), nearest_rank(room, n, 0.95), n ? room[n - 1] : NAN,
+            (int64_t)(unknown / 1000));
+}
+
+static json_t *bandwidth(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    struct quarters q;
+    if (!table_begin(s, "month", &t))
+        return rows;
+    find_quarters(s, &q);
+    for (size_t i = 0; i < w->play_count; i++)
+        for (size_t k = 0; k < w->plays[i].segment_count && selects_kind(s, &w->plays[i]); k++)
+            if (selects_segment(s, &w->plays[i].segments[k]))
+                add_loads(s, &q, &w->plays[i].segments[k]);
+    double *room = xcalloc((size_t)q.count + 1, sizeof *room);
+    bool by_hour = streq(param_of(s, "by", "bucket"), "hour");
+    for (int network = 0; network < NETWORKS; network++) {
+        char name[NAME_SIZE];
+        for (int64_t hour = 0; q.loads[network] && by_hour && hour < 24; hour++) {
+            snprintf(name, sizeof name, "%02d", (int)hour);
+            add_slot(&q, network, name, hour, true, MONTH, room, rows);
+        }
+        int64_t bucket = t.first;
+        for (size_t b = 0; q.loads[network] && !by_hour && b < t.count; b++) {
+            add_slot(&q, network, bucket_name(bucket, MONTH, name), bucket, false, MONTH, room, rows);
+            bucket = bucket_after(bucket, MONTH);
+        }
+        free(q.loads[network]);
+    }
+    free(room);
+    free(t.cells);
+    return rows;
+}
+
+/* --- qoe by bucket --------------------------------------------------------------------------- */
+
+static int week_of(const struct selection *s, const struct w_play *p, const struct w_segment *g)
+{
+    struct table t;
+    int64_t week = bucket_at(p->started, WEEK), n = 0;
+    table_begin(s, "week", &t);
+    free(t.cells);
+    for (int64_t b = t.first; b < week; b = bucket_after(b, WEEK))
+        n++;
+    return (int)n;
+}
+
+static json_t *qoe_by_week(const struct selection *s)
+{
+    json_t *rows = json_array();
+    struct selection own = *s;
+    struct table t;
+    own.with_short = true;
+    if (!table_begin(&own, "week", &t))
+        return rows;
+    char names[64][NAME_SIZE];
+    const char *list[64];
+    int64_t bucket = t.first;
+    for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, WEEK))
+        list[b] = bucket_name(bucket, WEEK, names[b]);
+    qoe_rows(&own, week_of, list, (int)t.count, true, rows);
+    free(t.cells);
+    return rows;
+}
+
 /* --- concurrent-streams ---------------------------------------------------------------------- */
 
 struct edge {
@@ -469,6 +645,9 @@ const struct truth time_truths[] = {
     {"transcode", "of=container&bucket=month", transcode_container, 2},
     {"hardware-transcode", "bucket=week", hardware_transcode, 2},
     {"hardware-transcode", "bucket=week&of=decoder", hardware_transcode, 2},
+    {"bandwidth", "bucket=month", bandwidth, 2},
+    {"bandwidth", "bucket=month&by=hour", bandwidth, 2},
+    {"qoe", "bucket=week", qoe_by_week, 1},
     {"concurrent-streams", "bucket=day", concurrent_streams, 2},
     {"heatmap", "", heatmap, 2},
     {0},
