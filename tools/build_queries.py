@@ -182,16 +182,22 @@ def read_headers(path, lines, query, keys=None):
 
 
 def add_shared(query, folder):
-    path = folder / "shared" / f"{query['shared']}.sql"
+    """`shared: NAME`, or `shared: NAME param=value` where the param is not for whoever asks."""
+    found = re.fullmatch(rf"(\w+)(?: ({WORD})=(\w+))?", query["shared"])
+    if not found:
+        raise Fault("shared is `name`, or `name param=value`")
+    path = folder / "shared" / f"{found[1]}.sql"
     if not path.is_file():
         raise Fault(f"there is no {path}")
     shared = read_shared(path)
-    own = {one["name"] for one in query["params"]}
-    query["params"] = [p for p in shared["params"] if p["name"] not in own] + query["params"]
+    query["params"] = [p for p in shared["params"] if p["name"] != found[2]] + query["params"]
+    if found[2]:
+        shared["sql"] = re.sub(rf"\${found[2]}\b", f"'{found[3]}'", shared["sql"])
     query["about"] += " " + shared["about"].strip()
     if not query["sql"].startswith("with"):
         raise Fault("a text with shared relations begins with `with`")
-    query["sql"] = f"with {shared['sql']},\n{query['sql'].removeprefix('with').lstrip()}"
+    word = re.match(r"with( recursive)?", query["sql"])[0]
+    query["sql"] = f"{word} {shared['sql']},\n{query['sql'].removeprefix(word).lstrip()}"
 
 
 def read_query(path):

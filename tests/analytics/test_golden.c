@@ -206,11 +206,13 @@ static void compare(const struct query *q, const struct truth *t, const char *wh
 }
 
 static const struct truth *const all_truths[] = {time_truths, people_truths, place_truths,
-                                                 quality_truths, stream_truths, delivery_truths};
+                                                 quality_truths, stream_truths, delivery_truths,
+                                                 engagement_truths, together_truths};
 
 static void every_query_says_what_the_loops_say(void **state)
 {
     size_t rows = 0;
+    json_t *rows_of = json_object(); /* by the truth's query and params */
     for (size_t z = 0; z < ARRAY_LEN(zones); z++) {
         use_zone(zones[z]);
         for (size_t f = 0; f < ARRAY_LEN(filters); f++) {
@@ -228,12 +230,22 @@ static void every_query_says_what_the_loops_say(void **state)
                     json_t *truth = t->rows(&s);
                     compare(q, t, where, data, truth);
                     rows += json_array_size(truth);
+                    auto_free char *own = xasprintf("%s?%s", t->query, t->params);
+                    int64_t before = json_integer_value(json_object_get(rows_of, own));
+                    json_object_set_new(rows_of, own,
+                                        json_integer(before + (int64_t)json_array_size(truth)));
                     json_decref(truth);
                     json_decref(data);
                 }
             }
         }
     }
+    const char *own;
+    json_t *count;
+    json_object_foreach(rows_of, own, count)
+        if (json_integer_value(count) == 0)
+            fail_msg("%s has no row under any filter: nothing is proved", own);
+    json_decref(rows_of);
     print_message("%zu rows are right\n", rows);
     assert_true(rows > 5000);
 }

@@ -163,6 +163,9 @@ double watch_between(const struct w_segment *g, int64_t from, int64_t to);
 double watch_selected(const struct selection *s, const struct w_segment *g);
 bool overlaps(const struct selection *s, const struct w_segment *g);
 
+/* The first and last instant that buckets of time have to hold; false: there are none. */
+bool find_edges(const struct selection *s, int64_t *first, int64_t *last);
+
 /* Local time, as TZ says. */
 struct local {
     int year, month, day, hour, weekday; /* weekday: 0 Monday */
@@ -170,11 +173,17 @@ struct local {
 struct local local_of(int64_t us);
 /* Its days since 1970. */
 int64_t day_of(int64_t us);
+/* The Monday of its week, so, too. */
+int64_t week_of(int64_t us);
+/* "2026-01-31" */
+enum { DAY_TEXT_MAX = 16 };
+const char *day_text(int64_t day, char text[DAY_TEXT_MAX]);
 /* Midnight at which a local day begins. */
 int64_t day_begins(int year, int month, int day);
 
 /* A row: texts and numbers in the order of the query's columns. "s" text or NULL, "i" integer, "I"
- * integer or null where negative, "f" double, "F" double or null where NaN, "t" time or TIME_NONE. */
+ * integer or null where negative, "f" double, "F" double or null where NaN, "t" time or TIME_NONE,
+ * "b" yes or no (int) or null where negative. */
 void add_row(json_t *rows, const char *types, ...);
 
 /* Rows of qoe: for each of `count` slots (names NULL: unknown) what its plays were like; `slot_of`
@@ -191,4 +200,5 @@ struct truth {
     unsigned key_columns; /* leading columns that tell the rows apart */
 };
 extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[],
-    stream_truths[], delivery_truths[];
+    stream_truths[], delivery_truths[],
+    engagement_truths[], together_truths[];

@@ -123,6 +123,20 @@ int64_t day_of(int64_t us)
     return days_from_civil(l.year, l.month, l.day);
 }
 
+int64_t week_of(int64_t us)
+{
+    return day_of(us) - local_of(us).weekday;
+}
+
+const char *day_text(int64_t day, char text[DAY_TEXT_MAX])
+{
+    int64_t year;
+    int month, mday;
+    civil_from_days(day, &year, &month, &mday);
+    snprintf(text, DAY_TEXT_MAX, "%04d-%02d-%02d", (int)year, month, mday);
+    return text;
+}
+
 int64_t day_begins(int year, int month, int day)
 {
     struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_isdst = -1};
@@ -154,6 +168,9 @@ void add_row(json_t *rows, const char *types, ...)
             v = json_integer(va_arg(ap, int64_t));
         } else if (*types == 'I') {
             v = int_or_null(va_arg(ap, int64_t));
+        } else if (*types == 'b') {
+            int b = va_arg(ap, int);
+            v = b < 0 ? json_null() : json_boolean(b);
         } else if (*types == 't') {
             v = time_or_null(va_arg(ap, int64_t));
         } else {

@@ -73,8 +73,7 @@ static struct cell *cell_of(struct table *t, int64_t at, const char *value)
     return &t->cells[b * VALUES_MAX + v];
 }
 
-/* The first and last instant that the buckets have to hold. */
-static bool find_edges(const struct selection *s, int64_t *first, int64_t *last)
+bool find_edges(const struct selection *s, int64_t *first, int64_t *last)
 {
     *first = INT64_MAX;
     *last = INT64_MIN;
@@ -473,7 +472,7 @@ static json_t *bandwidth(const struct selection *s)
 
 /* --- qoe by bucket --------------------------------------------------------------------------- */
 
-static int week_of(const struct selection *s, const struct w_play *p, const struct w_segment *g)
+static int week_slot(const struct selection *s, const struct w_play *p, const struct w_segment *g)
 {
     struct table t;
     int64_t week = bucket_at(p->started, WEEK), n = 0;
@@ -497,7 +496,7 @@ static json_t *qoe_by_week(const struct selection *s)
     int64_t bucket = t.first;
     for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, WEEK))
         list[b] = bucket_name(bucket, WEEK, names[b]);
-    qoe_rows(&own, week_of, list, (int)t.count, true, rows);
+    qoe_rows(&own, week_slot, list, (int)t.count, true, rows);
     free(t.cells);
     return rows;
 }
