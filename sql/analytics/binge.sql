@@ -22,27 +22,40 @@
 -- about: make it longer. Shows are told apart by name. Accounts that belong to nobody are left out.
 -- about: Runs are ordered by the newest; people and shows by runs, then watch time. The plays behind
 -- about: a row can be told by run only.
-with episodes as (
-  select person_id, grandparent_title as series, title_id, play_id, started, ended, watch_ms
-  from filtered_play join title using (title_id)
-  where filtered_play.media_type = 'episode' and grandparent_title is not null
-    and person_id is not null
+with shows as (
+  select title_id, min(title_id) over (partition by grandparent_title) as show_id
+  from title
+  where media_type = 'episode' and grandparent_title is not null
+),
+episodes as (
+  select person_id, show_id, title_id, play_id, started, ended, watch_ms
+  from filtered_play join shows using (title_id)
+  where person_id is not null
 ),
 numbered as (
-  select *, sum(is_first::integer) over (partition by person_id, series order by started, play_id
+  select *, sum(is_first::integer) over (partition by person_id, show_id order by started, play_id
       rows unbounded preceding) as run
-  from (select *, coalesce(started - max(ended) over (partition by person_id, series
+  from (select *, coalesce(started - max(ended) over (partition by person_id, show_id
           order by started, play_id rows between unbounded preceding and 1 preceding)
           > to_hours($gap_hours), true) as is_first
       from episodes)
 ),
+long_runs as (
+  select person_id, show_id, run
+  from numbered
+  group by all
+  having count(*) >= $least
+),
 runs as (
-  select person_id, series, count(distinct title_id) as episodes, count(*) as plays,
+  select person_id, show_id, count(distinct title_id) as episodes, count(*) as plays,
     sum(watch_ms)::bigint as watch_ms, min(started) as started, max(ended) as ended,
     max(started) as last
-  from numbered
-  group by person_id, series, run
+  from numbered join long_runs using (person_id, show_id, run)
+  group by person_id, show_id, run
   having count(distinct title_id) >= $least
+),
+named as (
+  select runs.*, grandparent_title as series from runs join title on title.title_id = show_id
 ),
 told as (
   select case when $by <> 'show' then person_id end as person_id,
@@ -51,7 +64,7 @@ told as (
     count(distinct person_id) as people, sum(episodes)::bigint as episodes,
     max(episodes) as longest, sum(plays)::bigint as plays, sum(watch_ms)::bigint as watch_ms,
     min(started) as started, max(ended) as ended, max(last) as last
-  from runs
+  from named
   group by all
 )
 select started, person_id, name as person, series, runs, people, episodes, longest, plays, watch_ms, ended,
