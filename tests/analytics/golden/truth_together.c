@@ -1,4 +1,5 @@
-/* The truth of the queries about plays that belong together: binge, watch-parties. */
+/* The truth of the queries about plays and people that belong together: binge, watch-parties,
+ * user-network. */
 #include "golden.h"
 
 #include <stdio.h>
@@ -203,32 +204,43 @@ static void write_party(const struct world *w, int title, const struct party *p,
                 count_of(p->people, PEOPLE), p->plays, p->watch_ms, p->same, p->ended);
 }
 
-static json_t *parties_by(const struct selection *s, bool by_title)
+/* The parties of one title; the caller frees them. */
+static struct party *find_parties(const struct selection *s, int title, size_t *ret_count)
 {
     const struct w_play **plays = xcalloc(s->world->play_count, sizeof *plays);
+    size_t n = plays_of(s, is_of_title, 0, NULL, title, plays), count = 0;
+    struct party *all = xcalloc(n + 1, sizeof *all);
+    for (size_t i = 0, next; i < n; i = next) {
+        int64_t ended = plays[i]->ended;
+        for (next = i + 1; next < n; next++) {
+            if (plays[next]->started - plays[next - 1]->started > 15 * US_PER_MIN ||
+                plays[next]->started >= ended)
+                break;
+            ended = plays[next]->ended > ended ? plays[next]->ended : ended;
+        }
+        count += make_party(s, plays, i, next, &all[count]);
+    }
+    free(plays);
+    *ret_count = count;
+    return all;
+}
+
+static json_t *parties_by(const struct selection *s, bool by_title)
+{
     json_t *rows = json_array();
     for (int title = 1; title <= TITLES; title++) {
         struct party sum = {0};
-        size_t n = plays_of(s, is_of_title, 0, NULL, title, plays);
-        for (size_t i = 0, next; i < n; i = next) {
-            struct party one;
-            int64_t ended = plays[i]->ended;
-            for (next = i + 1; next < n; next++) {
-                if (plays[next]->started - plays[next - 1]->started > 15 * US_PER_MIN ||
-                    plays[next]->started >= ended)
-                    break;
-                ended = plays[next]->ended > ended ? plays[next]->ended : ended;
-            }
-            if (!make_party(s, plays, i, next, &one))
-                continue;
-            add_party(&sum, &one);
+        size_t count;
+        struct party *all = find_parties(s, title, &count);
+        for (size_t i = 0; i < count; i++) {
+            add_party(&sum, &all[i]);
             if (!by_title)
-                write_party(s->world, title, &one, rows);
+                write_party(s->world, title, &all[i], rows);
         }
         if (by_title)
             write_party(s->world, title, &sum, rows);
+        free(all);
     }
-    free(plays);
     return rows;
 }
 
@@ -242,6 +254,115 @@ static json_t *parties_by_title(const struct selection *s)
     return parties_by(s, true);
 }
 
+/* --- user-network ---------------------------------------------------------------------------- */
+
+struct network {
+    bool seen[PEOPLE + 1][TITLES + 1], is_chosen[PEOPLE + 1];
+    int64_t plays[PEOPLE + 1], parties[PEOPLE + 1][PEOPLE + 1];
+    int first[PEOPLE + 1]; /* the least id of the group */
+};
+
+/* The people with the most plays. */
+static void choose_people(struct network *n, int64_t most)
+{
+    for (int64_t i = 0; i < most; i++) {
+        int best = 0;
+        for (int who = 1; who <= PEOPLE; who++)
+            if (!n->is_chosen[who] && n->plays[who] && (!best || n->plays[who] > n->plays[best]))
+                best = who;
+        if (best)
+            n->is_chosen[best] = true;
+    }
+}
+
+static void count_parties(const struct selection *s, struct network *n)
+{
+    for (int title = 1; title <= TITLES; title++) {
+        size_t count;
+        struct party *all = find_parties(s, title, &count);
+        for (size_t i = 0; i < count; i++)
+            for (int a = 1; a <= PEOPLE; a++)
+                for (int b = a + 1; b <= PEOPLE; b++)
+                    n->parties[a][b] += all[i].people[a] && all[i].people[b];
+        free(all);
+    }
+}
+
+static int64_t shared_titles(const struct network *n, int a, int b, double *ret_overlap)
+{
+    int64_t both = 0, any = 0;
+    for (int t = 1; t <= TITLES; t++) {
+        both += n->seen[a][t] && n->seen[b][t];
+        any += n->seen[a][t] || n->seen[b][t];
+    }
+    *ret_overlap = any ? (double)both / (double)any : 0;
+    return n->is_chosen[a] && n->is_chosen[b] ? both : 0;
+}
+
+static bool is_linked(const struct network *n, int a, int b, double least)
+{
+    double overlap;
+    return shared_titles(n, a, b, &overlap) && (overlap >= least || n->parties[a][b]);
+}
+
+/* Everybody takes the least id of whom they are linked with, until nothing changes. */
+static void find_groups(struct network *n, double least)
+{
+    for (int who = 1; who <= PEOPLE; who++)
+        n->first[who] = who;
+    for (bool is_changed = true; is_changed;) {
+        is_changed = false;
+        for (int a = 1; a <= PEOPLE; a++) {
+            for (int b = a + 1; b <= PEOPLE; b++) {
+                if (n->first[a] == n->first[b] || !is_linked(n, a, b, least))
+                    continue;
+                int first = n->first[a] < n->first[b] ? n->first[a] : n->first[b];
+                n->first[a] = n->first[b] = first;
+                is_changed = true;
+            }
+        }
+    }
+}
+
+static int64_t group_number(const struct network *n, int who)
+{
+    int64_t number = 0;
+    for (int i = 1; i <= n->first[who]; i++)
+        number += n->is_chosen[i] && n->first[i] == i;
+    return number;
+}
+
+static json_t *user_network(const struct selection *s)
+{
+    const struct world *w = s->world;
+    static struct network n;
+    double least = strtod(param_of(s, "least_overlap", "0.2"), NULL);
+    json_t *rows = json_array();
+    memset(&n, 0, sizeof n);
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (!selects_play(s, p) || !person_of(w, p))
+            continue;
+        n.plays[person_of(w, p)]++;
+        n.seen[person_of(w, p)][p->title] = true;
+    }
+    choose_people(&n, strtol(param_of(s, "people", "50"), NULL, 10));
+    count_parties(s, &n);
+    find_groups(&n, least);
+    for (int a = 1; a <= PEOPLE; a++) {
+        for (int b = a + 1; b <= PEOPLE; b++) {
+            double overlap;
+            int64_t shared = shared_titles(&n, a, b, &overlap);
+            auto_free char *x = xasprintf("Person %d", a), *y = xasprintf("Person %d", b);
+            if (shared)
+                add_row(rows, "isisifibI", (int64_t)a, x, (int64_t)b, y, shared, overlap,
+                        n.parties[a][b], (int)is_linked(&n, a, b, least),
+                        n.first[a] == n.first[b] ? group_number(&n, a) : -1);
+        }
+    }
+    return rows;
+}
+
 const struct truth together_truths[] = {
     {"binge", "limit=1000", binge, 4},
     {"binge", "least=2&gap_hours=12&limit=1000", binge, 4},
@@ -249,5 +370,7 @@ const struct truth together_truths[] = {
     {"binge", "by=show", binge_by_show, 4},
     {"watch-parties", "limit=1000", parties, 2},
     {"watch-parties", "by=title&limit=1000", parties_by_title, 2},
+    {"user-network", "", user_network, 3},
+    {"user-network", "people=6&least_overlap=0.62", user_network, 3},
     {0},
 };
