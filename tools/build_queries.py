@@ -194,10 +194,10 @@ def add_shared(query, folder):
     if found[2]:
         shared["sql"] = re.sub(rf"\${found[2]}\b", f"'{found[3]}'", shared["sql"])
     query["about"] += " " + shared["about"].strip()
-    if not query["sql"].startswith("with"):
-        raise Fault("a text with shared relations begins with `with`")
-    word = re.match(r"with( recursive)?", query["sql"])[0]
-    query["sql"] = f"{word} {shared['sql']},\n{query['sql'].removeprefix(word).lstrip()}"
+    own = re.match(r"with( recursive)?", query["sql"])
+    word = own[0] if own else "with"
+    rest = query["sql"].removeprefix(word).lstrip()
+    query["sql"] = f"{word} {shared['sql']}{',' if own else ''}\n{rest}"
 
 
 def read_query(path):

@@ -10,8 +10,11 @@ static bool is_in(const char *list, const char *value)
 {
     if (!list)
         return true;
-    auto_free char *word = xasprintf(" %s ", value ? value : "unknown");
-    return strstr(list, word);
+    value = value ? value : "unknown";
+    for (const char *at = list; (at = strstr(at, value)); at++)
+        if (at > list && at[-1] == ' ' && at[strlen(value)] == ' ')
+            return true;
+    return false;
 }
 
 static bool is_number_in(const char *list, int value)

@@ -1,5 +1,5 @@
 /* The truth of the queries over time: trends, transcode, hardware-transcode, bandwidth, qoe by
- * bucket, concurrent-streams, heatmap. */
+ * bucket, capacity, calendar, concurrent-streams, heatmap. */
 #include "golden.h"
 
 #include <math.h>
@@ -334,6 +334,45 @@ static json_t *hardware_transcode(const struct selection *s)
     return rows;
 }
 
+/* --- what goes on at once -------------------------------------------------------------------- */
+
+struct edge {
+    int64_t at;
+    int change;
+};
+
+static int compare_edges(const void *a, const void *b)
+{
+    const struct edge *x = a, *y = b;
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return x->change - y->change;
+}
+
+/* Everything between two instants with that decision ("all": any), cut to from..to. */
+static size_t edges_of(const struct selection *s, const char *decision, int64_t from, int64_t to,
+                       struct edge *ret)
+{
+    const struct world *w = s->world;
+    size_t n = 0;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            const char *own = g->quality ? w->qualities[g->quality].decision : NULL;
+            bool is_same = own == decision || (own && decision && streq(own, decision));
+            bool is_wanted = (decision && streq(decision, "all")) || is_same;
+            int64_t a = g->started > from ? g->started : from, b = g->ended < to ? g->ended : to;
+            if (!selects_segment(s, g) || !overlaps(s, g) || !is_wanted || a >= b)
+                continue;
+            ret[n++] = (struct edge){a, 1};
+            ret[n++] = (struct edge){b, -1};
+        }
+    }
+    qsort(ret, n, sizeof *ret, compare_edges);
+    return n;
+}
+
 /* --- bandwidth ------------------------------------------------------------------------------- */
 
 enum { ALL_NETWORKS, LAN, WAN, UNKNOWN_NETWORK, NETWORKS };
@@ -470,17 +509,122 @@ static json_t *bandwidth(const struct selection *s)
     return rows;
 }
 
+/* --- capacity -------------------------------------------------------------------------------- */
+
+/* The most of those streams at once in one quarter of an hour. */
+static int64_t peak_between(const struct edge *edges, size_t n, int64_t from, int64_t to)
+{
+    int64_t level = 0, peak = 0;
+    size_t i = 0;
+    for (; i < n && edges[i].at <= from; i++)
+        level += edges[i].change;
+    peak = level;
+    for (; i < n && edges[i].at < to; i++) {
+        level += edges[i].change;
+        peak = level > peak ? level : peak;
+    }
+    return peak;
+}
+
+static double of_rank(double *all, size_t n, bool is_peak)
+{
+    qsort(all, n, sizeof *all, compare_doubles);
+    return !n ? NAN : is_peak ? all[n - 1] : nearest_rank(all, n, 0.95);
+}
+
+static json_t *capacity(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct quarters q = {0};
+    int64_t first, last;
+    if (find_edges(s, &first, &last))
+        find_quarters(s, &q);
+    size_t count = (size_t)q.count;
+    q.loads[WAN] = xcalloc(count + 1, sizeof *q.loads[WAN]);
+    for (size_t i = 0; i < w->play_count; i++)
+        for (size_t k = 0; k < w->plays[i].segment_count && selects_kind(s, &w->plays[i]); k++)
+            if (selects_segment(s, &w->plays[i].segments[k]))
+                add_loads(s, &q, &w->plays[i].segments[k]);
+    struct edge *all = xcalloc(w->segment_count * 2 + 2, sizeof *all);
+    struct edge *transcodes = xcalloc(w->segment_count * 2 + 2, sizeof *transcodes);
+    int64_t from = s->from == TIME_NONE ? INT64_MIN : s->from;
+    int64_t to = s->to == TIME_NONE ? INT64_MAX : s->to;
+    size_t all_count = edges_of(s, "all", from, to, all);
+    size_t transcode_count = edges_of(s, "transcode", from, to, transcodes);
+    double *room[3];
+    for (int n = 0; n < 3; n++)
+        room[n] = xcalloc(count + 1, sizeof *room[n]);
+    for (int64_t slot = 0; slot < 168; slot++) {
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++) {
+            int64_t at = (q.first + (int64_t)i) * QUARTER_US;
+            struct local l = local_of(at);
+            if (l.weekday * 24 + l.hour != slot)
+                continue;
+            room[0][n] = (double)peak_between(all, all_count, at, at + QUARTER_US);
+            room[1][n] = (double)peak_between(transcodes, transcode_count, at, at + QUARTER_US);
+            room[2][n++] = q.loads[WAN][i].bits / 900 / 1000;
+        }
+        double most[3][2];
+        for (int k = 0; k < 3; k++)
+            for (int is_peak = 0; is_peak < 2; is_peak++)
+                most[k][is_peak] = of_rank(room[k], n, is_peak);
+        add_row(rows, "iiiIIIIFF", slot / 24, slot % 24, (int64_t)n,
+                n ? (int64_t)most[0][0] : -1, n ? (int64_t)most[0][1] : -1,
+                n ? (int64_t)most[1][0] : -1, n ? (int64_t)most[1][1] : -1, most[2][0], most[2][1]);
+    }
+    for (int n = 0; n < 3; n++)
+        free(room[n]);
+    for (int n = 0; n < NETWORKS; n++)
+        free(q.loads[n]);
+    free(all);
+    free(transcodes);
+    return rows;
+}
+
+/* --- calendar -------------------------------------------------------------------------------- */
+
+static json_t *calendar(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "day", &t))
+        return rows;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (selects_play(s, p)) {
+            struct cell *c = cell_of(&t, p->started, NULL);
+            c->plays++;
+            c->people[person_of(w, p)] = true;
+        }
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++)
+            if (selects_segment(s, &p->segments[k]))
+                add_watch(s, &t, &p->segments[k], NULL);
+    }
+    int64_t bucket = t.first, streak = 0;
+    for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, DAY)) {
+        char name[NAME_SIZE];
+        const struct cell *c = &t.cells[b * VALUES_MAX];
+        int64_t people = 0;
+        for (int i = 1; i <= PEOPLE; i++)
+            people += c->people[i];
+        streak = c->plays ? streak + 1 : 0;
+        add_row(rows, "siiiii", bucket_name(bucket, DAY, name), (bucket / 86400 + 3) % 7, c->plays,
+                (int64_t)(c->watch_us / 1000), people, streak);
+    }
+    free(t.cells);
+    return rows;
+}
+
 /* --- qoe by bucket --------------------------------------------------------------------------- */
+
+static int64_t first_week;
 
 static int week_slot(const struct selection *s, const struct w_play *p, const struct w_segment *g)
 {
-    struct table t;
-    int64_t week = bucket_at(p->started, WEEK), n = 0;
-    table_begin(s, "week", &t);
-    free(t.cells);
-    for (int64_t b = t.first; b < week; b = bucket_after(b, WEEK))
-        n++;
-    return (int)n;
+    return (int)((bucket_at(p->started, WEEK) - first_week) / (7 * 86400));
 }
 
 static json_t *qoe_by_week(const struct selection *s)
@@ -493,7 +637,7 @@ static json_t *qoe_by_week(const struct selection *s)
         return rows;
     char names[64][NAME_SIZE];
     const char *list[64];
-    int64_t bucket = t.first;
+    int64_t bucket = first_week = t.first;
     for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, WEEK))
         list[b] = bucket_name(bucket, WEEK, names[b]);
     qoe_rows(&own, week_slot, list, (int)t.count, true, rows);
@@ -502,43 +646,6 @@ static json_t *qoe_by_week(const struct selection *s)
 }
 
 /* --- concurrent-streams ---------------------------------------------------------------------- */
-
-struct edge {
-    int64_t at;
-    int change;
-};
-
-static int compare_edges(const void *a, const void *b)
-{
-    const struct edge *x = a, *y = b;
-    if (x->at != y->at)
-        return x->at < y->at ? -1 : 1;
-    return x->change - y->change;
-}
-
-/* Everything between two instants with that decision ("all": any), cut to from..to. */
-static size_t edges_of(const struct selection *s, const char *decision, int64_t from, int64_t to,
-                       struct edge *ret)
-{
-    const struct world *w = s->world;
-    size_t n = 0;
-    for (size_t i = 0; i < w->play_count; i++) {
-        const struct w_play *p = &w->plays[i];
-        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
-            const struct w_segment *g = &p->segments[k];
-            const char *own = g->quality ? w->qualities[g->quality].decision : NULL;
-            bool is_same = own == decision || (own && decision && streq(own, decision));
-            bool is_wanted = (decision && streq(decision, "all")) || is_same;
-            int64_t a = g->started > from ? g->started : from, b = g->ended < to ? g->ended : to;
-            if (!selects_segment(s, g) || !overlaps(s, g) || !is_wanted || a >= b)
-                continue;
-            ret[n++] = (struct edge){a, 1};
-            ret[n++] = (struct edge){b, -1};
-        }
-    }
-    qsort(ret, n, sizeof *ret, compare_edges);
-    return n;
-}
 
 /* Of the store; where the period is open, of what is selected. */
 static void known_time(const struct selection *s, int64_t *first, int64_t *last)
@@ -646,6 +753,8 @@ const struct truth time_truths[] = {
     {"hardware-transcode", "bucket=week&of=decoder", hardware_transcode, 2},
     {"bandwidth", "bucket=month", bandwidth, 2},
     {"bandwidth", "bucket=month&by=hour", bandwidth, 2},
+    {"capacity", "", capacity, 2},
+    {"calendar", "", calendar, 1},
     {"qoe", "bucket=week", qoe_by_week, 1},
     {"concurrent-streams", "bucket=day", concurrent_streams, 2},
     {"heatmap", "", heatmap, 2},

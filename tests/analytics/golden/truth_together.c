@@ -29,7 +29,7 @@ static size_t plays_of(const struct selection *s, wants_fn *wants, int who, cons
 {
     size_t n = 0;
     for (size_t i = 0; i < s->world->play_count; i++)
-        if (selects_play(s, &s->world->plays[i]) && wants(s, &s->world->plays[i], who, what, title))
+        if (wants(s, &s->world->plays[i], who, what, title) && selects_play(s, &s->world->plays[i]))
             ret[n++] = &s->world->plays[i];
     qsort(ret, n, sizeof *ret, by_start);
     return n;

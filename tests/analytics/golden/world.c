@@ -109,7 +109,7 @@ static void make_tables(struct world *w)
         p->country = i % 11 ? names[i % 4][1] : NULL;
         p->region = i % 3 ? ONE_OF("North", "South") : NULL;
         if (i % 6) /* two of each name */
-            snprintf(p->city, sizeof p->city, "City %d", i % 13);
+            snprintf(p->city, sizeof p->city, "City %d", i % 12);
         p->latitude = (double)between(-8000, 8000) / 100;
         p->longitude = (double)between(-18000, 18000) / 100;
     }
