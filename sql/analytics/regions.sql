@@ -19,7 +19,7 @@
 -- about: A play that went on in two counts once in each; watch time is counted where it happened. Cities
 -- about: are told apart by region and country. Addresses that have no place, of the own network for
 -- about: example, are under unknown, with the plays of no address. The plays behind a row can be told
--- about: for countries; for cities, those of one name in one country. Ordered by watch time, then plays.
+-- about: for countries, and for cities whose name is there once in the country. Ordered by watch time, then plays.
 with named as (
   select address_id, country_code, country, case when $of <> 'country' then region end as region,
     case when $of = 'city' then city end as city
@@ -59,7 +59,9 @@ select c.country_code, c.country, c.region, c.city, latitude, longitude, plays, 
   replace(replace(coalesce(c.country, c.country_code), '\', '\\'), ',', '\,') as _countries,
   case when $of = 'city'
     then coalesce(replace(replace(c.city, '\', '\\'), ',', '\,'), 'unknown') else '' end as _cities,
-  $of <> 'region' as _has_behind
+  case $of when 'country' then true when 'city'
+    then count(*) over (partition by c.country_code, c.country, c.city) = 1 else false end
+    as _has_behind
 from counted c left join middle m on m.city = c.city
   and m.country_code is not distinct from c.country_code
   and m.country is not distinct from c.country and m.region is not distinct from c.region

@@ -318,19 +318,34 @@ static void the_plays_behind_a_row_are_as_many_as_it_says(void **state)
         {"platforms", "", "start_date=2026-01-20&users=1,2,3"},
         {"platforms", "of=device", "end_date=2026-01-20"},
         {"transcode", "bucket=week", "start_date=2025-12-20&end_date=2026-01-10"},
+        {"quality", "of=resolution", "start_date=2026-02-01"},
+        {"codecs", "", "users=1,2"},
+        {"codecs", "of=audio-codec", "end_date=2026-01-10"},
+        {"genres", "", "start_date=2026-03-01"},
+        {"decades", "", ""},
+        {"ratings", "", "users=3"},
+        {"countries", "", "start_date=2026-03-20&location_types=public"},
+        {"cities", "", "start_date=2026-03-20&location_types=public"},
+        {"calendar", "", "start_date=2025-11-01&end_date=2025-11-04"},
+        {"user-engagement", "", "start_date=2026-01-01"},
+        {"user-profile", "", "platforms=iOS"},
+        {"binge", "", ""},
     };
     const char *zone = zones[0];
     use_zone(zone);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct query *q = query_find(cases[i].query);
         json_t *data = ask(q, zone, cases[i].params, cases[i].filter, "explain=1");
-        assert_true(json_array_size(data) > 0);
+        if (json_array_size(data) == 0)
+            fail_msg("%s?%s&%s has no row", cases[i].query, cases[i].params, cases[i].filter);
         size_t k;
         json_t *row;
         json_array_foreach(data, k, row)
         {
             if (k % (json_array_size(data) / 12 + 1) != 0)
                 continue;
+            if (json_is_null(json_object_get(row, "behind")))
+                continue; /* the filter has no word for it */
             const char *behind = jstr(row, "behind");
             int64_t plays = jint(row, "plays", -1);
             int64_t found = plays_behind(q, zone, cases[i].filter, behind);

@@ -96,9 +96,12 @@ static void look_at_segment(const struct world *w, const struct w_play *p, const
         look(&t[PLACE], !w->addresses[g->address].place);
 }
 
-static json_t *data_quality(const struct selection *s)
+static json_t *data_quality(const struct selection *asked)
 {
+    struct selection own = *asked;
+    const struct selection *s = &own;
     const struct world *w = s->world;
+    own.with_short = true;
     json_t *rows = json_array();
     for (int server = 1; server <= SERVERS; server++) {
         struct tally all[FIELDS] = {0};
