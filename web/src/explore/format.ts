@@ -28,7 +28,8 @@ export function duration(ms: number): string {
 // A word that a query uses for a state or a kind; names of other things are as they are.
 function word(value: string): string {
   const key = `word.${value}`;
-  return isKey(explore, key) ? t(key as 'word.none') : value;
+  if (isKey(explore, key)) return t(key as 'word.none');
+  return /^\d{3,4}$/.test(value) ? resolutionName(value) : value;
 }
 
 export function show(value: Value | undefined, format: Format): string {
