@@ -1,5 +1,5 @@
 /* The truth of the queries over time: trends, transcode, hardware-transcode, bandwidth, qoe by
- * bucket, capacity, calendar, concurrent-streams, heatmap. */
+ * bucket, capacity, calendar, temporal-heatmap, concurrent-streams, heatmap. */
 #include "golden.h"
 
 #include <math.h>
@@ -618,6 +618,68 @@ static json_t *calendar(const struct selection *s)
     return rows;
 }
 
+/* --- temporal-heatmap ------------------------------------------------------------------------ */
+
+/* What was watched at one place, in one bucket after the other. */
+static void count_place(const struct selection *s, int place, const struct table *t,
+                        struct cell *cells)
+{
+    const struct world *w = s->world;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        bool is_here = false;
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            if (!selects_segment(s, g) || w->addresses[g->address].place != place)
+                continue;
+            is_here = true;
+            int64_t from = s->from != TIME_NONE && s->from > g->started ? s->from : g->started;
+            int64_t to = s->to != TIME_NONE && s->to < g->ended ? s->to : g->ended;
+            while (from < to) {
+                int64_t next = (from / QUARTER_US + 1) * QUARTER_US;
+                next = next < to ? next : to;
+                double watch = watch_between(g, from, next);
+                struct cell *c = &cells[(bucket_at(from, t->unit) - t->first) / (7 * 86400)];
+                c->watch_us += watch;
+                c->people[person_of(w, p)] = c->people[person_of(w, p)] || watch > 0;
+                from = next;
+            }
+        }
+        if (!is_here || !selects_play(s, p))
+            continue;
+        struct cell *c = &cells[(bucket_at(p->started, t->unit) - t->first) / (7 * 86400)];
+        c->plays++;
+        c->people[person_of(w, p)] = true;
+    }
+}
+
+static json_t *temporal_heatmap(const struct selection *s)
+{
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "week", &t))
+        return rows;
+    for (int place = 1; place <= PLACES; place++) {
+        const struct w_place *p = &s->world->places[place];
+        int64_t bucket = t.first;
+        memset(t.cells, 0, t.count * sizeof *t.cells);
+        count_place(s, place, &t, t.cells);
+        for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, WEEK)) {
+            const struct cell *c = &t.cells[b];
+            char name[NAME_SIZE];
+            int64_t people = 0;
+            for (int i = 1; i <= PEOPLE; i++)
+                people += c->people[i];
+            if (c->plays || c->watch_us > 0)
+                add_row(rows, "sissffiii", bucket_name(bucket, WEEK, name), (int64_t)place,
+                        *p->city ? p->city : NULL, p->country_code, p->latitude, p->longitude,
+                        c->plays, people, (int64_t)(c->watch_us / 1000));
+        }
+    }
+    free(t.cells);
+    return rows;
+}
+
 /* --- qoe by bucket --------------------------------------------------------------------------- */
 
 static int64_t first_week;
@@ -755,6 +817,7 @@ const struct truth time_truths[] = {
     {"bandwidth", "bucket=month&by=hour", bandwidth, 2},
     {"capacity", "", capacity, 2},
     {"calendar", "", calendar, 1},
+    {"temporal-heatmap", "bucket=week", temporal_heatmap, 2},
     {"qoe", "bucket=week", qoe_by_week, 1},
     {"concurrent-streams", "bucket=day", concurrent_streams, 2},
     {"heatmap", "", heatmap, 2},
