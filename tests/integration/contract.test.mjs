@@ -14,7 +14,7 @@ import { build, until } from './simulator.mjs';
 
 const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
 addFormats.default(ajv);
-ajv.addVocabulary(['openapi', 'info', 'components', 'paths']);
+ajv.addVocabulary(['openapi', 'info', 'components', 'paths', 'servers']);
 let program, cookie, api;
 
 before(async () => {
