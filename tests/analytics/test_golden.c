@@ -208,7 +208,7 @@ static void compare(const struct query *q, const struct truth *t, const char *wh
 static const struct truth *const all_truths[] = {time_truths, people_truths, place_truths,
                                                  quality_truths, stream_truths, delivery_truths,
                                                  engagement_truths, together_truths, person_truths,
-                                                 title_truths};
+                                                 title_truths, comparison_truths};
 
 static void every_query_says_what_the_loops_say(void **state)
 {

@@ -201,4 +201,5 @@ struct truth {
 };
 extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[],
     stream_truths[], delivery_truths[],
-    engagement_truths[], together_truths[], person_truths[], title_truths[];
+    engagement_truths[], together_truths[], person_truths[], title_truths[],
+    comparison_truths[];
