@@ -212,7 +212,7 @@ test('the period before is drawn when it is asked for, and the address says so',
 
 test('charts, a table and a dialog have no fault of accessibility', on({ reducedMotion: 'reduce' }, async (page) => {
   await open(page, '&compare=previous');
-  for (const name of ['week', 'finishing', 'engagement', 'binges', 'shows', 'completion', 'delivery', 'flow', 'quality', 'bandwidth', 'causes']) {
+  for (const name of ['week', 'streams', 'finishing', 'engagement', 'binges', 'shows', 'completion', 'delivery', 'flow', 'quality', 'bandwidth', 'causes']) {
     await show(page, name);
   }
   const chart = await show(page, 'people');

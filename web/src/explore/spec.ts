@@ -31,7 +31,8 @@ export interface Measure<Column extends string = ColumnName, Asked = Given> {
 // `filter` is what a click on a mark sets.
 export type Mark<Column extends string = ColumnName> =
   // Columns over time, stacked by the values of `series`; a click on a column sets the dates.
-  | { kind: 'columns'; x: Column & ColumnName; series: Column & ColumnName; filter?: ListName }
+  // `only`: of rows with this value.
+  | { kind: 'columns'; x: Column & ColumnName; series: Column & ColumnName; filter?: ListName; only?: [Column, string] }
   // One bar a row, the greatest first. `filters`: which filter takes which column's value; the first
   // that is known counts; none: a click does nothing. `tint` is the column that
   // colours, `more` one that tells namesakes apart.
