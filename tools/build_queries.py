@@ -15,7 +15,7 @@ TYPES = {"int": "number", "double": "number", "text": "string", "bool": "boolean
 ROLES = {"viewer": "ROLE_VIEWER", "admin": "ROLE_ADMIN"}
 # Bound for every query: the time zone, and the instant that "today" is of.
 BUILT_IN = {"tz", "now", "sees_all"}
-ONCE = {"shared", "title", "question", "row", "role", "cache", "behind", "about"}
+ONCE = {"shared", "title", "question", "row", "role", "cache", "behind", "about", "short"}
 REQUIRED = ("title", "question", "row", "about")
 MOST_CACHE_S = 86400
 NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
@@ -24,6 +24,7 @@ RESERVED = {"format", "explain", "compare"}
 PARAM = re.compile(rf"({WORD}) = (\S+) \(([^()]+)\): (.+)")
 COLUMN = re.compile(rf"({WORD}) (\w+)(\??): (.+)")
 HEADER = re.compile(r"-- ([a-z]+): (.*\S)")
+ALSO = re.compile(r"(\S+) = ([^()]+) \(([^()]+)\): (.+)")
 
 
 class Fault(Exception):
@@ -81,6 +82,16 @@ def read_column(text):
     return {"name": name, "type": kind, "may_be_null": bool(may_be_null), "help": help_text}
 
 
+def read_also(text):
+    """The same query under another name, with `of` narrowed to some of its choices."""
+    found = ALSO.fullmatch(text)
+    if not found or not NAME.fullmatch(found[1]):
+        raise Fault("also is `name = choice, choice (Title): question`")
+    name, choices, title, question = found.groups()
+    return {"name": name, "title": title, "question": question,
+            "choices": [one.strip() for one in choices.split(",")]}
+
+
 def add_header(query, key, value):
     if key == "param":
         one = read_param(value)
@@ -92,8 +103,11 @@ def add_header(query, key, value):
         if any(one["name"] == c["name"] for c in query["columns"]):
             raise Fault(f"column {one['name']} is there twice")
         query["columns"].append(one)
+    elif key == "also":
+        query["also"].append(read_also(value))
     elif key not in ONCE:
-        raise Fault(f"there is no header '{key}'; there are {', '.join(sorted(ONCE))}, column, param")
+        raise Fault(f"there is no header '{key}'; there are {', '.join(sorted(ONCE))}, also, column, "
+                    "param")
     elif key in query:
         if key != "about":
             raise Fault(f"header '{key}' is there twice")
@@ -113,6 +127,8 @@ def finish(query, folder):
     query.setdefault("role", "viewer")
     if query["role"] not in ROLES:
         raise Fault(f"role is one of {', '.join(ROLES)}, not '{query['role']}'")
+    if query.setdefault("short", "exclude") not in ("exclude", "include"):
+        raise Fault(f"short is include (short plays count here), not '{query['short']}'")
     cache = query.setdefault("cache", "300")
     if not cache.isdigit() or int(cache) > MOST_CACHE_S:
         raise Fault(f"cache is seconds from 0 to {MOST_CACHE_S}, not '{cache}'")
@@ -123,6 +139,8 @@ def finish(query, folder):
         if not re.search(rf"\${one['name']}\b", query["sql"]):
             raise Fault(f"the text does not use the param ${one['name']}")
     query["behind_sql"] = behind_sql(query.get("behind", ""))
+    if query["behind_sql"] and re.search(r"\b_has_behind\b", query["sql"]):
+        query["behind_sql"] = f"case when _has_behind then {query['behind_sql']} end"
 
 
 def behind_sql(template):
@@ -139,7 +157,7 @@ def behind_sql(template):
 
 def read_shared(path):
     """Relations that several queries use: headers param and about, then `name as (...), ...`."""
-    shared = {"params": [], "columns": [], "about": ""}
+    shared = {"params": [], "columns": [], "also": [], "about": ""}
     lines = path.read_text(encoding="utf-8").splitlines()
     number = read_headers(path, lines, shared, {"param", "about"})
     shared["sql"] = "\n".join(lines[number:]).strip()
@@ -164,21 +182,28 @@ def read_headers(path, lines, query, keys=None):
 
 
 def add_shared(query, folder):
-    path = folder / "shared" / f"{query['shared']}.sql"
+    """`shared: NAME`, or `shared: NAME param=value` where the param is not for whoever asks."""
+    found = re.fullmatch(rf"(\w+)(?: ({WORD})=(\w+))?", query["shared"])
+    if not found:
+        raise Fault("shared is `name`, or `name param=value`")
+    path = folder / "shared" / f"{found[1]}.sql"
     if not path.is_file():
         raise Fault(f"there is no {path}")
     shared = read_shared(path)
-    query["params"] = shared["params"] + query["params"]
+    query["params"] = [p for p in shared["params"] if p["name"] != found[2]] + query["params"]
+    if found[2]:
+        shared["sql"] = re.sub(rf"\${found[2]}\b", f"'{found[3]}'", shared["sql"])
     query["about"] += " " + shared["about"].strip()
-    if not query["sql"].startswith("with"):
-        raise Fault("a text with shared relations begins with `with`")
-    query["sql"] = f"with {shared['sql']},\n{query['sql'].removeprefix('with').lstrip()}"
+    own = re.match(r"with( recursive)?", query["sql"])
+    word = own[0] if own else "with"
+    rest = query["sql"].removeprefix(word).lstrip()
+    query["sql"] = f"{word} {shared['sql']}{',' if own else ''}\n{rest}"
 
 
 def read_query(path):
     if not NAME.fullmatch(path.stem):
         raise Fault(f"{path}:1: the name '{path.stem}' must be lower-case words with - between")
-    query = {"name": path.stem, "params": [], "columns": []}
+    query = {"name": path.stem, "params": [], "columns": [], "also": []}
     lines = path.read_text(encoding="utf-8").splitlines()
     number = read_headers(path, lines, query)
     query["sql"] = "\n".join(lines[number:]).strip().rstrip(";").rstrip()
@@ -189,6 +214,21 @@ def read_query(path):
     except Fault as fault:
         raise Fault(f"{path}:1: {fault}")
     return query
+
+
+def others(query, path):
+    """What the `also` lines make of a query."""
+    for one in query["also"]:
+        params = []
+        for param in query["params"]:
+            if param["name"] == "of":
+                missing = [c for c in one["choices"] if c not in param["choices"]]
+                if missing:
+                    raise Fault(f"{path}:1: also {one['name']}: {missing[0]} is no choice of `of`")
+                param = {**param, "choices": one["choices"], "default": one["choices"][0]}
+            params.append(param)
+        yield {**query, "name": one["name"], "title": one["title"], "question": one["question"],
+               "params": params}
 
 
 def c_text(text):
@@ -225,7 +265,8 @@ def c_table(queries):
         out.append("};")
         params = f"{own}_params, {len(query['params'])}" if query["params"] else "0, 0"
         text = [c_text(query[key]) for key in ("name", "title", "question", "row", "about")]
-        rows.append(f"    {{{', '.join(text)}, {ROLES[query['role']]}, {query['cache']}, {params}, "
+        rows.append(f"    {{{', '.join(text)}, {ROLES[query['role']]}, {query['cache']}, "
+                    f"{str(query['short'] == 'include').lower()}, {params}, "
                     f"{own}_columns, {len(query['columns'])},\n        {c_text(query['behind_sql'])},"
                     f"\n{c_lines(query['sql'])}}},")
     out += ["", "const struct query query_catalogue[] = {", *rows, "};",
@@ -305,14 +346,18 @@ def read_queries(folder):
     faults, queries = [], []
     for path in sorted(pathlib.Path(folder).glob("*.sql")):
         try:
-            queries.append(read_query(path))
+            query = read_query(path)
+            queries += [query, *others(query, path)]
         except Fault as fault:
             faults.append(str(fault))
+    names = [query["name"] for query in queries]
+    faults += [f"{folder}: there are two queries named {name}" for name in sorted(set(names))
+               if names.count(name) > 1]
     if not faults and not queries:
         faults.append(f"{folder}: there is no query")
     if faults:
         sys.exit("\n".join(faults))
-    return queries
+    return sorted(queries, key=lambda query: query["name"])
 
 
 def main():

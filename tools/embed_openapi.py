@@ -48,7 +48,7 @@ def add_query(query):
     row = {c["name"]: c["type"] + ("?" if c["may_be_null"] else "") + ": " + c["help"]
            for c in query["columns"]}
     if query["behind_sql"]:
-        row["behind?"] = "text: with explain, the filter of the plays behind the row"
+        row["behind?"] = "text?: with explain, the filter of the plays behind the row"
     document["schemas"][f"row.{name}"] = row
     document["schemas"][f"answer.{name}"] = {
         "data": f"[row.{name}]", "explain?": "explanation",

@@ -11,8 +11,8 @@
 -- about: A stream lasts from the beginning of its segment to its end, pauses too, and is half open: one
 -- about: that ends as the next begins is not beside it. The peak is exact. The peaks of decisions do
 -- about: not add up to the peak of all, as they may be at other times; their means do. The mean is
--- about: over the part of the bucket that lies in the period and between the first and the last
--- about: known play. Backfilled views have no length and are not streams.
+-- about: over the part of the bucket that lies in the period (open: from the first play asked about)
+-- about: and between the first and the last known play. Backfilled views have no length and are not streams.
 with levels as (
   select case when is_all = 1 then 'all' else decision end as decision, quarter, peak, peak_at,
     stream_us

@@ -1,6 +1,7 @@
 -- title: How good the data is
 -- question: What do we not know, or not believe?
 -- row: one field of one server's plays
+-- short: include
 -- column: server_id int: id
 -- column: server text?: name
 -- column: field text: what is looked at
@@ -10,12 +11,12 @@
 -- column: duplicate int: there more than once
 -- column: orphaned int: that point at something that is not there
 -- column: missing_share double?: share without a value
--- behind: server_ids={server_id}
 -- about: Each figure is counted, none estimated. Fields of the play: person, library, year, duration,
 -- about: position, time (an end before its start, or more watch time than time), play (the same
 -- about: account, title and start twice). Fields of the segment: player, platform, decision,
 -- about: resolution, bandwidth, address, place (missing only where the address is public).
--- about: Backfilled views have no segments and are counted with the play's fields only.
+-- about: Backfilled views have no segments and are counted with the play's fields only. Short plays
+-- about: count, too.
 with plays as (
   select p.*, a.account_id is null and p.account_id is not null as has_no_account,
     t.title_id is null as has_no_title, t.year,

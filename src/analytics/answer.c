@@ -22,14 +22,15 @@ static void add_sql(const struct query *q, const struct filter *f, bool is_expla
                     struct buf *out)
 {
     bool has_behind = is_explained && *q->behind_sql;
-    buf_puts(out, "with ");
+    const char *with = str_has_prefix(str_of(q->sql), STR("with recursive")) ? "with recursive" : "with";
+    buf_printf(out, "%s ", with);
     add_relations(f, out);
     if (has_behind) {
         buf_printf(out, "\nselect answer.*, %s as behind from (\n%s) answer", q->behind_sql,
                    q->sql);
-    } else if (str_has_prefix(str_of(q->sql), STR("with"))) {
+    } else if (str_has_prefix(str_of(q->sql), str_of(with))) {
         buf_puts(out, ",");
-        buf_puts(out, q->sql + strlen("with"));
+        buf_puts(out, q->sql + strlen(with));
     } else {
         buf_putc(out, '\n');
         buf_puts(out, q->sql);

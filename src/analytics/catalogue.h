@@ -35,6 +35,7 @@ struct query {
     const char *about;
     enum role role; /* who may ask */
     int64_t cache_s;
+    bool takes_short; /* short plays count here, whatever the filter says */
     const struct query_param *params;
     size_t param_count;
     const struct query_column *columns;

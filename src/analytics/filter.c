@@ -49,6 +49,7 @@ struct filter *filter_new(const struct filter_config *c)
         f->scope = arena_strdup(&f->arena, c->scope && c->scope->accounts ? c->scope->accounts : "");
         f->plex_id = arena_strdup(&f->arena, c->scope ? c->scope->plex_id : "");
     }
+    f->with_short = c->takes_short;
     f->from_us = f->to_us = TIME_NONE;
     return f;
 }

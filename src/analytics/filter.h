@@ -30,6 +30,7 @@ struct filter_config {
     bool sees_all;
     const struct scope *scope;
     bool takes_deleted; /* knows `deleted`: include, only */
+    bool takes_short;   /* as if short=include were given */
 };
 
 struct filter;
@@ -68,6 +69,9 @@ const char *filter_time_zone(const struct filter *f);
  *                  columns of `segment`, person_id, media_type, play_started, and is_alone: its play has no
  *                  other segment. Plays by a value of their segments are counted here:
  *                  count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone)
+ * filtered_ever    filtered_play as if no period were given
+ * known_play       one row a play at any time of what the asker may see, under the filter's users
+ *                  and accounts only: for "first ever"; the columns of filtered_play
  *
  * Where the asker sees some accounts only, `person` is a relation of these, too, in place of the
  * table: with the names of their own accounts.

@@ -252,37 +252,49 @@ static void add_window(const struct filter *f, struct buf *out)
 }
 
 /* Plays with a segment that passes, and how much of them was watched so. */
-static void add_match(const struct filter *f, struct buf *out)
+static void add_match(const struct filter *f, const char *name, bool in_window, struct buf *out)
 {
-    buf_puts(out, ",\nfilter_match as (\n  select s.play_id, sum(s.watch_ms)::bigint as watch_ms"
-                  "\n  from segment s\n  where true");
-    if (has_from(f)) /* no segment is before its play */
+    buf_printf(out, ",\n%s as (\n  select s.play_id, sum(s.watch_ms)::bigint as watch_ms"
+                    "\n  from segment s\n  where true", name);
+    if (in_window && has_from(f)) /* no segment is before its play */
         buf_puts(out, "\n    and s.started >= $filter_from");
     add_fact_conditions(f, "s", out);
     add_segment_conditions(f, out);
     buf_puts(out, "\n  group by s.play_id)");
 }
 
-static void add_plays(const struct filter *f, struct buf *out)
+static void add_plays(const struct filter *f, const char *name, const char *match, bool in_window,
+                      struct buf *out)
 {
     bool by_segment = has_segment_filter(f);
     bool also_without = by_segment && takes_plays_without_segment(f);
-    buf_printf(out, ",\nfiltered_play as (\n  select p.*%s, a.person_id\n  from play p",
+    buf_printf(out, ",\n%s as (\n  select p.*%s, a.person_id\n  from play p", name,
                by_segment ? " replace (coalesce(m.watch_ms, p.watch_ms) as watch_ms)" : "");
     if (by_segment)
-        buf_printf(out, "\n    %sjoin filter_match m on m.play_id = p.play_id",
-                   also_without ? "left " : "");
+        buf_printf(out, "\n    %sjoin %s m on m.play_id = p.play_id", also_without ? "left " : "",
+                   match);
     buf_puts(out, "\n    left join account a on a.account_id = p.account_id\n  where ");
     add_play_kind(f, out);
     if (also_without)
         buf_puts(out, "\n    and (m.play_id is not null or p.segments = 0)");
-    if (has_from(f))
+    if (in_window && has_from(f))
         buf_puts(out, "\n    and p.started >= $filter_from");
-    if (has_to(f))
+    if (in_window && has_to(f))
         buf_puts(out, "\n    and p.started < $filter_to");
     if (is_active(f, ON_LIBRARY))
         add_target(f, ON_LIBRARY, "p", out);
     add_fact_conditions(f, "p", out);
+    buf_puts(out, ")");
+}
+
+/* What the same people played at any time, however the filter narrows what is asked about. */
+static void add_known(const struct filter *f, struct buf *out)
+{
+    buf_puts(out, ",\nknown_play as (\n  select p.*, a.person_id\n  from play p"
+                  "\n    left join account a on a.account_id = p.account_id\n  where ");
+    add_play_kind(f, out);
+    if (is_active(f, ON_ACCOUNT))
+        add_target(f, ON_ACCOUNT, "p", out);
     buf_puts(out, ")");
 }
 
@@ -410,9 +422,13 @@ void filter_sql(const struct filter *f, struct buf *out)
     if (filter_is_scoped(f))
         add_people(out);
     add_window(f, out);
-    if (has_segment_filter(f))
-        add_match(f, out);
-    add_plays(f, out);
+    if (has_segment_filter(f)) {
+        add_match(f, "filter_match", true, out);
+        add_match(f, "filter_match_ever", false, out);
+    }
+    add_plays(f, "filtered_play", "filter_match", true, out);
+    add_plays(f, "filtered_ever", "filter_match_ever", false, out);
+    add_known(f, out);
     add_segments(f, out);
     add_parts(f, out);
 }

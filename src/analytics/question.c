@@ -67,6 +67,7 @@ struct question *question_new(const struct query *query, const struct filter_con
     if (config->scope)
         scope_copy(config->scope, &q->scope);
     q->config.scope = &q->scope;
+    q->config.takes_short = query->takes_short;
     q->filter = filter_new(&q->config);
     q->values = xcalloc(query->param_count, sizeof *q->values);
     for (size_t i = 0; i < query->param_count; i++) {

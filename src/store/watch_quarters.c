@@ -66,19 +66,19 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* One stretch of watching, cut to the window. */
-static void add_span(struct sums *s, int64_t from, int64_t to)
+/* One stretch of watching, cut to the window; each microsecond counts `weight`. */
+static void add_span(struct sums *s, int64_t from, int64_t to, int64_t weight)
 {
     for (int64_t quarter = floor_div(from, QUARTER_US); from < to; quarter++) {
         int64_t end = earlier(to, (quarter + 1) * QUARTER_US);
-        add(s, quarter, end - from);
+        add(s, quarter, (end - from) * weight);
         from = end;
     }
 }
 
 /* Watch time spread evenly over began..ended, of which from..to is inside the window. */
 static void add_even(struct sums *s, int64_t began, int64_t ended, int64_t watch_us, int64_t from,
-                     int64_t to)
+                     int64_t to, int64_t weight)
 {
     double length = (double)(ended - began);
     double whole = (double)watch_us;
@@ -86,20 +86,22 @@ static void add_even(struct sums *s, int64_t began, int64_t ended, int64_t watch
     for (int64_t quarter = floor_div(from, QUARTER_US); from < to; quarter++) {
         from = earlier(to, (quarter + 1) * QUARTER_US);
         double after = floor(whole * ((double)(from - began) / length));
-        add(s, quarter, (int64_t)(after - before));
+        add(s, quarter, (int64_t)(after - before) * weight);
         before = after;
     }
 }
 
 /* --- the aggregate --------------------------------------------------------------------------- */
 
-enum { STARTED, ENDED, WATCH_MS, SPANS, WINDOW_FROM, WINDOW_TO, PARAMETERS };
+/* KBPS: of sent_quarters() only. */
+enum { STARTED, ENDED, WATCH_MS, SPANS, WINDOW_FROM, WINDOW_TO, KBPS, PARAMETERS };
 
 struct input {
     duckdb_vector vectors[PARAMETERS];
     const int64_t *data[PARAMETERS];
     uint64_t *validity[PARAMETERS];
     const int64_t *spans;
+    bool is_weighted;
 };
 
 static bool has(const struct input *in, int column, idx_t row)
@@ -111,19 +113,22 @@ static void add_row(struct sums *s, const struct input *in, idx_t row)
 {
     if (!has(in, STARTED, row) || !has(in, ENDED, row) || !has(in, WATCH_MS, row))
         return;
+    if (in->is_weighted && !has(in, KBPS, row))
+        return;
+    int64_t weight = in->is_weighted ? in->data[KBPS][row] : 1;
     int64_t window_from = has(in, WINDOW_FROM, row) ? in->data[WINDOW_FROM][row] : INT64_MIN;
     int64_t window_to = has(in, WINDOW_TO, row) ? in->data[WINDOW_TO][row] : INT64_MAX;
     if (has(in, SPANS, row)) {
         const duckdb_list_entry *e = (const duckdb_list_entry *)(const void *)in->data[SPANS] + row;
         const int64_t *spans = in->spans + e->offset;
         for (idx_t i = 0; i + 1 < e->length; i += 2)
-            add_span(s, later(spans[i], window_from), earlier(spans[i + 1], window_to));
+            add_span(s, later(spans[i], window_from), earlier(spans[i + 1], window_to), weight);
         return;
     }
     int64_t began = in->data[STARTED][row];
     int64_t ended = later(in->data[ENDED][row], began + 1);
     add_even(s, began, ended, in->data[WATCH_MS][row] * US_PER_MS, later(began, window_from),
-             earlier(ended, window_to));
+             earlier(ended, window_to), weight);
 }
 
 static idx_t state_size(duckdb_function_info info)
@@ -139,8 +144,9 @@ static void state_init(duckdb_function_info info, duckdb_aggregate_state state)
 static void update(duckdb_function_info info, duckdb_data_chunk chunk,
                    duckdb_aggregate_state *states)
 {
-    struct input in = {0};
-    for (idx_t i = 0; i < PARAMETERS; i++) {
+    idx_t columns = duckdb_data_chunk_get_column_count(chunk);
+    struct input in = {.is_weighted = columns > KBPS};
+    for (idx_t i = 0; i < columns; i++) {
         in.vectors[i] = duckdb_data_chunk_get_vector(chunk, i);
         in.data[i] = duckdb_vector_get_data(in.vectors[i]);
         in.validity[i] = duckdb_vector_get_validity(in.vectors[i]);
@@ -208,27 +214,34 @@ static void destroy(duckdb_aggregate_state *states, idx_t count)
     }
 }
 
-enum status watch_quarters_register(struct store_conn *c, struct error *err)
+static enum status register_one(struct store_conn *c, const char *name, const char *what,
+                                int parameters, struct error *err)
 {
     auto_type duckdb_logical_type timestamp = duckdb_create_logical_type(DUCKDB_TYPE_TIMESTAMP);
     auto_type duckdb_logical_type bigint = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     auto_type duckdb_logical_type bigints = duckdb_create_list_type(bigint);
-    const char *names[] = {"quarter", "watch_us"};
+    const char *names[] = {"quarter", what};
     auto_type duckdb_logical_type one =
         duckdb_create_struct_type((duckdb_logical_type[]){bigint, bigint}, names, 2);
     auto_type duckdb_logical_type all = duckdb_create_list_type(one);
     auto_aggregate duckdb_aggregate_function f = duckdb_create_aggregate_function();
-    duckdb_aggregate_function_set_name(f, "watch_quarters");
-    const duckdb_logical_type types[PARAMETERS] = {[STARTED] = timestamp,     [ENDED] = timestamp,
-                                                   [WATCH_MS] = bigint,       [SPANS] = bigints,
-                                                   [WINDOW_FROM] = timestamp, [WINDOW_TO] = timestamp};
-    for (int i = 0; i < PARAMETERS; i++)
+    duckdb_aggregate_function_set_name(f, name);
+    const duckdb_logical_type types[PARAMETERS] = {
+        [STARTED] = timestamp,     [ENDED] = timestamp,     [WATCH_MS] = bigint, [SPANS] = bigints,
+        [WINDOW_FROM] = timestamp, [WINDOW_TO] = timestamp, [KBPS] = bigint};
+    for (int i = 0; i < parameters; i++)
         duckdb_aggregate_function_add_parameter(f, types[i]);
     duckdb_aggregate_function_set_return_type(f, all);
     duckdb_aggregate_function_set_special_handling(f); /* NULL means something here */
     duckdb_aggregate_function_set_functions(f, state_size, state_init, update, combine, finalize);
     duckdb_aggregate_function_set_destructor(f, destroy);
     if (duckdb_register_aggregate_function(store_duckdb(c), f) != DuckDBSuccess)
-        return fail(err, STATUS_INTERNAL, "the store does not take the function watch_quarters");
+        return fail(err, STATUS_INTERNAL, "the store does not take the function %s", name);
     return STATUS_OK;
+}
+
+enum status watch_quarters_register(struct store_conn *c, struct error *err)
+{
+    TRY(register_one(c, "watch_quarters", "watch_us", KBPS, err));
+    return register_one(c, "sent_quarters", "millibits", PARAMETERS, err);
 }

@@ -7,10 +7,14 @@
  * evenly over started..ended where they are NULL; what is outside of the window (NULL: open) is
  * cut off. The same in SQL alone takes a row for each quarter of each segment, and ten times as
  * long.
+ *
+ * sent_quarters(started, ended, watch_ms, spans, window_from, window_to, kbps) is the same for what
+ * was sent meanwhile, as a list of {quarter, millibits}: a segment's watch time in the quarter by
+ * its bitrate. A segment whose kbps is NULL counts nothing.
  */
 #pragma once
 
 #include "store/store.h"
 
-/* Once for a database. INTERNAL when DuckDB does not take it. */
+/* Both, once for a database. INTERNAL when DuckDB does not take them. */
 enum status watch_quarters_register(struct store_conn *c, struct error *err);

@@ -52,6 +52,30 @@ test('the figures and the charts are those of the queries', on({}, async (page) 
   assert.equal(cells, heat.filter((row) => row.watch_ms > 0).length, 'an hour with watch time is coloured, no other');
 }));
 
+test('steps, bands and choices of what is told apart are those of the queries', on({}, async (page) => {
+  await open(page);
+  const labelsOf = async (name) => marks(await show(page, name)).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
+
+  const stopped = (await ask('completion')).data;
+  const steps = await labelsOf('completion');
+  assert.equal(steps.length, stopped.filter((row) => row.from_percent !== null || row.plays > 0).length);
+  assert.deepEqual(steps.map((label) => number(label.replace(/^.*, /, ''))), stopped.slice(0, steps.length).map((row) => row.plays));
+
+  const pairs = (await ask('resolution-mismatch')).data.filter((row) => row.watch_ms > 0);
+  assert.ok(pairs.length > 1);
+  assert.equal((await labelsOf('flow')).length, pairs.length, 'one band a pair');
+
+  const hours = (await ask('bandwidth?by=hour')).data.filter((row) => row.network === 'all');
+  assert.equal((await labelsOf('bandwidth')).length, hours.length);
+
+  const chart = await show(page, 'quality');
+  await chart.getByRole('radio', { name: 'Container' }).check();
+  const containers = (await ask('quality?of=container')).data;
+  await page.waitForFunction((name) =>
+    document.querySelector('#chart-quality [data-mark]')?.getAttribute('aria-label').startsWith(`${name},`), containers[0].value);
+  assert.equal(await marks(chart).count(), Math.min(containers.length, 11));
+}));
+
 test('a click on a mark filters everything by it, and back takes it away', on({}, async (page) => {
   await open(page);
   const [first] = (await ask('users')).data;
@@ -188,7 +212,9 @@ test('the period before is drawn when it is asked for, and the address says so',
 
 test('charts, a table and a dialog have no fault of accessibility', on({ reducedMotion: 'reduce' }, async (page) => {
   await open(page, '&compare=previous');
-  for (const name of ['week', 'finishing', 'shows', 'delivery']) await show(page, name);
+  for (const name of ['week', 'streams', 'finishing', 'engagement', 'binges', 'shows', 'completion', 'delivery', 'flow', 'quality', 'bandwidth', 'causes']) {
+    await show(page, name);
+  }
   const chart = await show(page, 'people');
   assert.deepEqual(await faultsOf(page), []);
   await chart.getByRole('button', { name: 'Show as a table' }).click();

@@ -83,6 +83,22 @@ static void groups_add_up(void **state)
           " from range(0)", "0");
 }
 
+static void what_was_sent_lies_where_it_was_watched(void **state)
+{
+    static const char sql[] =
+        "select string_agg(format('{}:{}', quarter, millibits // 1000000), ' ' order by quarter)"
+        " || '' from (select unnest(sent_quarters(make_timestamp(a * 1000000::bigint),"
+        " make_timestamp(b * 1000000::bigint), watch * 1000::bigint,"
+        " list_transform(spans, lambda x: x * 1000000::bigint), null, null, kbps),"
+        " recursive := true) from (values %s) t(a, b, watch, spans, kbps))";
+    auto_free char *spread = xasprintf(sql, "(800, 1900, 550, null::bigint[], 8)");
+    check(spread, "0:400 1:3600 2:400");
+    auto_free char *spans = xasprintf(sql, "(0, 1800, 1, [10, 20, 890, 910]::bigint[], 8)");
+    check(spans, "0:160 1:80");
+    auto_free char *unknown = xasprintf(sql, "(0, 900, 900, null::bigint[], null), (0, 900, 10, null, 3)");
+    check(unknown, "0:30");
+}
+
 /* Each as "quarter peak@second seconds of streams". */
 static const struct {
     const char *what, *streams, *want;
@@ -123,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watch_time_lies_where_it_happened),
         cmocka_unit_test(groups_add_up),
+        cmocka_unit_test(what_was_sent_lies_where_it_was_watched),
         cmocka_unit_test(streams_at_once_are_counted),
     };
     return cmocka_run_group_tests_name("store/quarters", tests, set_up, tear_down);

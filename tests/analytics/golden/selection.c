@@ -10,8 +10,11 @@ static bool is_in(const char *list, const char *value)
 {
     if (!list)
         return true;
-    auto_free char *word = xasprintf(" %s ", value ? value : "unknown");
-    return strstr(list, word);
+    value = value ? value : "unknown";
+    for (const char *at = list; (at = strstr(at, value)); at++)
+        if (at > list && at[-1] == ' ' && at[strlen(value)] == ' ')
+            return true;
+    return false;
 }
 
 static bool is_number_in(const char *list, int value)
@@ -19,6 +22,19 @@ static bool is_number_in(const char *list, int value)
     char text[16];
     snprintf(text, sizeof text, "%d", value);
     return is_in(list, value ? text : NULL);
+}
+
+const char *param_of(const struct selection *s, const char *name, const char *otherwise)
+{
+    static char value[64];
+    struct str rest = str_of(s->params), pair, key;
+    while (str_next(&rest, '&', &pair)) {
+        if (!str_next(&pair, '=', &key) || !str_eq(key, str_of(name)))
+            continue;
+        snprintf(value, sizeof value, "%.*s", (int)pair.len, pair.ptr);
+        return value;
+    }
+    return otherwise;
 }
 
 bool selects_kind(const struct selection *s, const struct w_play *p)
@@ -43,7 +59,12 @@ static bool is_inside(const struct selection *s, int64_t at)
 
 bool selects_play(const struct selection *s, const struct w_play *p)
 {
-    if (!selects_kind(s, p) || !is_inside(s, p->started))
+    return is_inside(s, p->started) && selects_ever(s, p);
+}
+
+bool selects_ever(const struct selection *s, const struct w_play *p)
+{
+    if (!selects_kind(s, p))
         return false;
     if (!p->segment_count) /* nothing is known of how it was watched */
         return is_in(s->platforms, NULL) && is_in(s->decisions, NULL);
@@ -51,6 +72,16 @@ bool selects_play(const struct selection *s, const struct w_play *p)
         if (selects_segment(s, &p->segments[i]))
             return true;
     return false;
+}
+
+int64_t watch_ms_of(const struct selection *s, const struct w_play *p)
+{
+    if ((!s->platforms && !s->decisions) || !p->segment_count)
+        return p->watch_ms;
+    int64_t sum = 0;
+    for (size_t k = 0; k < p->segment_count; k++)
+        sum += selects_segment(s, &p->segments[k]) ? p->segments[k].watch_ms : 0;
+    return sum;
 }
 
 double watch_between(const struct w_segment *g, int64_t from, int64_t to)
@@ -89,6 +120,26 @@ struct local local_of(int64_t us)
                           (tm.tm_wday + 6) % 7};
 }
 
+int64_t day_of(int64_t us)
+{
+    struct local l = local_of(us);
+    return days_from_civil(l.year, l.month, l.day);
+}
+
+int64_t week_of(int64_t us)
+{
+    return day_of(us) - local_of(us).weekday;
+}
+
+const char *day_text(int64_t day, char text[DAY_TEXT_MAX])
+{
+    int64_t year;
+    int month, mday;
+    civil_from_days(day, &year, &month, &mday);
+    snprintf(text, DAY_TEXT_MAX, "%04d-%02d-%02d", (int)year, month, mday);
+    return text;
+}
+
 int64_t day_begins(int year, int month, int day)
 {
     struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_isdst = -1};
@@ -120,6 +171,9 @@ void add_row(json_t *rows, const char *types, ...)
             v = json_integer(va_arg(ap, int64_t));
         } else if (*types == 'I') {
             v = int_or_null(va_arg(ap, int64_t));
+        } else if (*types == 'b') {
+            int b = va_arg(ap, int);
+            v = b < 0 ? json_null() : json_boolean(b);
         } else if (*types == 't') {
             v = time_or_null(va_arg(ap, int64_t));
         } else {

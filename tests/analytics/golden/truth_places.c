@@ -1,4 +1,5 @@
-/* The truth of the queries about where and with what: locations, arcs, platforms. */
+/* The truth of the queries about where and with what: locations, nearby, viewport, arcs, regions and
+ * its other names, platforms. */
 #include "golden.h"
 
 #include <math.h>
@@ -111,8 +112,8 @@ static json_t *locations(const struct selection *s)
         bool has_place = i > 0 && i <= PLACES;
         const struct w_place *p = &w->places[has_place ? i : 0];
         int64_t last = s->to != TIME_NONE && t->last > s->to ? s->to : t->last;
-        add_row(rows, "IsssFFsiiiFtt", has_place ? (int64_t)i : -1, has_place ? "XX" : NULL,
-                has_place ? "Country" : NULL, has_place ? p->city : NULL,
+        add_row(rows, "IsssFFsiiiFtt", has_place ? (int64_t)i : -1, p->country_code, p->country,
+                *p->city ? p->city : NULL,
                 has_place ? p->latitude : NAN, has_place ? p->longitude : NAN,
                 has_place ? "public" : i ? classes[i - PLACES - 1] : NULL, t->plays, people_of(t),
                 (int64_t)(t->watch_us / 1000),
@@ -148,12 +149,166 @@ static json_t *arcs(const struct selection *s)
             const struct w_place *p = &w->places[i];
             if (all[i].is_there)
                 add_row(rows, "isffisssfffiii", (int64_t)server, name, v->latitude, v->longitude,
-                        (int64_t)i, p->city, "XX", "Country", p->latitude, p->longitude,
+                        (int64_t)i, *p->city ? p->city : NULL, p->country_code, p->country,
+                        p->latitude, p->longitude,
                         km_between(v->latitude, v->longitude, p->latitude, p->longitude),
                         all[i].plays, people_of(&all[i]), (int64_t)(all[i].watch_us / 1000));
         }
     }
     return rows;
+}
+
+/* --- nearby, viewport ------------------------------------------------------------------------ */
+
+static json_t *nearby(const struct selection *s)
+{
+    const struct world *w = s->world;
+    struct sums all[ROWS] = {0};
+    count_all(s, all, 0, wants_placed);
+    json_t *rows = json_array();
+    for (int i = 1; i <= PLACES; i++) {
+        const struct w_place *p = &w->places[i];
+        double km = km_between(50, 170, p->latitude, p->longitude);
+        if (all[i].is_there && km <= 6000)
+            add_row(rows, "isssfffiii", (int64_t)i, p->country_code, p->country,
+                    *p->city ? p->city : NULL, p->latitude, p->longitude, km, all[i].plays,
+                    people_of(&all[i]), (int64_t)(all[i].watch_us / 1000));
+    }
+    return rows;
+}
+
+static json_t *view_of(const struct selection *s, double west, double south, double east, double north)
+{
+    const struct world *w = s->world;
+    struct sums all[ROWS] = {0};
+    count_all(s, all, 0, wants_placed);
+    json_t *rows = json_array();
+    for (int i = 1; i <= PLACES; i++) {
+        const struct w_place *p = &w->places[i];
+        bool is_east = p->longitude >= west, is_west = p->longitude <= east;
+        bool is_inside = west <= east ? is_east && is_west : is_east || is_west;
+        if (all[i].is_there && is_inside && p->latitude >= south && p->latitude <= north)
+            add_row(rows, "isssffiii", (int64_t)i, p->country_code, p->country,
+                    *p->city ? p->city : NULL, p->latitude, p->longitude, all[i].plays,
+                    people_of(&all[i]), (int64_t)(all[i].watch_us / 1000));
+    }
+    return rows;
+}
+
+static json_t *viewport(const struct selection *s)
+{
+    return view_of(s, -180, -90, 180, 90);
+}
+
+static json_t *viewport_over_the_line(const struct selection *s)
+{
+    return view_of(s, 100, -60, -120, 70);
+}
+
+/* --- regions --------------------------------------------------------------------------------- */
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && streq(a, b));
+}
+
+static const char *city_of(const struct w_place *p)
+{
+    return *p->city ? p->city : NULL;
+}
+
+/* The first place of the same country (region, city); 0: nothing is known. */
+static int region_of(const struct world *w, int place, char of)
+{
+    const struct w_place *p = &w->places[place];
+    for (int i = 0; i < place; i++) {
+        const struct w_place *o = &w->places[i];
+        if (is_same(p->country_code, o->country_code) && is_same(p->country, o->country) &&
+            (of == 'c' || is_same(p->region, o->region)) &&
+            (of != 't' || is_same(city_of(p), city_of(o))))
+            return i;
+    }
+    return place;
+}
+
+static void count_regions(const struct selection *s, const struct w_play *p, char of,
+                          struct sums *all)
+{
+    const struct world *w = s->world;
+    bool is_selected = selects_play(s, p), is_counted[PLACES + 1] = {0};
+    if (is_selected && !p->segment_count) {
+        all[0].plays++;
+        see(&all[0], person_of(w, p), p->started, p->ended);
+    }
+    for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+        const struct w_segment *g = &p->segments[k];
+        if (!selects_segment(s, g) || (!is_selected && !overlaps(s, g)))
+            continue;
+        int row = region_of(w, w->addresses[g->address].place, of);
+        see(&all[row], person_of(w, p), g->started, g->ended);
+        all[row].watch_us += overlaps(s, g) ? watch_selected(s, g) : 0;
+        all[row].plays += is_selected && !is_counted[row];
+        is_counted[row] = is_counted[row] || is_selected;
+    }
+}
+
+/* The middle of the places of one city. */
+static void middle_of(const struct world *w, int row, double *latitude, double *longitude)
+{
+    int n = 0;
+    *latitude = *longitude = 0;
+    for (int i = 1; i <= PLACES; i++) {
+        if (region_of(w, i, 't') != row)
+            continue;
+        n++;
+        *latitude += w->places[i].latitude;
+        *longitude += w->places[i].longitude;
+    }
+    *latitude = n && city_of(&w->places[row]) ? *latitude / n : NAN;
+    *longitude = n && city_of(&w->places[row]) ? *longitude / n : NAN;
+}
+
+static json_t *regions_of(const struct selection *s, char of)
+{
+    const struct world *w = s->world;
+    struct sums all[PLACES + 1] = {0};
+    double known = 0;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < w->play_count; i++)
+        count_regions(s, &w->plays[i], of, all);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i <= PLACES; i++) {
+            const struct w_place *p = &w->places[i];
+            double latitude = NAN, longitude = NAN;
+            bool is_known = of == 'c' ? p->country || p->country_code
+                            : of == 'r' ? p->region != NULL : city_of(p) != NULL;
+            known += !pass && is_known ? all[i].watch_us : 0;
+            if (!pass || !all[i].is_there)
+                continue;
+            if (of == 't')
+                middle_of(w, i, &latitude, &longitude);
+            add_row(rows, "ssssFFiiiF", p->country_code, p->country, of == 'c' ? NULL : p->region,
+                    of == 't' ? city_of(p) : NULL, latitude, longitude, all[i].plays,
+                    people_of(&all[i]), (int64_t)(all[i].watch_us / 1000),
+                    is_known && known > 0 ? all[i].watch_us / known : NAN);
+        }
+    }
+    return rows;
+}
+
+static json_t *countries(const struct selection *s)
+{
+    return regions_of(s, 'c');
+}
+
+static json_t *regions(const struct selection *s)
+{
+    return regions_of(s, 'r');
+}
+
+static json_t *cities(const struct selection *s)
+{
+    return regions_of(s, 't');
 }
 
 /* --- platforms ------------------------------------------------------------------------------- */
@@ -238,6 +393,13 @@ static json_t *devices(const struct selection *s)
 const struct truth place_truths[] = {
     {"locations", "", locations, 7},
     {"arcs", "", arcs, 5},
+    {"nearby", "latitude=50&longitude=170&km=6000", nearby, 5},
+    {"viewport", "", viewport, 5},
+    {"viewport", "west=100&south=-60&east=-120&north=70", viewport_over_the_line, 5},
+    {"regions", "", countries, 4},
+    {"regions", "of=region", regions, 4},
+    {"countries", "", countries, 4},
+    {"cities", "", cities, 4},
     {"platforms", "", platforms_told_apart, 2},
     {"platforms", "of=device", devices, 2},
     {0},

@@ -51,17 +51,6 @@ static void look(struct tally *t, bool is_missing)
     t->missing += is_missing;
 }
 
-/* What the play was watched, of the segments that pass. */
-static int64_t watch_ms_of(const struct selection *s, const struct w_play *p)
-{
-    if ((!s->platforms && !s->decisions) || !p->segment_count)
-        return p->watch_ms;
-    int64_t sum = 0;
-    for (size_t k = 0; k < p->segment_count; k++)
-        sum += selects_segment(s, &p->segments[k]) ? p->segments[k].watch_ms : 0;
-    return sum;
-}
-
 static void look_at_play(const struct selection *s, size_t index, struct tally *t)
 {
     const struct world *w = s->world;
@@ -107,9 +96,12 @@ static void look_at_segment(const struct world *w, const struct w_play *p, const
         look(&t[PLACE], !w->addresses[g->address].place);
 }
 
-static json_t *data_quality(const struct selection *s)
+static json_t *data_quality(const struct selection *asked)
 {
+    struct selection own = *asked;
+    const struct selection *s = &own;
     const struct world *w = s->world;
+    own.with_short = true;
     json_t *rows = json_array();
     for (int server = 1; server <= SERVERS; server++) {
         struct tally all[FIELDS] = {0};

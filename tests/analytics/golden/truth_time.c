@@ -1,6 +1,8 @@
-/* The truth of the queries about time: trends, transcode, heatmap. */
+/* The truth of the queries over time: trends, transcode, hardware-transcode, bandwidth, qoe by
+ * bucket, capacity, calendar, temporal-heatmap, concurrent-streams, heatmap. */
 #include "golden.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -71,8 +73,7 @@ static struct cell *cell_of(struct table *t, int64_t at, const char *value)
     return &t->cells[b * VALUES_MAX + v];
 }
 
-/* The first and last instant that the buckets have to hold. */
-static bool find_edges(const struct selection *s, int64_t *first, int64_t *last)
+bool find_edges(const struct selection *s, int64_t *first, int64_t *last)
 {
     *first = INT64_MAX;
     *last = INT64_MIN;
@@ -139,17 +140,24 @@ static void add_watch(const struct selection *s, struct table *t, const struct w
     }
 }
 
+enum { NAME_SIZE = 40 };
+static const char *bucket_name(int64_t bucket, enum unit unit, char name[NAME_SIZE])
+{
+    int64_t year;
+    int month, day;
+    civil_from_days(bucket / 86400, &year, &month, &day);
+    int n = snprintf(name, NAME_SIZE, "%04d-%02d-%02d", (int)year, month, day);
+    if (unit == HOUR)
+        snprintf(name + n, NAME_SIZE - (size_t)n, "T%02d:00", (int)(bucket % 86400 / 3600));
+    return name;
+}
+
 static void write_table(struct table *t, bool has_people, json_t *rows)
 {
     int64_t bucket = t->first;
     for (size_t b = 0; b < t->count; b++, bucket = bucket_after(bucket, t->unit)) {
-        char name[40];
-        int64_t year;
-        int month, day;
-        civil_from_days(bucket / 86400, &year, &month, &day);
-        int n = snprintf(name, sizeof name, "%04d-%02d-%02d", (int)year, month, day);
-        if (t->unit == HOUR)
-            snprintf(name + n, sizeof name - (size_t)n, "T%02d:00", (int)(bucket % 86400 / 3600));
+        char name[NAME_SIZE];
+        bucket_name(bucket, t->unit, name);
         for (size_t v = 0; v < t->value_count; v++) {
             const struct cell *c = &t->cells[b * VALUES_MAX + v];
             int64_t people = 0;
@@ -279,7 +287,54 @@ static json_t *transcode_container(const struct selection *s)
     return transcode(s, "month", 'c');
 }
 
-/* --- concurrent-streams ---------------------------------------------------------------------- */
+/* --- hardware-transcode ---------------------------------------------------------------------- */
+
+static bool is_converted(const struct world *w, const struct w_segment *g)
+{
+    const char *video = g->quality ? w->qualities[g->quality].video : NULL;
+    return video && streq(video, "transcode");
+}
+
+static const char *engine_of(const struct world *w, const struct w_segment *g, const char *of)
+{
+    const struct w_quality *q = &w->qualities[g->quality];
+    if (streq(of, "decoder"))
+        return q->hw_decode;
+    if (q->hw_encode)
+        return q->hw_decode ? "full" : "encode";
+    return q->hw_decode ? "decode" : NULL;
+}
+
+static json_t *hardware_transcode(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "week", &t))
+        return rows;
+    const char *of = param_of(s, "of", "pipeline");
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        bool is_counted[VALUES_MAX] = {0};
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            if (!selects_segment(s, g) || !is_converted(w, g))
+                continue;
+            const char *engine = engine_of(w, g, of);
+            add_watch(s, &t, g, engine);
+            if (!selects_play(s, p))
+                continue;
+            struct cell *c = cell_of(&t, p->started, engine);
+            size_t value = (size_t)(c - t.cells) % VALUES_MAX;
+            c->plays += !is_counted[value];
+            is_counted[value] = true;
+        }
+    }
+    write_table(&t, false, rows);
+    return rows;
+}
+
+/* --- what goes on at once -------------------------------------------------------------------- */
 
 struct edge {
     int64_t at;
@@ -318,12 +373,351 @@ static size_t edges_of(const struct selection *s, const char *decision, int64_t 
     return n;
 }
 
-static void known_time(const struct world *w, int64_t *first, int64_t *last)
+/* --- bandwidth ------------------------------------------------------------------------------- */
+
+enum { ALL_NETWORKS, LAN, WAN, UNKNOWN_NETWORK, NETWORKS };
+static const char *const network_names[] = {"all", "lan", "wan", NULL};
+
+static int network_of(const struct world *w, const struct w_segment *g)
 {
+    const char *class = w->addresses[g->address].class;
+    if (g->location)
+        return streq(g->location, "lan") ? LAN : WAN;
+    if (!class || streq(class, "unknown"))
+        return UNKNOWN_NETWORK;
+    return streq(class, "lan") ? LAN : WAN;
+}
+
+/* A quarter of an hour of one network. */
+struct load {
+    double bits, unknown_us;
+};
+
+/* Which quarters there are: of the period, and not outside of the store's plays. */
+struct quarters {
+    int64_t first, count;
+    struct load *loads[NETWORKS]; /* NULL: nothing of this network */
+};
+
+static void find_quarters(const struct selection *s, struct quarters *q)
+{
+    int64_t first, last, store_first = INT64_MAX, store_last = INT64_MIN;
+    find_edges(s, &first, &last);
+    for (size_t i = 0; i < s->world->play_count; i++) {
+        const struct w_play *p = &s->world->plays[i];
+        store_first = p->started < store_first ? p->started : store_first;
+        store_last = p->ended > store_last ? p->ended : store_last;
+    }
+    first = first > store_first ? first : store_first;
+    last = last < store_last ? last : store_last;
+    *q = (struct quarters){.first = first / QUARTER_US,
+                           .count = last / QUARTER_US - first / QUARTER_US + 1};
+    q->count = q->count > 0 ? q->count : 0;
+}
+
+static void add_load(struct quarters *q, int network, int64_t at, double watch, int64_t kbps)
+{
+    if (!q->loads[network])
+        q->loads[network] = xcalloc((size_t)q->count, sizeof *q->loads[network]);
+    struct load *l = &q->loads[network][at / QUARTER_US - q->first];
+    if (kbps < 0)
+        l->unknown_us += watch;
+    else
+        l->bits += watch * (double)kbps / 1000;
+}
+
+static void add_loads(const struct selection *s, struct quarters *q, const struct w_segment *g)
+{
+    int64_t from = s->from != TIME_NONE && s->from > g->started ? s->from : g->started;
+    int64_t to = s->to != TIME_NONE && s->to < g->ended ? s->to : g->ended;
+    while (from < to) {
+        int64_t next = (from / QUARTER_US + 1) * QUARTER_US;
+        next = next < to ? next : to;
+        double watch = watch_between(g, from, next);
+        int networks[] = {ALL_NETWORKS, network_of(s->world, g)};
+        for (int i = 0; i < 2 && watch > 0; i++)
+            add_load(q, networks[i], from, watch, g->stream_kbps);
+        from = next;
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* The quarters' kbit/s in `all`, sorted; the least that so many of them do not pass. */
+static double nearest_rank(const double *all, size_t n, double share)
+{
+    size_t above = (size_t)((double)n - (double)n * share);
+    size_t rank = n - above;
+    return n ? all[rank ? rank - 1 : 0] : NAN;
+}
+
+/* One row: the quarters of that network whose slot (an hour, or a bucket) is this one. */
+static void add_slot(const struct quarters *q, int network, const char *name, int64_t slot,
+                     bool by_hour, enum unit unit, double *room, json_t *rows)
+{
+    size_t n = 0;
+    double bits = 0, unknown = 0;
+    for (int64_t i = 0; i < q->count; i++) {
+        int64_t at = (q->first + i) * QUARTER_US;
+        if (by_hour ? local_of(at).hour != slot : bucket_at(at, unit) != slot)
+            continue;
+        const struct load *l = &q->loads[network][i];
+        bits += l->bits;
+        unknown += l->unknown_us;
+        room[n++] = l->bits / 900 / 1000;
+    }
+    qsort(room, n, sizeof *room, compare_doubles);
+    add_row(rows, "ssiFFFi", name, network_names[network], (int64_t)(bits / 8),
+            nearest_rank(room, n, 0.5), nearest_rank(room, n, 0.95), n ? room[n - 1] : NAN,
+            (int64_t)(unknown / 1000));
+}
+
+static json_t *bandwidth(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    struct quarters q;
+    if (!table_begin(s, "month", &t))
+        return rows;
+    find_quarters(s, &q);
+    for (size_t i = 0; i < w->play_count; i++)
+        for (size_t k = 0; k < w->plays[i].segment_count && selects_kind(s, &w->plays[i]); k++)
+            if (selects_segment(s, &w->plays[i].segments[k]))
+                add_loads(s, &q, &w->plays[i].segments[k]);
+    double *room = xcalloc((size_t)q.count + 1, sizeof *room);
+    bool by_hour = streq(param_of(s, "by", "bucket"), "hour");
+    for (int network = 0; network < NETWORKS; network++) {
+        char name[NAME_SIZE];
+        for (int64_t hour = 0; q.loads[network] && by_hour && hour < 24; hour++) {
+            snprintf(name, sizeof name, "%02d", (int)hour);
+            add_slot(&q, network, name, hour, true, MONTH, room, rows);
+        }
+        int64_t bucket = t.first;
+        for (size_t b = 0; q.loads[network] && !by_hour && b < t.count; b++) {
+            add_slot(&q, network, bucket_name(bucket, MONTH, name), bucket, false, MONTH, room, rows);
+            bucket = bucket_after(bucket, MONTH);
+        }
+        free(q.loads[network]);
+    }
+    free(room);
+    free(t.cells);
+    return rows;
+}
+
+/* --- capacity -------------------------------------------------------------------------------- */
+
+/* The most of those streams at once in one quarter of an hour. */
+static int64_t peak_between(const struct edge *edges, size_t n, int64_t from, int64_t to)
+{
+    int64_t level = 0, peak = 0;
+    size_t i = 0;
+    for (; i < n && edges[i].at <= from; i++)
+        level += edges[i].change;
+    peak = level;
+    for (; i < n && edges[i].at < to; i++) {
+        level += edges[i].change;
+        peak = level > peak ? level : peak;
+    }
+    return peak;
+}
+
+static double of_rank(double *all, size_t n, bool is_peak)
+{
+    qsort(all, n, sizeof *all, compare_doubles);
+    return !n ? NAN : is_peak ? all[n - 1] : nearest_rank(all, n, 0.95);
+}
+
+static json_t *capacity(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct quarters q = {0};
+    int64_t first, last;
+    if (find_edges(s, &first, &last))
+        find_quarters(s, &q);
+    size_t count = (size_t)q.count;
+    q.loads[WAN] = xcalloc(count + 1, sizeof *q.loads[WAN]);
+    for (size_t i = 0; i < w->play_count; i++)
+        for (size_t k = 0; k < w->plays[i].segment_count && selects_kind(s, &w->plays[i]); k++)
+            if (selects_segment(s, &w->plays[i].segments[k]))
+                add_loads(s, &q, &w->plays[i].segments[k]);
+    struct edge *all = xcalloc(w->segment_count * 2 + 2, sizeof *all);
+    struct edge *transcodes = xcalloc(w->segment_count * 2 + 2, sizeof *transcodes);
+    int64_t from = s->from == TIME_NONE ? INT64_MIN : s->from;
+    int64_t to = s->to == TIME_NONE ? INT64_MAX : s->to;
+    size_t all_count = edges_of(s, "all", from, to, all);
+    size_t transcode_count = edges_of(s, "transcode", from, to, transcodes);
+    double *room[3];
+    for (int n = 0; n < 3; n++)
+        room[n] = xcalloc(count + 1, sizeof *room[n]);
+    for (int64_t slot = 0; slot < 168; slot++) {
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++) {
+            int64_t at = (q.first + (int64_t)i) * QUARTER_US;
+            struct local l = local_of(at);
+            if (l.weekday * 24 + l.hour != slot)
+                continue;
+            room[0][n] = (double)peak_between(all, all_count, at, at + QUARTER_US);
+            room[1][n] = (double)peak_between(transcodes, transcode_count, at, at + QUARTER_US);
+            room[2][n++] = q.loads[WAN][i].bits / 900 / 1000;
+        }
+        double most[3][2];
+        for (int k = 0; k < 3; k++)
+            for (int is_peak = 0; is_peak < 2; is_peak++)
+                most[k][is_peak] = of_rank(room[k], n, is_peak);
+        add_row(rows, "iiiIIIIFF", slot / 24, slot % 24, (int64_t)n,
+                n ? (int64_t)most[0][0] : -1, n ? (int64_t)most[0][1] : -1,
+                n ? (int64_t)most[1][0] : -1, n ? (int64_t)most[1][1] : -1, most[2][0], most[2][1]);
+    }
+    for (int n = 0; n < 3; n++)
+        free(room[n]);
+    for (int n = 0; n < NETWORKS; n++)
+        free(q.loads[n]);
+    free(all);
+    free(transcodes);
+    return rows;
+}
+
+/* --- calendar -------------------------------------------------------------------------------- */
+
+static json_t *calendar(const struct selection *s)
+{
+    const struct world *w = s->world;
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "day", &t))
+        return rows;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        if (selects_play(s, p)) {
+            struct cell *c = cell_of(&t, p->started, NULL);
+            c->plays++;
+            c->people[person_of(w, p)] = true;
+        }
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++)
+            if (selects_segment(s, &p->segments[k]))
+                add_watch(s, &t, &p->segments[k], NULL);
+    }
+    int64_t bucket = t.first, streak = 0;
+    for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, DAY)) {
+        char name[NAME_SIZE];
+        const struct cell *c = &t.cells[b * VALUES_MAX];
+        int64_t people = 0;
+        for (int i = 1; i <= PEOPLE; i++)
+            people += c->people[i];
+        streak = c->plays ? streak + 1 : 0;
+        add_row(rows, "siiiii", bucket_name(bucket, DAY, name), (bucket / 86400 + 3) % 7, c->plays,
+                (int64_t)(c->watch_us / 1000), people, streak);
+    }
+    free(t.cells);
+    return rows;
+}
+
+/* --- temporal-heatmap ------------------------------------------------------------------------ */
+
+/* What was watched at one place, in one bucket after the other. */
+static void count_place(const struct selection *s, int place, const struct table *t,
+                        struct cell *cells)
+{
+    const struct world *w = s->world;
+    for (size_t i = 0; i < w->play_count; i++) {
+        const struct w_play *p = &w->plays[i];
+        bool is_here = false;
+        for (size_t k = 0; k < p->segment_count && selects_kind(s, p); k++) {
+            const struct w_segment *g = &p->segments[k];
+            if (!selects_segment(s, g) || w->addresses[g->address].place != place)
+                continue;
+            is_here = true;
+            int64_t from = s->from != TIME_NONE && s->from > g->started ? s->from : g->started;
+            int64_t to = s->to != TIME_NONE && s->to < g->ended ? s->to : g->ended;
+            while (from < to) {
+                int64_t next = (from / QUARTER_US + 1) * QUARTER_US;
+                next = next < to ? next : to;
+                double watch = watch_between(g, from, next);
+                struct cell *c = &cells[(bucket_at(from, t->unit) - t->first) / (7 * 86400)];
+                c->watch_us += watch;
+                c->people[person_of(w, p)] = c->people[person_of(w, p)] || watch > 0;
+                from = next;
+            }
+        }
+        if (!is_here || !selects_play(s, p))
+            continue;
+        struct cell *c = &cells[(bucket_at(p->started, t->unit) - t->first) / (7 * 86400)];
+        c->plays++;
+        c->people[person_of(w, p)] = true;
+    }
+}
+
+static json_t *temporal_heatmap(const struct selection *s)
+{
+    json_t *rows = json_array();
+    struct table t;
+    if (!table_begin(s, "week", &t))
+        return rows;
+    for (int place = 1; place <= PLACES; place++) {
+        const struct w_place *p = &s->world->places[place];
+        int64_t bucket = t.first;
+        memset(t.cells, 0, t.count * sizeof *t.cells);
+        count_place(s, place, &t, t.cells);
+        for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, WEEK)) {
+            const struct cell *c = &t.cells[b];
+            char name[NAME_SIZE];
+            int64_t people = 0;
+            for (int i = 1; i <= PEOPLE; i++)
+                people += c->people[i];
+            if (c->plays || c->watch_us > 0)
+                add_row(rows, "sissffiii", bucket_name(bucket, WEEK, name), (int64_t)place,
+                        *p->city ? p->city : NULL, p->country_code, p->latitude, p->longitude,
+                        c->plays, people, (int64_t)(c->watch_us / 1000));
+        }
+    }
+    free(t.cells);
+    return rows;
+}
+
+/* --- qoe by bucket --------------------------------------------------------------------------- */
+
+static int64_t first_week;
+
+static int week_slot(const struct selection *s, const struct w_play *p, const struct w_segment *g)
+{
+    return (int)((bucket_at(p->started, WEEK) - first_week) / (7 * 86400));
+}
+
+static json_t *qoe_by_week(const struct selection *s)
+{
+    json_t *rows = json_array();
+    struct selection own = *s;
+    struct table t;
+    own.with_short = true;
+    if (!table_begin(&own, "week", &t))
+        return rows;
+    char names[64][NAME_SIZE];
+    const char *list[64];
+    int64_t bucket = first_week = t.first;
+    for (size_t b = 0; b < t.count; b++, bucket = bucket_after(bucket, WEEK))
+        list[b] = bucket_name(bucket, WEEK, names[b]);
+    qoe_rows(&own, week_slot, list, (int)t.count, true, rows);
+    free(t.cells);
+    return rows;
+}
+
+/* --- concurrent-streams ---------------------------------------------------------------------- */
+
+/* Of the store; where the period is open, of what is selected. */
+static void known_time(const struct selection *s, int64_t *first, int64_t *last)
+{
+    const struct world *w = s->world;
     *first = INT64_MAX;
     *last = INT64_MIN;
     for (size_t i = 0; i < w->play_count; i++) {
-        *first = w->plays[i].started < *first ? w->plays[i].started : *first;
+        if (s->from != TIME_NONE || selects_play(s, &w->plays[i]))
+            *first = w->plays[i].started < *first ? w->plays[i].started : *first;
         *last = w->plays[i].ended > *last ? w->plays[i].ended : *last;
     }
     *first = *first / QUARTER_US * QUARTER_US;
@@ -339,7 +733,7 @@ static json_t *concurrent_streams(const struct selection *s)
         return rows;
     struct edge *edges = xcalloc(s->world->segment_count * 2 + 2, sizeof *edges);
     int64_t first, last;
-    known_time(s->world, &first, &last);
+    known_time(s, &first, &last);
     first = s->from != TIME_NONE && s->from > first ? s->from : first;
     last = s->to != TIME_NONE && s->to < last ? s->to : last;
     for (size_t d = 0; d < ARRAY_LEN(decisions); d++) {
@@ -417,6 +811,14 @@ const struct truth time_truths[] = {
     {"transcode", "", transcode_stream, 2},
     {"transcode", "of=video&bucket=day", transcode_video, 2},
     {"transcode", "of=container&bucket=month", transcode_container, 2},
+    {"hardware-transcode", "bucket=week", hardware_transcode, 2},
+    {"hardware-transcode", "bucket=week&of=decoder", hardware_transcode, 2},
+    {"bandwidth", "bucket=month", bandwidth, 2},
+    {"bandwidth", "bucket=month&by=hour", bandwidth, 2},
+    {"capacity", "", capacity, 2},
+    {"calendar", "", calendar, 1},
+    {"temporal-heatmap", "bucket=week", temporal_heatmap, 2},
+    {"qoe", "bucket=week", qoe_by_week, 1},
     {"concurrent-streams", "bucket=day", concurrent_streams, 2},
     {"heatmap", "", heatmap, 2},
     {0},

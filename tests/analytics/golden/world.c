@@ -44,6 +44,15 @@ static void make_titles(struct world *w)
         bool has_show = streq(t->media_type, "episode") || streq(t->media_type, "track");
         t->show = has_show && !chance(4) ? shows[between(0, SHOWS - 1)] : NULL;
         t->year = streq(t->media_type, "movie") && !chance(10) ? (int)between(1950, 2025) : 0;
+        if (streq(t->media_type, "episode") && !chance(5)) {
+            t->season = (int)between(1, 3);
+            t->episode = (int)between(1, 5);
+        }
+        t->rating = chance(20) ? NULL : ONE_OF("PG", "R", "TV-MA");
+        static const char *const genres[] = {"Drama", "Comedy", "Crime", "Film-Noir"};
+        for (size_t g = 0; g < ARRAY_LEN(genres) && t->genre_count < GENRES_MAX; g++)
+            if (chance(30))
+                t->genres[t->genre_count++] = genres[g];
         /* Some bear the same name. */
         snprintf(t->title, sizeof t->title, "Title %d", i % 120);
         snprintf(t->full, sizeof t->full, "%s%s%s", t->show ? t->show : "", t->show ? " - " : "",
@@ -61,7 +70,8 @@ static void make_tables(struct world *w)
     for (int i = 1; i <= DEVICES; i++)
         w->devices[i] = (struct w_device){
             i % 9 ? ONE_OF("TV", "Phone", "Web") : NULL,
-            i % 7 ? ONE_OF("Android", "iOS", "Chrome", "Roku") : NULL};
+            i % 7 ? ONE_OF("Android", "iOS", "Chrome", "Roku") : NULL,
+            i % 8 ? ONE_OF("App", "Web") : NULL, i % 5 ? ONE_OF("1.0", "1.1", "2.0") : NULL};
     for (int i = 1; i <= QUALITIES; i++)
         w->qualities[i] = (struct w_quality){
             .decision = i % 8 ? ONE_OF("direct play", "copy", "transcode") : NULL,
@@ -70,10 +80,36 @@ static void make_tables(struct world *w)
             .subtitle = i % 2 ? ONE_OF("burn", "copy", "transcode") : NULL,
             .container = i % 7 ? ONE_OF("mkv", "mp4") : NULL,
             .stream_container = i % 4 ? ONE_OF("mkv", "mp4", "mpegts") : NULL,
-            .resolution = i % 5 ? ONE_OF("4k", "1080", "720") : NULL};
+            .resolution = i % 5 ? ONE_OF("4k", "1080", "720", "sd") : NULL,
+            .video_codec = i % 6 ? ONE_OF("h264", "hevc", "h265", "av1", "x") : NULL,
+            .range = i % 4 ? ONE_OF("SDR", "HDR10", "Dolby Vision") : NULL,
+            .framerate = i % 5 ? ONE_OF("24p", "PAL", "NTSC", "60p", "30p") : NULL,
+            .audio_codec = i % 7 ? ONE_OF("aac", "dca", "dts", "dca-ma", "eac3", "z") : NULL,
+            .audio_language = i % 3 ? ONE_OF("en", "de") : NULL,
+            .subtitle_codec = i % 3 ? NULL : ONE_OF("srt", "pgs"),
+            .subtitle_language = i % 3 || i % 2 ? NULL : ONE_OF("en", "fr"),
+            .stream_video_codec = i % 4 ? ONE_OF("h264", "hevc") : NULL,
+            .stream_resolution = i % 4 ? ONE_OF("1080", "720", "480", "sd") : NULL,
+            .stream_range = i % 3 ? ONE_OF("SDR", "HDR10") : NULL,
+            .stream_audio_codec = i % 5 ? ONE_OF("aac", "opus") : NULL,
+            .hw_decode = i % 3 ? NULL : ONE_OF("vaapi", "nvdec"),
+            .hw_encode = i % 2 ? NULL : ONE_OF("vaapi", "nvenc"),
+            .reasons = i % 2 ? NULL
+                             : ONE_OF("VideoCodecNotSupported AudioCodecNotSupported",
+                                      "ContainerBitrateExceedsLimit", "SubtitleCodecNotSupported",
+                                      "VideoBitrateNotSupported ContainerBitrateExceedsLimit",
+                                      "DirectPlayError"),
+            .channels = i % 5 ? (int)between(1, 8) : 0,
+            .stream_channels = i % 6 ? (int)between(1, 2) : 0};
     for (int i = 1; i <= PLACES; i++) {
         struct w_place *p = &w->places[i];
-        snprintf(p->city, sizeof p->city, "City %d", i);
+        static const char *const names[][2] = {
+            {"AA", "Aland"}, {"BB", "Bland"}, {"CC", NULL}, {"DD", "Dland"}};
+        p->country_code = i % 11 ? names[i % 4][0] : NULL;
+        p->country = i % 11 ? names[i % 4][1] : NULL;
+        p->region = i % 3 ? ONE_OF("North", "South") : NULL;
+        if (i % 6) /* two of each name */
+            snprintf(p->city, sizeof p->city, "City %d", i % 12);
         p->latitude = (double)between(-8000, 8000) / 100;
         p->longitude = (double)between(-18000, 18000) / 100;
     }
@@ -110,6 +146,11 @@ static struct w_segment make_segment(int64_t id, int64_t started, int64_t length
     g.address = chance(8) ? 0 : chance(1) ? ADDRESSES + 1 : (int)between(1, ADDRESSES);
     g.bandwidth_kbps = chance(20) ? -1 : chance(2) ? 0 : between(1, 20000);
     g.stream_kbps = chance(30) ? -1 : between(200, 20000);
+    g.source_kbps = chance(20) ? -1 : between(100, 90000);
+    g.paused_ms = chance(60) ? 0 : between(1, 600000);
+    g.secure = (int)between(-1, 1);
+    g.relayed = (int)between(-1, 1);
+    g.location = chance(40) ? NULL : ONE_OF("lan", "wan", "cellular");
     if (chance(60))
         make_spans(&g, length);
     else
@@ -164,6 +205,40 @@ static void make_play(struct world *w, struct w_play *p, int64_t id, int64_t sta
     fill_play(w, p);
 }
 
+/* Somebody else watches the same, or the same person goes on with the show. */
+static void make_follow(struct world *w, struct w_play *p, const struct w_play *of)
+{
+    bool is_party = chance(40) || !w->titles[of->title].show;
+    int64_t least = is_party ? -20 : 20, most = is_party ? 20 : 420;
+    make_play(w, p, (p - w->plays) + 1, of->started + between(least, most) * US_PER_MIN);
+    if (is_party)
+        p->title = of->title;
+    else
+        p->account = of->account;
+    for (int i = of->title + 1; !is_party && i <= TITLES; i++) {
+        const struct w_title *t = &w->titles[i];
+        if (t->show && streq(t->show, w->titles[of->title].show) &&
+            streq(t->media_type, w->titles[of->title].media_type)) {
+            p->title = i;
+            break;
+        }
+    }
+    p->library = p->library ? 1 + p->title % 5 : 0;
+}
+
+static void make_pauses(struct world *w, const struct w_play *p, const struct w_segment *g)
+{
+    int64_t at = g->started, count = between(1, 3), slice = (g->ended - g->started) / count;
+    for (int64_t i = 0; i < count; i++, at += slice) {
+        int64_t from = at + between(1, slice / 2), to = from + between(1, slice / 3);
+        bool has_end = i + 1 < count || chance(70);
+        w->pauses[w->pause_count++] = (struct w_pause){
+            .play = p, .segment = g, .started = from, .ended = has_end ? to : g->ended,
+            .position_ms = chance(10) ? -1 : between(0, 7200000), .is_told_twice = chance(20),
+            .has_end = has_end};
+    }
+}
+
 static void make_coverage(struct world *w)
 {
     for (int server = 1; server <= SERVERS; server++) {
@@ -178,15 +253,18 @@ static void make_coverage(struct world *w)
     }
 }
 
+enum { FOLLOWS = 700 };
+
 /* From October 2025 to April 2026: both zones' changes of the clock and a year's end. */
 void world_make(struct world *w)
 {
     seed = 20260324;
     *w = (struct world){.now = INT64_C(1775815200) * US_PER_S}; /* 2026-04-10 10:00 */
     w->segments = xcalloc(PLAYS * 3, sizeof *w->segments);
+    w->pauses = xcalloc(PLAYS * 9, sizeof *w->pauses);
     make_tables(w);
     int64_t at = INT64_C(1760918400) * US_PER_S; /* 2025-10-20 */
-    for (int i = 0; i < PLAYS; i++) {
+    for (int i = 0; i < PLAYS - FOLLOWS; i++) {
         bool is_twin = i > 0 && chance(2);
         at += is_twin ? 0 : between(1, 96) * US_PER_MIN + between(0, 59999999);
         struct w_play *p = &w->plays[w->play_count++];
@@ -196,11 +274,24 @@ void world_make(struct world *w)
             p->title = p[-1].title;
         }
     }
+    for (int i = 0; i < FOLLOWS; i++) {
+        /* Of the newest, too, so that runs become long. */
+        size_t of = (size_t)between(0, (int64_t)w->play_count - 1);
+        if (chance(50))
+            of = w->play_count - (size_t)between(1, 3);
+        struct w_play *p = &w->plays[w->play_count++];
+        make_follow(w, p, &w->plays[of]);
+    }
+    for (size_t i = 0; i < w->play_count; i++)
+        for (size_t k = 0; k < w->plays[i].segment_count; k++)
+            if (w->plays[i].segments[k].span_count && chance(40))
+                make_pauses(w, &w->plays[i], &w->plays[i].segments[k]);
     make_coverage(w);
 }
 
 void world_free(struct world *w)
 {
+    free(w->pauses);
     free(w->segments);
 }
 
@@ -233,16 +324,16 @@ static enum status write_segments(const struct world *w, struct store_conn *c, s
             append_time(a, g->ended);
             for (int n = 0; n < 3; n++) /* watch_ms and its bounds */
                 append_int(a, g->watch_ms);
-            append_int(a, 0);
+            append_int(a, g->paused_ms);
             append_known(a, 0);
             append_known(a, g->position_ms);
             append_known(a, p->duration_ms);
             append_null(a);
-            append_text(a, "wan");
-            append_null(a);
-            append_null(a);
+            append_text(a, or_empty(g->location));
+            append_known_bool(a, g->secure);
+            append_known_bool(a, g->relayed);
             append_known32(a, g->bandwidth_kbps);
-            append_null(a);
+            append_known32(a, g->source_kbps);
             append_known32(a, g->stream_kbps);
             append_bool(a, p->is_open && k + 1 == p->segment_count);
             append_bool(a, false);
@@ -252,6 +343,51 @@ static enum status write_segments(const struct world *w, struct store_conn *c, s
                 append_null(a);
             TRY(append_row(a, err));
         }
+    }
+    return append_close(a, err);
+}
+
+static int64_t paused_of(const struct w_play *p)
+{
+    int64_t sum = 0;
+    for (size_t k = 0; k < p->segment_count; k++)
+        sum += p->segments[k].paused_ms;
+    return sum;
+}
+
+static enum status write_state(duckdb_appender a, int64_t id, const struct w_pause *pause,
+                               const char *state, int64_t from, int64_t to, struct error *err)
+{
+    append_int(a, id);
+    append_int(a, pause->segment->id);
+    append_text(a, state);
+    append_time(a, from);
+    for (int n = 0; n < 3; n++) /* last seen, at the first position, moved */
+        append_time(a, to);
+    append_known(a, pause->position_ms);
+    append_known(a, pause->position_ms);
+    append_int(a, 0);
+    append_bool(a, false);
+    append_null(a);
+    return append_row(a, err);
+}
+
+/* What was seen of the segments that were paused. */
+static enum status write_observations(const struct world *w, struct store_conn *c, struct error *err)
+{
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(c, NULL, "observation", &a, err));
+    int64_t id = 1;
+    for (size_t i = 0; i < w->pause_count; i++) {
+        const struct w_pause *p = &w->pauses[i];
+        int64_t middle = p->started + (p->ended - p->started) / 2;
+        if (i == 0 || w->pauses[i - 1].segment != p->segment)
+            TRY(write_state(a, id++, p, "playing", p->segment->started, p->started - 1, err));
+        TRY(write_state(a, id++, p, "paused", p->started, middle, err));
+        if (p->is_told_twice)
+            TRY(write_state(a, id++, p, "paused", middle, p->ended - 1, err));
+        if (p->has_end)
+            TRY(write_state(a, id++, p, i % 7 ? "playing" : "buffering", p->ended, p->ended, err));
     }
     return append_close(a, err);
 }
@@ -274,7 +410,7 @@ static enum status write_plays(const struct world *w, struct store_conn *c, stru
         append_time(a, p->ended);
         for (int n = 0; n < 3; n++)
             append_int(a, p->watch_ms);
-        append_int(a, 0);
+        append_int(a, paused_of(p));
         append_known(a, p->position_ms);
         append_known(a, p->duration_ms);
         if (p->percent >= 0)
@@ -303,15 +439,53 @@ static enum status write_titles(const struct world *w, struct store_conn *c, str
         append_text(a, t->title);
         append_null(a);
         append_text(a, or_empty(t->show));
-        append_null(a);
-        append_null(a);
+        append_id(a, t->season);
+        append_id(a, t->episode);
         append_id(a, t->year);
-        for (int n = 0; n < 3; n++) /* duration, rating, genres */
-            append_null(a);
+        append_null(a); /* duration */
+        append_text(a, or_empty(t->rating));
+        append_null(a); /* genres: below */
         append_text(a, t->full);
         TRY(append_row(a, err));
     }
-    return append_close(a, err);
+    TRY(append_close(a, err));
+    auto_buf struct buf sql = {0};
+    for (int i = 1; i <= TITLES; i++) {
+        const struct w_title *t = &w->titles[i];
+        if (!t->genre_count && i % 2)
+            continue; /* neither null nor an empty list is known */
+        buf_printf(&sql, "update title set genres = [");
+        for (size_t g = 0; g < t->genre_count; g++)
+            buf_printf(&sql, "%s'%s'", g ? ", " : "", t->genres[g]);
+        buf_printf(&sql, "] where title_id = %d;", i);
+    }
+    return store_exec(c, buf_text(&sql), err);
+}
+
+/* A quality's texts, in the order of the columns they go to. */
+static enum status write_qualities(const struct world *w, struct store_conn *c, struct error *err)
+{
+    auto_buf struct buf sql = {0};
+    for (int i = 1; i <= QUALITIES; i++) {
+        const struct w_quality *q = &w->qualities[i];
+        const char *const texts[] = {
+            q->decision, q->video, q->audio, q->subtitle, q->container, q->stream_container,
+            q->resolution, q->video_codec, q->range, q->framerate, q->audio_codec,
+            q->audio_language, q->subtitle_codec, q->subtitle_language, q->stream_video_codec,
+            q->stream_resolution, q->stream_range, q->stream_audio_codec, q->hw_decode,
+            q->hw_encode, q->reasons};
+        buf_puts(&sql, "insert into quality (transcode_decision, video_decision, audio_decision,"
+                       " subtitle_decision, container, stream_container, video_resolution,"
+                       " video_codec, video_dynamic_range, video_framerate, audio_codec,"
+                       " audio_language, subtitle_codec, subtitle_language, stream_video_codec,"
+                       " stream_video_resolution, stream_video_dynamic_range, stream_audio_codec,"
+                       " hw_decode, hw_encode, transcode_reasons, audio_channels,"
+                       " stream_audio_channels, quality_id) values (");
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++)
+            buf_printf(&sql, "nullif('%s', ''), ", or_empty(texts[k]));
+        buf_printf(&sql, "nullif(%d, 0), nullif(%d, 0), %d);", q->channels, q->stream_channels, i);
+    }
+    return store_exec(c, buf_text(&sql), err);
 }
 
 /* The small ones, as SQL. */
@@ -335,25 +509,19 @@ static enum status write_tables(const struct world *w, struct store_conn *c, str
                          "nullif(%d, 0));", i, w->accounts[i].server, i, w->accounts[i].person);
     for (int i = 1; i <= 5; i++)
         buf_printf(&sql, "insert into library values (%d, 1, 'l%d', 'L', 'movie');", i, i);
-    for (int i = 1; i <= DEVICES; i++)
-        buf_printf(&sql, "insert into device values (%d, 'm', nullif('%s', ''), 'P', '1', "
-                         "nullif('%s', ''), '1');", i, or_empty(w->devices[i].player),
-                   or_empty(w->devices[i].platform));
-    for (int i = 1; i <= QUALITIES; i++) {
-        const struct w_quality *q = &w->qualities[i];
-        buf_printf(&sql, "insert into quality (quality_id, transcode_decision, video_decision, "
-                         "audio_decision, subtitle_decision, container, stream_container, "
-                         "video_resolution) values (%d, nullif('%s', ''), nullif('%s', ''), "
-                         "nullif('%s', ''), nullif('%s', ''), nullif('%s', ''), nullif('%s', ''), "
-                         "nullif('%s', ''));",
-                   i, or_empty(q->decision), or_empty(q->video), or_empty(q->audio),
-                   or_empty(q->subtitle), or_empty(q->container), or_empty(q->stream_container),
-                   or_empty(q->resolution));
+    for (int i = 1; i <= DEVICES; i++) {
+        const struct w_device *d = &w->devices[i];
+        buf_printf(&sql, "insert into device values (%d, 'm', nullif('%s', ''), nullif('%s', ''), "
+                         "nullif('%s', ''), nullif('%s', ''), '1');", i, or_empty(d->player),
+                   or_empty(d->product), or_empty(d->version), or_empty(d->platform));
     }
-    for (int i = 1; i <= PLACES; i++)
-        buf_printf(&sql, "insert into place values (%d, 'XX', 'Country', null, '%s', %.17g, "
-                         "%.17g);", i, w->places[i].city, w->places[i].latitude,
-                   w->places[i].longitude);
+    for (int i = 1; i <= PLACES; i++) {
+        const struct w_place *p = &w->places[i];
+        buf_printf(&sql, "insert into place values (%d, nullif('%s', ''), nullif('%s', ''), "
+                         "nullif('%s', ''), nullif('%s', ''), %.17g, %.17g);", i,
+                   or_empty(p->country_code), or_empty(p->country), or_empty(p->region), p->city,
+                   p->latitude, p->longitude);
+    }
     for (int i = 1; i <= ADDRESSES; i++)
         buf_printf(&sql, "insert into address values (%d, '1.2.3.%d', '%s', nullif(%d, 0));", i, i,
                    w->addresses[i].class, w->addresses[i].place);
@@ -372,7 +540,9 @@ static enum status write_tables(const struct world *w, struct store_conn *c, str
 enum status world_write(const struct world *w, struct store_conn *c, struct error *err)
 {
     TRY(write_tables(w, c, err));
+    TRY(write_qualities(w, c, err));
     TRY(write_titles(w, c, err));
+    TRY(write_observations(w, c, err));
     TRY(write_plays(w, c, err));
     return write_segments(w, c, err);
 }

@@ -1,6 +1,6 @@
 // How values are written on Explore and Map.
-import { compact, day, number, percent, unit } from '../lib/format';
-import { decisionName, typeName } from '../lib/names';
+import { bitrate, compact, day, number, percent, unit } from '../lib/format';
+import { decisionName, isKey, resolutionName, typeName } from '../lib/names';
 import { texts } from '../lib/text';
 import { explore } from '../messages/explore';
 import type { Format, Value } from './spec';
@@ -23,6 +23,13 @@ export function duration(ms: number): string {
   return (ms < 10 * HOUR_MS ? tenths : hours).format(ms / HOUR_MS);
 }
 
+// A word that a query uses for a state or a kind; names of other things are as they are.
+function word(value: string): string {
+  const key = `word.${value}`;
+  if (isKey(explore, key)) return t(key as 'word.none');
+  return /^\d{3,4}$/.test(value) ? resolutionName(value) : value;
+}
+
 export function show(value: Value | undefined, format: Format): string {
   if (value === null || value === undefined) return t('unknown');
   switch (format) {
@@ -35,12 +42,16 @@ export function show(value: Value | undefined, format: Format): string {
     case 'hour': return `${String(value).padStart(2, '0')}:00`;
     case 'type': return typeName(String(value));
     case 'decision': return decisionName(String(value));
+    case 'resolution': return resolutionName(String(value));
+    case 'rate': return bitrate(Number(value));
+    case 'twentieth': return `${value}–${percent((Number(value) + 5) / 100)}`;
+    case 'word': return word(String(value));
     case 'text':
     case 'year': return String(value);
   }
 }
 
-export const isAmount = (format: Format): boolean => format === 'count' || format === 'duration' || format === 'share';
+export const isAmount = (format: Format): boolean => ['count', 'duration', 'share', 'rate'].includes(format);
 
 // Short, for an axis.
 export const short = (value: number, format: Format): string =>

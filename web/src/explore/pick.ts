@@ -5,18 +5,21 @@ import { bucketSpan, type Step } from './time';
 
 // Of a bar: by the first of its columns whose value is known, else by unknown.
 export function filterOfBar(mark: MarkOf<'bars'>, row: Row): Params {
-  const [filter, column] = mark.filters.find(([, name]) => (row[name] ?? null) !== null) ?? mark.filters[0]!;
-  return { [filter]: filterValue(row[column]) };
+  const found = mark.filters.find(([, name]) => (row[name] ?? null) !== null) ?? mark.filters[0];
+  return found ? { [found[0]]: filterValue(row[found[1]]) } : {};
 }
 
 export const isUnknownBar = (mark: MarkOf<'bars'>, row: Row): boolean =>
-  mark.filters.every(([, name]) => (row[name] ?? null) === null);
+  [...mark.filters.map(([, name]) => name), ...(mark.filters.length ? [] : [mark.label])].every((name) => (row[name] ?? null) === null);
 
 // The filter of a row; null where the filter has no word for it (an hour of the week).
 export function filterOfRow(mark: Mark, row: Row, step: Step): Params | null {
   switch (mark.kind) {
-    case 'columns': return { ...bucketSpan(String(row[mark.x]), step), [mark.filter]: filterValue(row[mark.series]) };
-    case 'bars': return filterOfBar(mark, row);
+    case 'columns':
+      return { ...bucketSpan(String(row[mark.x]), step), ...(mark.filter && { [mark.filter]: filterValue(row[mark.series]) }) };
+    case 'bars': return mark.filters.length ? filterOfBar(mark, row) : null;
+    case 'steps':
+    case 'flow':
     case 'grid': return null;
   }
 }

@@ -6,8 +6,11 @@ import type { Format, Value } from './spec';
 const types: Record<string, string> = {
   movie: 'var(--series-1)', episode: 'var(--series-2)', show: 'var(--series-2)', season: 'var(--series-2)',
   track: 'var(--series-3)', artist: 'var(--series-3)', album: 'var(--series-3)', live: 'var(--series-4)',
+  regular: 'var(--series-1)', new: 'var(--series-3)', returned: 'var(--series-6)', away: 'var(--ramp-3)', lapsed: 'var(--series-8)',
 };
-const order = ['movie', 'episode', 'track', 'live', 'direct play', 'copy', 'transcode'];
+const order = [
+  'movie', 'episode', 'track', 'live', 'direct play', 'copy', 'transcode', 'regular', 'new', 'returned', 'away', 'lapsed',
+];
 
 export function tintOf(value: Value | undefined, format: Format | undefined): string {
   if (format === 'decision') return decisionColour(String(value));

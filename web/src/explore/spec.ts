@@ -12,7 +12,8 @@ type Given = Record<string, string | number>;
 
 // How a column is written.
 export type Format =
-  | 'text' | 'type' | 'decision' | 'count' | 'duration' | 'share' | 'instant' | 'bucket' | 'weekday' | 'hour' | 'year';
+  | 'text' | 'word' | 'type' | 'decision' | 'resolution' | 'count' | 'duration' | 'share' | 'rate' | 'twentieth' | 'instant'
+  | 'bucket' | 'weekday' | 'hour' | 'year';
 
 type Named<Prefix extends string, Key = keyof typeof explore> = Key extends `${Prefix}${infer Name}` ? Name : never;
 export type ColumnName = Named<'column.'>;
@@ -30,11 +31,16 @@ export interface Measure<Column extends string = ColumnName, Asked = Given> {
 // `filter` is what a click on a mark sets.
 export type Mark<Column extends string = ColumnName> =
   // Columns over time, stacked by the values of `series`; a click on a column sets the dates.
-  | { kind: 'columns'; x: Column & ColumnName; series: Column & ColumnName; filter: ListName }
+  // `only`: of rows with this value.
+  | { kind: 'columns'; x: Column & ColumnName; series: Column & ColumnName; filter?: ListName; only?: [Column, string] }
   // One bar a row, the greatest first. `filters`: which filter takes which column's value; the first
-  // that is known counts. `tint` is the column that
+  // that is known counts; none: a click does nothing. `tint` is the column that
   // colours, `more` one that tells namesakes apart.
   | { kind: 'bars'; label: Column & ColumnName; filters: [ListName, Column][]; tint?: Column & ColumnName; more?: Column & ColumnName }
+  // One column a row, in the order of the rows; the unknown last. `only`: rows with this value.
+  | { kind: 'steps'; x: Column & ColumnName; only?: [Column, string] }
+  // Bands from the values of one column to those of another.
+  | { kind: 'flow'; from: Column & ColumnName; to: Column & ColumnName }
   // Weekdays by hours.
   | { kind: 'grid'; row: Column; column: Column };
 export type MarkOf<Kind extends Mark['kind']> = Extract<Mark, { kind: Kind }>;

@@ -17,6 +17,7 @@ export const shared = {
   'type.clip': 'Clips',
   'type.extra': 'Extras',
   'type.photo': 'Photos',
+  'decision.all': 'All',
   'decision.direct play': 'Direct play',
   'decision.copy': 'Direct stream',
   'decision.transcode': 'Transcode',
