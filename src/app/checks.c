@@ -46,20 +46,22 @@ static enum status check_nats_server(const struct config *c, struct error *err)
     return c->nats_embedded ? nats_server_check(err) : STATUS_OK;
 }
 
-static size_t count_stored(const struct config *c)
+static size_t count_stored(const struct config *c, const char *kind)
 {
     auto_free char *path = xasprintf("%s/cartographus.sqlite", c->data_dir);
-    return servers_count_stored(path);
+    return servers_count_stored(path, kind);
 }
 
-/* Who may log in by plex.tv are those who have access to a Plex server that is watched; one that was
- * added, or is about to be, serves as well. */
+/* Who may log in by plex.tv are those who have access to a Plex server that is watched. One that was
+ * added serves as well, and one that is about to be, if somebody can log in to add it. */
 static enum status check_plex_login(const struct config *c, struct error *err)
 {
     bool has_plex = c->plex_enabled; /* what is wrong with it has been said */
     for (unsigned i = 0; i < c->server_count; i++)
         has_plex = has_plex || c->servers[i].kind == SERVER_PLEX;
-    if (!config_has_auth_mode(c, "plex") || (!c->is_demo && (has_plex || c->is_setup || count_stored(c))))
+    bool can_add = c->is_setup && (config_has_auth_mode(c, "jwt") || config_has_auth_mode(c, "basic"));
+    has_plex = has_plex || can_add || count_stored(c, server_kind_name(SERVER_PLEX));
+    if (!config_has_auth_mode(c, "plex") || (has_plex && !c->is_demo))
         return STATUS_OK;
     return fail(err, STATUS_INVALID,
                 "has plex, but no Plex server is configured%s: who has access to one may log in; set %s=true "
@@ -75,7 +77,7 @@ static bool check_servers(const struct config *c, struct buf *faults)
 #define SERVER_KIND(NAME, word, ...) is_any_on = is_any_on || c->word##_enabled;
 #include "model/server_kinds.def"
 #undef SERVER_KIND
-    if (is_any_on || count_stored(c))
+    if (is_any_on || count_stored(c, NULL))
         return true;
     auto_buf struct buf ways = {0};
     for (size_t k = 0; k < SERVER_KINDS; k++)

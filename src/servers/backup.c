@@ -13,14 +13,16 @@ static bool has_table(sqlite3 *db, const char *schema)
     return sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
 }
 
-size_t servers_count_stored(const char *path)
+size_t servers_count_stored(const char *path, const char *kind)
 {
     auto_db sqlite3 *db = NULL;
     auto_stmt sqlite3_stmt *s = NULL;
     size_t count = 0;
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
         sqlite3_busy_timeout(db, BUSY_MS) == SQLITE_OK && has_table(db, "main") &&
-        sqlite3_prepare_v2(db, "select count(*) from media_server", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "select count(*) from media_server where kind = ?1 or ?1 is null", -1, &s,
+                           NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, kind, -1, SQLITE_STATIC) == SQLITE_OK &&
         sqlite3_step(s) == SQLITE_ROW)
         count = (size_t)sqlite3_column_int64(s, 0);
     return count;

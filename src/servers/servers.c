@@ -380,7 +380,7 @@ static enum status open_db(struct servers *s, struct error *err)
 {
     bool is_looking = s->config.is_looking;
     int flags = SQLITE_OPEN_READWRITE | (is_looking ? 0 : SQLITE_OPEN_CREATE);
-    if (is_looking && !servers_count_stored(s->config.path))
+    if (is_looking && !servers_count_stored(s->config.path, NULL))
         return STATUS_OK;
     if (sqlite3_open_v2(s->config.path, &s->db, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(s->db, BUSY_MS) != SQLITE_OK ||

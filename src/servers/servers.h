@@ -81,7 +81,8 @@ enum status servers_edit(struct servers *s, const char *key, const struct server
                          struct error *err);
 enum status servers_remove(struct servers *s, const char *key, struct error *err);
 
-/* How many are stored in the file at `path`; 0 when it cannot be read. Makes nothing. */
-size_t servers_count_stored(const char *path);
+/* How many of a kind ("plex"; NULL: of any) are stored in the file at `path`; 0 when it cannot be read.
+ * Makes nothing. */
+size_t servers_count_stored(const char *path, const char *kind);
 /* Copies the rows of the file `from` into `to`, which is made or has other tables, without tokens. */
 enum status servers_backup(const char *from, const char *to, struct error *err);

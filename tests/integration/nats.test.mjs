@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort, newFolder, startIdle, startProgram } from './program.mjs';
+import { freePort, newFolder, startProgram } from './program.mjs';
 import { build, Children, startSimulator, until } from './simulator.mjs';
 import { storeRows } from './store.mjs';
 
@@ -204,7 +204,7 @@ test('NATS_EMBEDDED: started, restarted when it dies, stopped; it never outlives
   await checkPlays(folder, sessions.slice(before), []);
 
   // What is not there any more is told; what is, goes on.
-  program = await startIdle({}, folder);
+  program = await startProgram({ SETUP: 'true' }, folder);
   assert.match(program.child.text, /"the log has moved" from="nats CARTOGRAPHUS [^"]*" to=sqlite/);
   assert.doesNotMatch(program.child.text, /may not be applied/);
   await program.stop();

@@ -64,7 +64,7 @@ static void stored_ones_come_after_configured_ones_and_stay(void **state)
     char key[SERVER_KEY_MAX + 1], other[SERVER_KEY_MAX + 1];
     struct servers *s = open_list(false);
     struct server_change c = change("http://j:8096", "token-of-j", "machine-j");
-    assert_int_equal(servers_count_stored(path), 0);
+    assert_int_equal(servers_count_stored(path, NULL), 0);
     assert_int_equal(servers_add(s, SERVER_JELLYFIN, NULL, &c, key, &err), STATUS_OK);
     assert_int_equal(strncmp(key, "jellyfin-", 9), 0);
     assert_int_equal(servers_add(s, SERVER_JELLYFIN, NULL, &c, other, &err), STATUS_CONFLICT);
@@ -87,7 +87,8 @@ static void stored_ones_come_after_configured_ones_and_stay(void **state)
     assert_int_equal(held->count, 3);
     assert_null(server_list_find(held, key)->config.name);
     servers_close(s);
-    assert_int_equal(servers_count_stored(path), 1);
+    assert_int_equal(servers_count_stored(path, NULL), 1);
+    assert_int_equal(servers_count_stored(path, "no kind"), 0);
 
     s = open_list(true);
     auto_server_list struct server_list *again = servers_get(s);
@@ -131,7 +132,7 @@ static void a_backup_has_the_servers_and_no_token(void **state)
     assert_int_equal(servers_add(s, SERVER_EMBY, NULL, &c, key, &err), STATUS_OK);
     assert_int_equal(servers_backup(path, copy, &err), STATUS_OK);
     servers_close(s);
-    assert_int_equal(servers_count_stored(copy), 1);
+    assert_int_equal(servers_count_stored(copy, NULL), 1);
     unlink(path);
     assert_int_equal(rename(copy, path), 0);
     s = open_list(false);
