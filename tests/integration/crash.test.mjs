@@ -7,7 +7,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { freePort, newFolder, password, startIdle } from './program.mjs';
+import { freePort, newFolder, password, startIdle, startProgram } from './program.mjs';
 import { build, Children, startSimulator, until } from './simulator.mjs';
 import { storeRows } from './store.mjs';
 
@@ -198,7 +198,7 @@ test('the same log at one go gives the same rows', async () => {
 });
 test('a damaged write-ahead log is set aside and replayed from the log', async () => {
   const [whole, damaged] = ['whole', 'damaged'].map((name) => path.join(root, name));
-  const program = await startIdle({}, damaged);
+  const program = await startProgram({ SETUP: 'true' }, damaged);
   await program.stop();
   assert.match(program.child.text, /WAL was damaged|was damaged and is set aside/);
   await settle(whole);
