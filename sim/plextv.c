@@ -18,8 +18,9 @@ enum tv_fault { TV_NONE, TV_SLOW, TV_BUSY, TV_FAILING, TV_GARBAGE, TV_HUGE, TV_R
 static const char *const tv_faults[] = {"none", "slow", "busy", "failing", "garbage", "huge",
                                         "refusing"};
 /* What a fault is on. */
-enum tv_path { TV_PINS, TV_PIN, TV_USER, TV_RESOURCES, TV_OTHER };
-static const char *const tv_paths[] = {"pins", "pin", "user", "resources", "other"};
+enum tv_path { TV_PINS, TV_PIN, TV_USER, TV_OWNER, TV_RESOURCES, TV_OTHER };
+/* owner: the account, asked for with the token of a server. */
+static const char *const tv_paths[] = {"pins", "pin", "user", "owner", "resources", "other"};
 
 struct pin {
     int64_t id, ends_us;
@@ -36,6 +37,7 @@ struct plex_tv {
     enum tv_fault fault;
     enum tv_path faulty;
     int64_t slow_ms;
+    int64_t impostor; /* who has claimed servers of their own under the ids of others; -1: nobody */
 };
 
 /* --- people: those of the world, and after them strangers ---------------------------------------- */
@@ -85,6 +87,9 @@ static json_t *resources_of(const struct sim *m, unsigned person)
     snprintf(own, sizeof(own), "%040" PRIx64, mix(m->world->seed, 5000 + person));
     if (person != 0)
         json_array_append_new(list, resource("A server of their own", "server", own, true));
+    for (unsigned i = 0; i < m->n_servers && person == m->plex_tv->impostor; i++)
+        if (m->servers[i].kind == KIND_PLEX)
+            json_array_append_new(list, resource("Another of their own", "server", m->servers[i].id, true));
     json_array_append_new(list, resource("Plex Web", "client,player", "of-a-browser", true));
     for (unsigned i = 0; i < m->n_servers && is_known; i++)
         if (m->servers[i].kind == KIND_PLEX && world_has_account(m->world, person, i, m->n_servers))
@@ -170,6 +175,14 @@ static const struct pin *pin_of_token(const struct plex_tv *tv, const char *toke
     return NULL;
 }
 
+static bool is_servers(const struct sim *m, const char *token)
+{
+    for (unsigned i = 0; i < m->n_servers && token; i++)
+        if (m->servers[i].kind == KIND_PLEX && streq(m->servers[i].token, token))
+            return true;
+    return false;
+}
+
 static json_t *answer_of(struct sim *m, struct http_exchange *x, enum tv_path where, int *status)
 {
     const char *client_id = http_header(x, "X-Plex-Client-Identifier");
@@ -178,6 +191,8 @@ static json_t *answer_of(struct sim *m, struct http_exchange *x, enum tv_path wh
     if (where == TV_PIN)
         return about_pin(m, http_path(x) + strlen("/api/v2/pins/"), client_id, status);
     const struct pin *p = pin_of_token(m->plex_tv, http_header(x, "X-Plex-Token"));
+    if (where == TV_OWNER)
+        return user_of(m, 0);
     if (where == TV_OTHER && streq(http_path(x), "/api/v2/ping"))
         return json_pack("{s:b}", "pong", 1);
     if (where == TV_OTHER) {
@@ -191,7 +206,7 @@ static json_t *answer_of(struct sim *m, struct http_exchange *x, enum tv_path wh
     return where == TV_USER ? user_of(m, p->person) : resources_of(m, p->person);
 }
 
-static enum tv_path path_of(struct http_exchange *x)
+static enum tv_path path_of(const struct sim *m, struct http_exchange *x)
 {
     const char *path = http_path(x);
     if (streq(path, "/api/v2/pins") && streq(http_method(x), "POST"))
@@ -199,7 +214,7 @@ static enum tv_path path_of(struct http_exchange *x)
     if (str_has_prefix(str_of(path), STR("/api/v2/pins/")))
         return TV_PIN;
     if (streq(path, "/api/v2/user"))
-        return TV_USER;
+        return is_servers(m, http_header(x, "X-Plex-Token")) ? TV_OWNER : TV_USER;
     return streq(path, "/api/v2/resources") ? TV_RESOURCES : TV_OTHER;
 }
 
@@ -288,7 +303,7 @@ static void handle(void *ctx, struct http_exchange *x)
         approve_by_window(m, x);
         return;
     }
-    enum tv_path where = path_of(x);
+    enum tv_path where = path_of(m, x);
     struct plex_tv *tv = m->plex_tv;
     pthread_mutex_lock(&m->lock);
     tv->asked[where]++;
@@ -309,6 +324,7 @@ static void handle(void *ctx, struct http_exchange *x)
 enum status plex_tv_open(struct sim *m, uint16_t port, struct error *err)
 {
     m->plex_tv = xcalloc(1, sizeof(*m->plex_tv));
+    m->plex_tv->impostor = -1;
     const struct http_server_config http = {.host = "127.0.0.1", .port = port, .threads = 2, .ctx = m,
                                             .handle = handle};
     return http_server_start(&http, &m->plex_tv->http, err);
@@ -372,6 +388,10 @@ static bool act(struct plex_tv *tv, const json_t *body)
         tv->fault = (enum tv_fault)fault;
         tv->faulty = (enum tv_path)on;
         tv->slow_ms = jint(body, "ms", 1000);
+        return true;
+    }
+    if (jget(body, "impostor")) {
+        tv->impostor = jint(body, "impostor", -1);
         return true;
     }
     if (!newest)

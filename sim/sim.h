@@ -187,7 +187,8 @@ enum status plex_tv_open(struct sim *m, uint16_t port, struct error *err);
 uint16_t plex_tv_port(const struct sim *m);
 void plex_tv_close(struct sim *m);
 /* The control API's /plex-tv: what there is, and after {"approve": person}, {"deny": true}, {"expire":
- * true} (the newest PIN) or {"fault": one of them, "on": one of the paths, "ms"}. False: none of them. */
+ * true} (the newest PIN), {"impostor": person, who from now on owns a server of each Plex server's machine
+ * id; -1: nobody} or {"fault": one of them, "on": one of the paths, "ms"}. False: none of them. */
 bool plex_tv_control(struct sim *m, const json_t *body, struct buf *out);
 
 void control_handle(void *sim, struct http_exchange *x);

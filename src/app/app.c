@@ -353,6 +353,23 @@ static size_t plex_machines(void *ctx, char (*ret)[PLEX_MACHINE_MAX])
     return count;
 }
 
+static bool plex_token(void *ctx, const char *machine, char ret[static PLEX_TOKEN_MAX])
+{
+    const struct app *a = ctx;
+    char id[PLEX_MACHINE_MAX];
+    auto_server_list struct server_list *l = servers_get(a->servers);
+    for (size_t i = 0; i < l->count; i++) {
+        const struct server_config *s = &l->entries[i].config;
+        if (s->kind != SERVER_PLEX || s->token == NULL || !*s->token ||
+            strlen(s->token) >= PLEX_TOKEN_MAX || !ingest_machine(a->ingest, s->key, id, sizeof id) ||
+            !streq(id, machine))
+            continue;
+        snprintf(ret, PLEX_TOKEN_MAX, "%s", s->token);
+        return true;
+    }
+    return false;
+}
+
 static enum status start_plex_login(struct app *a, struct error *err)
 {
     const struct config *k = a->config;
@@ -365,6 +382,7 @@ static enum status start_plex_login(struct app *a, struct error *err)
         .base_url = k->plex_tv_url,
         .client_id = *k->plex_auth_client_id ? k->plex_auth_client_id : client_id,
         .machines = plex_machines,
+        .token = plex_token,
         .ctx = a};
     return plex_login_start(&c, &a->plex, err);
 }

@@ -75,15 +75,16 @@ static bool is_server(const char *provides)
     return false;
 }
 
-enum status plex_read_role(struct str body, const char (*machines)[PLEX_MACHINE_MAX], size_t count,
-                           enum role *ret, struct error *err)
+enum status plex_read_roles(struct str body, const char (*machines)[PLEX_MACHINE_MAX], size_t count,
+                            enum role *ret, struct error *err)
 {
     auto_json json_t *list = NULL;
     if (json_parse(body, PLEX_RESOURCES_MOST, DEPTH_MOST, &list, NULL) != STATUS_OK)
         return fail(err, STATUS_PROTOCOL, "its list of servers is no JSON");
     if (!json_is_array(list))
         return fail(err, STATUS_PROTOCOL, "its list of servers is no list");
-    *ret = ROLE_NOBODY;
+    for (size_t m = 0; m < count; m++)
+        ret[m] = ROLE_NOBODY;
     size_t i;
     json_t *one;
     json_array_foreach(list, i, one) {
@@ -91,8 +92,8 @@ enum status plex_read_role(struct str body, const char (*machines)[PLEX_MACHINE_
             continue;
         enum role role = json_is_true(jget(one, "owned")) ? ROLE_ADMIN : ROLE_VIEWER;
         for (size_t m = 0; m < count; m++)
-            if (*machines[m] && streq(jstr(one, "clientIdentifier"), machines[m]) && role > *ret)
-                *ret = role;
+            if (*machines[m] && streq(jstr(one, "clientIdentifier"), machines[m]) && role > ret[m])
+                ret[m] = role;
     }
     return STATUS_OK;
 }

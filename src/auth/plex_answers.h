@@ -27,7 +27,7 @@ enum status plex_read_pin(struct str body, struct plex_pin *ret, struct error *e
 /* Who it is, but for the role. */
 enum status plex_read_user(struct str body, struct auth_identity *ret, struct error *err);
 
-/* What somebody with these resources is at one of these machines: its owner ROLE_ADMIN, who has
- * access ROLE_VIEWER, everybody else ROLE_NOBODY. */
-enum status plex_read_role(struct str body, const char (*machines)[PLEX_MACHINE_MAX], size_t count,
-                           enum role *ret, struct error *err);
+/* What somebody with these resources is at each of these machines, by plex.tv's word alone: its owner
+ * ROLE_ADMIN, who has access ROLE_VIEWER, everybody else ROLE_NOBODY. ret: as many as machines. */
+enum status plex_read_roles(struct str body, const char (*machines)[PLEX_MACHINE_MAX], size_t count,
+                            enum role *ret, struct error *err);

@@ -6,6 +6,7 @@
 
 #include "auth/outside.h"
 #include "base/clock.h"
+#include "base/logger.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
@@ -17,6 +18,7 @@ enum {
     SEED_BYTES = 32,
     FAILURES_MOST = 4, /* in a row, of a plex.tv that may be well again at once */
     SLOWER_MOST = 3,
+    OWNED_MOST = 4, /* servers by which one login may be proved an owner's */
 };
 #define POLL_US (2 * US_PER_S) /* between two questions about one PIN */
 #define LEFT_US (2 * US_PER_MIN) /* a browser in the background asks once a minute */
@@ -45,6 +47,8 @@ struct login {
     struct plex_pin pin;
     int64_t ends_us; /* monotonic */
     unsigned failures;
+    char owned[OWNED_MOST][PLEX_MACHINE_MAX]; /* by plex.tv's list, still to be proved */
+    size_t n_owned;
 };
 
 struct plex_login {
@@ -210,23 +214,77 @@ static enum status check_answer(const struct plex_login *p, const struct http_an
     return fail(err, STATUS_PROTOCOL, "%.200s answers %d", p->base_url, a->code);
 }
 
-static void ask(struct login *l, struct http_request r, const char *path,
+static void ask(struct login *l, struct http_request r, const char *token, const char *path,
                 void (*done)(void *ctx, const struct http_answer *a))
 {
     const struct plex_login *p = l->p;
     auto_free char *url = xasprintf("%s%s", p->base_url, path);
     auto_free char *client = xasprintf("X-Plex-Client-Identifier: %s", p->client_id);
-    auto_free char *token = xasprintf("X-Plex-Token: %s", l->pin.token);
+    auto_free char *with_token = xasprintf("X-Plex-Token: %s", token);
     const char *const headers[] = {client, "Accept: application/json", "X-Plex-Product: Cartographus",
                                    "X-Plex-Platform: Linux", "X-Plex-Device-Name: Cartographus",
-                                   *l->pin.token ? token : NULL, NULL};
+                                   *token ? with_token : NULL, NULL};
     r.url = url;
     r.headers = headers;
     outside_ask(p->outside, r, done, l);
-    secret_wipe(token, strlen(token));
+    secret_wipe(with_token, strlen(with_token));
 }
 
-/* --- PIN -> token -> who -> where -> what they may ------------------------------------------- */
+/* --- PIN -> token -> who -> where -> whether it is theirs -> what they may --------------------- */
+
+static void end_known(struct login *l, enum role role)
+{
+    pthread_mutex_lock(&l->p->mutex);
+    l->who.role = role;
+    pthread_mutex_unlock(&l->p->mutex);
+    end(l, STAGE_KNOWN);
+}
+
+static void prove_owner(struct login *l, struct error *why);
+
+static void got_owner(void *ctx, const struct http_answer *a)
+{
+    struct login *l = ctx;
+    struct error err = {0};
+    struct auth_identity owner;
+    enum status s = check_answer(l->p, a, &err);
+    if (a->status == STATUS_CANCELLED) {
+        end_failed(l, &err);
+        return;
+    }
+    if (s == STATUS_OK)
+        s = plex_read_user(a->body, &owner, &err);
+    if (s != STATUS_OK)
+        (void)fail_prefix(&err, "whose the server's token is, is not known");
+    else if (!streq(owner.subject, l->who.subject))
+        s = fail(&err, STATUS_DENIED, "the server's token is of another account");
+    if (s == STATUS_OK)
+        end_known(l, ROLE_ADMIN);
+    else
+        prove_owner(l, &err);
+}
+
+/* Asks whose the token of the next server is that should be theirs. Without a proof they have access
+ * only; why: what is wrong with the last one. */
+static void prove_owner(struct login *l, struct error *why)
+{
+    const struct plex_login *p = l->p;
+    char token[PLEX_TOKEN_MAX] = "";
+    bool is_asked = false;
+    while (l->n_owned > 0 && !is_asked) {
+        is_asked = p->config.token(p->config.ctx, l->owned[--l->n_owned], token);
+        if (is_asked)
+            ask(l, (struct http_request){0}, token, "/api/v2/user", got_owner);
+        else
+            (void)fail(why, STATUS_NOT_FOUND, "there is no token of the server that can be used");
+    }
+    secret_wipe(token, sizeof token);
+    if (is_asked)
+        return;
+    log_warn("auth", "who owns the Plex server by plex.tv's list is not proved to, and is a viewer",
+             LF_TEXT("user", l->who.name), LF_ERROR(why));
+    end_known(l, ROLE_VIEWER);
+}
 
 static void got_servers(void *ctx, const struct http_answer *a)
 {
@@ -235,10 +293,15 @@ static void got_servers(void *ctx, const struct http_answer *a)
     struct error err = {0};
     char machines[PLEX_SERVERS_MOST][PLEX_MACHINE_MAX];
     size_t count = p->config.machines(p->config.ctx, machines);
-    enum role role = ROLE_NOBODY;
+    enum role roles[PLEX_SERVERS_MOST], role = ROLE_NOBODY;
     enum status s = check_answer(p, a, &err);
     if (s == STATUS_OK)
-        s = plex_read_role(a->body, (const char (*)[PLEX_MACHINE_MAX])machines, count, &role, &err);
+        s = plex_read_roles(a->body, (const char (*)[PLEX_MACHINE_MAX])machines, count, roles, &err);
+    for (size_t i = 0; s == STATUS_OK && i < count; i++) {
+        role = roles[i] > role ? roles[i] : role;
+        if (roles[i] == ROLE_ADMIN && l->n_owned < OWNED_MOST)
+            memcpy(l->owned[l->n_owned++], machines[i], sizeof machines[i]);
+    }
     if (s == STATUS_PROTOCOL)
         s = fail_prefix(&err, "which servers the account has access to is not known");
     if (s == STATUS_OK && count == 0)
@@ -251,10 +314,11 @@ static void got_servers(void *ctx, const struct http_answer *a)
         end_failed(l, &err);
         return;
     }
-    pthread_mutex_lock(&p->mutex);
-    l->who.role = role;
-    pthread_mutex_unlock(&p->mutex);
-    end(l, STAGE_KNOWN);
+    forget_token(l);
+    if (role == ROLE_ADMIN)
+        prove_owner(l, &err);
+    else
+        end_known(l, role);
 }
 
 static void got_user(void *ctx, const struct http_answer *a)
@@ -274,7 +338,8 @@ static void got_user(void *ctx, const struct http_answer *a)
     pthread_mutex_lock(&l->p->mutex);
     l->who = who;
     pthread_mutex_unlock(&l->p->mutex);
-    ask(l, (struct http_request){.most_bytes = PLEX_RESOURCES_MOST}, "/api/v2/resources", got_servers);
+    ask(l, (struct http_request){.most_bytes = PLEX_RESOURCES_MOST}, l->pin.token, "/api/v2/resources",
+        got_servers);
 }
 
 static void poll_pin(void *ctx);
@@ -312,7 +377,7 @@ static void got_state(void *ctx, const struct http_answer *a)
     memcpy(l->pin.token, now.token, sizeof now.token);
     secret_wipe(&now, sizeof now);
     if (*l->pin.token)
-        ask(l, (struct http_request){0}, "/api/v2/user", got_user);
+        ask(l, (struct http_request){0}, l->pin.token, "/api/v2/user", got_user);
     else
         poll_later(l);
 }
@@ -329,7 +394,7 @@ static void poll_pin(void *ctx)
         return;
     }
     auto_free char *path = xasprintf("/api/v2/pins/%" PRId64, l->pin.id);
-    ask(l, (struct http_request){0}, path, got_state);
+    ask(l, (struct http_request){0}, "", path, got_state);
 }
 
 /* The window's address. What follows # stays in the browser. */
@@ -375,7 +440,7 @@ static void got_pin(void *ctx, const struct http_answer *a)
 
 static void make_pin(void *ctx)
 {
-    ask(ctx, (struct http_request){.method = "POST"}, "/api/v2/pins?strong=true", got_pin);
+    ask(ctx, (struct http_request){.method = "POST"}, "", "/api/v2/pins?strong=true", got_pin);
 }
 
 /* --- for the browser ------------------------------------------------------------------------- */

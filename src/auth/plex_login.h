@@ -7,6 +7,10 @@
  * one address and in all, and how many are begun a minute is bounded; one that no browser asks for any
  * more ends. The token that plex.tv gives answers these questions and is then wiped: it is never
  * stored, logged or sent on. One thread with its own loop (auth/outside.h) does the asking.
+ *
+ * An administrator is who owns a server by plex.tv's list and has the account of the token by which that
+ * server is watched. The list alone is no proof: it goes by a machine identifier, which is no secret, so
+ * that a server of somebody else's could be claimed under it.
  */
 #pragma once
 
@@ -23,6 +27,9 @@ struct plex_login_config {
     /* The machine identifiers of the Plex servers that are watched, as far as they are known: writes at
      * most PLEX_SERVERS_MOST and returns how many. In the loop's thread; waits for nothing. */
     size_t (*machines)(void *ctx, char (*ret)[PLEX_MACHINE_MAX]);
+    /* The token by which the server of this machine identifier is watched; false: there is none. It is
+     * wiped when plex.tv has been asked whose it is. As above. */
+    bool (*token)(void *ctx, const char *machine, char ret[static PLEX_TOKEN_MAX]);
     void *ctx;
 };
 

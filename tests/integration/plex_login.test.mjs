@@ -93,10 +93,12 @@ test('row 34: beside it the administrator of the configuration logs in by passwo
   assert.equal(answer.status, 200);
 });
 test('who has access to the server, and does not own it, is a viewer', async () => {
+  const asked = (await sim.atPlexTv()).asked.owner;
   const { browser, ended } = await loginAs(friend);
   assert.equal(ended.status, 200, ended.text);
   assert.equal(ended.user.role, 'viewer');
   assert.equal((await browser.ask('GET', '/backups')).status, 403);
+  assert.equal((await sim.atPlexTv()).asked.owner, asked, 'there is nothing to prove');
 });
 test('who has no access to the server is refused in words', async () => {
   const { browser, ended } = await loginAs(stranger);
@@ -268,12 +270,46 @@ test('who is no longer plex logs nobody out but those who came by it; the server
   assert.equal((await browser.ask('POST', '/auth/plex')).status, 403);
   await restart({});
 });
-test('the token of plex.tv is nowhere: no answer, no log line, no file', async () => {
+// The list of servers goes by machine identifiers, which are no secret: it alone makes no administrator.
+const notProved = (of) => of.child.text.split('\n').filter((line) => line.includes('is not proved to, and is a viewer'));
+test('who has claimed a server of their own under the id of ours is no administrator', async () => {
+  const known = notProved(program).length, asked = (await sim.atPlexTv()).asked.owner;
+  await sim.atPlexTv({ impostor: stranger });
+  try {
+    const { browser, ended } = await loginAs(stranger);
+    assert.equal(ended.status, 200, ended.text);
+    assert.equal(ended.user.role, 'viewer');
+    assert.equal((await browser.user()).role, 'viewer');
+    assert.equal((await browser.ask('GET', '/backups')).status, 403);
+  } finally {
+    await sim.atPlexTv({ impostor: -1 });
+  }
+  assert.equal((await sim.atPlexTv()).asked.owner, asked + 1);
+  const lines = notProved(program).slice(known);
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0], /level=warn.*the server's token is of another account/);
+  assert.equal((await loginAs(owner)).ended.user.role, 'admin', 'nor does that cost the owner anything');
+});
+for (const [fault, pattern] of [['refusing', /answers 401/], ['failing', /answers 500/], ['busy', /\(429\)/],
+  ['garbage', /its answer about the account is no JSON/], ['huge', /more than can be right/]])
+  test(`an owner whose server's token plex.tv does not know (${fault}) is a viewer, and the log says why`, async () => {
+    const known = notProved(program).length;
+    await sim.atPlexTv({ fault, on: 'owner' });
+    const { browser, ended } = await loginAs(owner);
+    assert.equal(ended.status, 200, ended.text);
+    assert.equal(ended.user.role, 'viewer');
+    assert.equal((await browser.ask('GET', '/backups')).status, 403);
+    const lines = notProved(program).slice(known);
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0], /whose the server's token is, is not known/);
+    assert.match(lines[0], pattern);
+  });
+test('the tokens of plex.tv and of the server are nowhere: no answer, no log line, no file', async () => {
   const { browser, ended } = await loginAs(owner);
   assert.equal(ended.state, 'done');
   const { pins } = await sim.atPlexTv();
-  const tokens = pins.map((pin) => pin.token);
-  assert.ok(tokens.length > 3);
+  const tokens = [...pins.map((pin) => pin.token), sim.server('plex').token];
+  assert.ok(tokens.length > 4 && tokens.every((token) => token.length >= 20));
   const holds = (text) => tokens.some((token) => text.includes(token));
   assert.ok(!holds(ended.text) && !holds(JSON.stringify([...browser.cookies])));
   await program.stop();
