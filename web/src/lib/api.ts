@@ -1,74 +1,13 @@
-// The one way the page talks to the server (docs/internals/api.md). Every failure is an ApiError;
-// an aborted request throws the signal's own AbortError. See asking.svelte.ts for how a panel asks.
-import { base } from './base';
+// What the page asks of the server once somebody is logged in (docs/internals/api.md).
+import { ApiError, call, failure, get, loggedOut, url } from './call';
 import { zone } from './format';
-import { readable } from './route.svelte';
 import type { Decided, PeoplePage, Profile, Suggestion } from '../people/types';
 import type {
-  About, AccountChoice, Answer, AppInfo, AuditRow, Backups, Choices, Import, KnownUser, NowAnswer, PlayDetail,
-  PlaysPage, PlexLogin, PlexLoginState, Restore, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
+  About, AccountChoice, Answer, AuditRow, Backups, Choices, Import, KnownUser, NowAnswer, PlayDetail,
+  PlaysPage, Restore, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
 } from './types';
 
-export class ApiError extends Error {
-  constructor(
-    readonly status: number, // 0: no answer at all
-    readonly code: string,
-    message: string,
-    readonly field = '',
-    readonly requestId = '',
-  ) {
-    super(message);
-  }
-}
-
-// Told when an answer says that nobody is logged in any more.
-let loggedOut: () => void = () => {};
-export function onLoggedOut(tell: () => void): void {
-  loggedOut = tell;
-}
-
-interface Options {
-  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  json?: unknown;
-  signal?: AbortSignal | undefined;
-  isLast?: boolean; // to be sent even if the page goes away
-}
-
-async function failure(answer: Response): Promise<ApiError> {
-  const data: unknown = await answer.json().catch(() => null);
-  const error = (data as { error?: Record<string, string> } | null)?.error ?? {};
-  return new ApiError(
-    answer.status,
-    error['code'] ?? 'UNAVAILABLE',
-    error['message'] ?? `${answer.status} ${answer.statusText}`,
-    error['field'] ?? '',
-    error['request_id'] ?? '',
-  );
-}
-
-export const url = (path: string, query?: URLSearchParams): string =>
-  `${base}/api/v1${path}${query?.size ? `?${readable(query)}` : ''}`;
-
-async function call<T>(path: string, options: Options = {}): Promise<T> {
-  const { method = 'GET', json, signal, isLast = false } = options;
-  let answer: Response;
-  try {
-    answer = await fetch(url(path), {
-      method,
-      credentials: 'same-origin',
-      signal: signal ?? null,
-      ...(isLast ? { keepalive: true } : {}),
-      ...(json === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(json) }),
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new ApiError(0, 'UNAVAILABLE', String(error));
-  }
-  if (answer.status === 204) return undefined as T;
-  if (answer.ok) return (await answer.json()) as T;
-  if (answer.status === 401 && path !== '/auth/login') loggedOut();
-  throw await failure(answer);
-}
+export { ApiError, url } from './call';
 
 // A day is one of the reader's zone.
 export function zoned(query: URLSearchParams): URLSearchParams {
@@ -80,17 +19,7 @@ export function zoned(query: URLSearchParams): URLSearchParams {
 const linkOf = (user: number, account: { server: string; key: string }): string =>
   `/users/${user}/links/${encodeURIComponent(account.server)}/${encodeURIComponent(account.key)}`;
 
-const get = <T>(path: string, query?: URLSearchParams, signal?: AbortSignal): Promise<T> =>
-  call<T>(`${path}${query?.size ? `?${readable(query)}` : ''}`, { signal });
-
 export const api = {
-  app: () => get<AppInfo>('/app'),
-  login: (username: string, password: string) =>
-    call<{ user: User }>('/auth/login', { method: 'POST', json: { username, password } }),
-  plexBegin: () => call<PlexLogin>('/auth/plex', { method: 'POST' }),
-  plexState: () => call<PlexLoginState>('/auth/plex/state', { method: 'POST' }),
-  // Also while the page goes away.
-  plexCancel: () => call<void>('/auth/plex', { method: 'DELETE', isLast: true }),
   logout: () => call<void>('/auth/logout', { method: 'POST' }),
   logoutEverywhere: () => call<void>('/auth/logout/all', { method: 'POST' }),
   sync: () => call<{ state: string }>('/sync/trigger', { method: 'POST' }),
