@@ -51,7 +51,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('21: matched by username, but not against two e-mails, and not by a name that many share', async () => {
+test('row 21: matched by username, but not against two e-mails, and not by a name that many share', async () => {
   await becomes('rosa', ['emby+jellyfin']);
   await becomes('john', ['emby', 'plex']);
   await becomes('guest', ['emby', 'jellyfin']);
@@ -65,7 +65,7 @@ test('21: matched by username, but not against two e-mails, and not by a name th
   assert.deepEqual(reasons('guest'), ['name/shared_name']);
 });
 
-test('20, 46: the sync trigger runs the matching anew: an e-mail that has changed meanwhile joins', async () => {
+test('rows 20 and 46: the sync trigger runs the matching anew: an e-mail that has changed meanwhile joins', async () => {
   await sim.rename('emby', 0, { email: 'John@ONE.example' });
   await trigger();
   await becomes('john', ['emby+plex']);
@@ -74,7 +74,7 @@ test('20, 46: the sync trigger runs the matching anew: an e-mail that has change
   assert.ok(john.accounts.every((a) => a.reasons.includes('email')));
 });
 
-test('20: automatic: a name that has changed parts by itself, and the history tells', async () => {
+test('row 20: automatic: a name that has changed parts by itself, and the history tells', async () => {
   await sim.rename('emby', 2, { username: 'somebody' });
   await trigger();
   await becomes('rosa', ['jellyfin']);
@@ -83,14 +83,14 @@ test('20: automatic: a name that has changed parts by itself, and the history te
   assert.ok(parted && parted.who === null, JSON.stringify(events[0]));
 });
 
-test('20, 46: so does a restart', async () => {
+test('rows 20 and 46: so does a restart', async () => {
   await program.stop();
   await sim.rename('emby', 2, { username: ' ROSA ' });
   await start();
   await becomes('rosa', ['emby+jellyfin']);
 });
 
-test('20: once with the same accounts nothing changes: the data stay as they are', async () => {
+test('row 20: once with the same accounts nothing changes: the data stay as they are', async () => {
   const before = await everybody();
   await trigger();
   await until('the sync is over', async () => {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { freePort, newFolder, password, startProgram } from './program.mjs';
-import { Children, startSimulator, until } from './simulator.mjs';
+import { freePort, newFolder, password, startProgram } from '../integration/program.mjs';
+import { Children, startSimulator, until } from '../integration/simulator.mjs';
 
 const owner = 0, friend = 1, stranger = 1000;
 const children = new Children();

@@ -1,9 +1,9 @@
 // AUTH_MODE with oidc in it, against a provider that lies: each lie is refused, and the check is named.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { freePort, newFolder, startIdle } from './program.mjs';
-import { confused, newKey, signed, startProvider, unsigned } from './provider.mjs';
-import { until } from './simulator.mjs';
+import { freePort, newFolder, startIdle } from '../integration/program.mjs';
+import { confused, newKey, signed, startProvider, unsigned } from '../integration/provider.mjs';
+import { until } from '../integration/simulator.mjs';
 import { rm } from 'node:fs/promises';
 
 let provider, program;
