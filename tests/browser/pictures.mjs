@@ -16,7 +16,14 @@ const pictures = [
     act: (page) => page.locator('[data-row="1"] a').click() },
   { name: 'import', address: '/settings/import', ready: '.job dl', act: (page, file) => page.setInputFiles('input[type=file]', file) },
   { name: 'explore', address: '/explore?days=90', ready: '#chart-delivery [data-mark]', isWhole: true,
-    act: (page) => page.locator('#chart-delivery').scrollIntoViewIfNeeded() },
+    // Each chart asks when it comes into sight.
+    act: async (page) => {
+      for (const chart of await page.locator('[id^=chart-]').all()) await chart.scrollIntoViewIfNeeded();
+      await page.waitForFunction(() => !document.querySelector('[id^=chart-] [aria-busy=true], [id^=chart-][aria-busy=true]'));
+    } },
+  { name: 'people', address: '/people', ready: 'main li' },
+  { name: 'servers', address: '/settings/servers', ready: 'main li' },
+  { name: 'users', address: '/settings/users', ready: 'main li' },
   { name: 'map', address: '/map', ready: 'main [aria-busy=false] canvas' },
   { name: 'globe', address: '/map?view=globe', ready: 'main [aria-busy=false] canvas' },
 ];
