@@ -146,6 +146,16 @@ void request_fail(struct request *r, const struct error *err)
     reply_error(r, status_http(err->status), status_code(err->status), err);
 }
 
+void request_end(struct request *r, enum status s, struct buf *json, const struct error *err)
+{
+    if (s == STATUS_OK) {
+        request_reply(r, 200, json);
+    } else {
+        buf_done(json);
+        request_fail(r, err);
+    }
+}
+
 void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
 {
     char text[ERROR_TEXT_MAX];
@@ -664,11 +674,8 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
                                .ctx = a};
     if (s == STATUS_OK)
         s = pool_start(&pool, &a->pool, err);
-    if (s != STATUS_OK) {
-        api_free(a);
-        return s;
-    }
-    s = prober_start(&a->prober, err);
+    if (s == STATUS_OK)
+        s = prober_start(&a->prober, err);
     if (s != STATUS_OK) {
         api_free(a);
         return s;

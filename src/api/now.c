@@ -159,13 +159,7 @@ void handle_sync_trigger(struct request *r)
         request_fail(r, &err);
         return;
     }
-    struct buf out = {0};
-    struct json_writer w;
-    jw_begin(&w, &out);
-    jw_object(&w);
-    jw_kv_text(&w, "state", was_running ? "running" : "started");
-    jw_object_end(&w);
-    request_reply(r, 202, &out);
+    request_sync_asked(r, was_running);
 }
 
 struct today {

@@ -212,12 +212,7 @@ void handle_people(struct request *r)
     http_query_each(r->x, read_parameter, &g);
     if (g.status == STATUS_OK)
         g.status = write_people(&g, &out);
-    if (g.status == STATUS_OK) {
-        request_reply(r, 200, &out);
-    } else {
-        buf_done(&out);
-        request_fail(r, &g.err);
-    }
+    request_end(r, g.status, &out, &g.err);
     filter_free(g.filter);
 }
 
@@ -345,11 +340,6 @@ void handle_person(struct request *r)
     http_query_each(r->x, only_filter, &g);
     if (g.status == STATUS_OK)
         g.status = write_person(&g, id, &out);
-    if (g.status == STATUS_OK) {
-        request_reply(r, 200, &out);
-    } else {
-        buf_done(&out);
-        request_fail(r, &g.err);
-    }
+    request_end(r, g.status, &out, &g.err);
     filter_free(g.filter);
 }

@@ -151,12 +151,7 @@ void handle_play(struct request *r)
     enum status s = make_filter(r, &f, &err);
     if (s == STATUS_OK)
         s = write_detail(r, f, id, &out, &err);
-    if (s == STATUS_OK) {
-        request_reply(r, 200, &out);
-    } else {
-        buf_done(&out);
-        request_fail(r, &err);
-    }
+    request_end(r, s, &out, &err);
 }
 
 /* --- decisions ------------------------------------------------------------------------------- */

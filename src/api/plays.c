@@ -192,13 +192,9 @@ void handle_plays(struct request *r)
     bool is_file = s == STATUS_OK && g.format && !streq(g.format, "json");
     if (s == STATUS_OK && !is_file)
         s = write_page(r, &g.q, &out, &g.err);
-    if (is_file) {
+    if (is_file)
         reply_file(r, &g.q, g.format);
-    } else if (s == STATUS_OK) {
-        request_reply(r, 200, &out);
-    } else {
-        buf_done(&out);
-        request_fail(r, &g.err);
-    }
+    else
+        request_end(r, s, &out, &g.err);
     filter_free(g.q.filter);
 }

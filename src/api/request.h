@@ -101,6 +101,8 @@ struct request {
 /* Each ends the request: r must not be touched after it. Any thread. */
 void request_reply(struct request *r, int http_status, struct buf *json); /* takes json's memory */
 void request_fail(struct request *r, const struct error *err);
+/* 200 with json where all went well, else the error; takes json's memory. */
+void request_end(struct request *r, enum status s, struct buf *json, const struct error *err);
 void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* 426: only a WebSocket can be opened here. */

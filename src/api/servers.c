@@ -343,7 +343,7 @@ void handle_server_sync(struct request *r)
         request_failf(r, STATUS_NOT_FOUND, "", "there is no media server '%.60s'", r->params[0]);
         return;
     }
-    bool was_running = s->status.percent >= 0 && s->status.percent < 100 && !s->status.history_error[0];
+    bool was_running = server_is_syncing(s);
     struct error err = {0};
     enum status status;
     pthread_mutex_lock(&a->mutex);
@@ -353,11 +353,5 @@ void handle_server_sync(struct request *r)
         request_failf(r, STATUS_CONFLICT, "", "'%s' is not watched now (%s)", s->status.name, s->state);
         return;
     }
-    struct buf out = {0};
-    struct json_writer w;
-    jw_begin(&w, &out);
-    jw_object(&w);
-    jw_kv_text(&w, "state", was_running ? "running" : "started");
-    jw_object_end(&w);
-    request_reply(r, 202, &out);
+    request_sync_asked(r, was_running);
 }

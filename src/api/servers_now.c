@@ -49,14 +49,28 @@ bool server_is_watched(const struct server_now *s)
            streq(s->state, source_state_name(SOURCE_POLLING));
 }
 
+bool server_is_syncing(const struct server_now *s)
+{
+    return s->status.percent >= 0 && s->status.percent < 100 && s->status.history_error[0] == '\0';
+}
+
 bool servers_now_is_syncing(const struct servers_now *n)
 {
-    for (size_t i = 0; i < n->list->count; i++) {
-        const struct source_status *s = &n->all[i].status;
-        if (s->percent >= 0 && s->percent < 100 && s->history_error[0] == '\0')
+    for (size_t i = 0; i < n->list->count; i++)
+        if (server_is_syncing(&n->all[i]))
             return true;
-    }
     return false;
+}
+
+void request_sync_asked(struct request *r, bool was_syncing)
+{
+    struct buf out = {0};
+    struct json_writer w;
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_kv_text(&w, "state", was_syncing ? "running" : "started");
+    jw_object_end(&w);
+    request_reply(r, 202, &out);
 }
 
 void server_write(struct json_writer *w, const struct server_now *s, size_t ordinal, enum role reader)

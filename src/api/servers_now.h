@@ -22,8 +22,11 @@ void servers_now_done(struct servers_now *n);
 #define auto_servers_now __attribute__((cleanup(servers_now_done)))
 /* By live updates, or by asking. */
 bool server_is_watched(const struct server_now *s);
-/* Whether a backfill runs. */
+/* Whether a backfill of it runs, or of any. */
+bool server_is_syncing(const struct server_now *s);
 bool servers_now_is_syncing(const struct servers_now *n);
+/* 202: they are asked, or were being asked already. Ends the request. */
+void request_sync_asked(struct request *r, bool was_syncing);
 
 /* Members of an open object. What of a server is for whom: anybody, a viewer, an administrator; each has
  * what the one before has. Addresses and the texts of errors name other things of the household. */

@@ -140,12 +140,7 @@ void handle_users(struct request *r)
     jw_object_end(&w);
     arena_done(&all.arena);
     free(all.all);
-    if (s == STATUS_OK) {
-        request_reply(r, 200, &out);
-    } else {
-        buf_done(&out);
-        request_fail(r, &err);
-    }
+    request_end(r, s, &out, &err);
 }
 
 /* --- accounts to choose from ----------------------------------------------------------------- */
@@ -203,12 +198,7 @@ void handle_user_accounts(struct request *r)
     struct buf out = {0};
     if (g.status == STATUS_OK)
         g.status = write_choices(r, g.text, &out, &g.err);
-    if (g.status == STATUS_OK) {
-        request_reply(r, 200, &out);
-    } else {
-        buf_done(&out);
-        request_fail(r, &g.err);
-    }
+    request_end(r, g.status, &out, &g.err);
 }
 
 /* --- changes --------------------------------------------------------------------------------- */

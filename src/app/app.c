@@ -375,12 +375,9 @@ static enum status start_plex_login(struct app *a, struct error *err)
     const struct config *k = a->config;
     if (!config_has_auth_mode(k, "plex"))
         return STATUS_OK;
-    char client_id[CLIENT_ID_MAX];
-    if (!*k->plex_auth_client_id)
-        TRY(client_id_ensure(k->data_dir, client_id, err));
     struct plex_login_config c = {
         .base_url = k->plex_tv_url,
-        .client_id = *k->plex_auth_client_id ? k->plex_auth_client_id : client_id,
+        .client_id = *k->plex_auth_client_id ? k->plex_auth_client_id : a->client_id,
         .machines = plex_machines,
         .token = plex_token,
         .ctx = a};

@@ -95,7 +95,7 @@ bool config_check_parts(const struct config *c, bool is_serving, struct buf *fau
         enum status (*check)(const struct config *c, struct error *err);
         bool is_for_serving;
     } checks[] = {{"TZ", check_time_zone, false},
-                  {"AUTH_MODE", check_plex_login, false},
+                  {"AUTH_MODE", check_plex_login, true},
                   {"CITY_DATABASE", check_cities, false},
                   {"HTTP_HOST", check_host, true},
                   {"NATS_URL", check_nats_url, false},
