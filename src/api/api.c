@@ -1,9 +1,7 @@
 #include "api/api.h"
 
-#include <sodium.h>
-#include <strings.h>
-
 #include "analytics/analytics.h"
+#include "api/identify.h"
 #include "api/metrics.h"
 #include "api/pool.h"
 #include "api/request.h"
@@ -25,158 +23,6 @@
 #define METRICS_PATH "/metrics"
 enum { WATCHERS_TICKS = 25, METRICS_TICKS = 150, BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
 
-/* --- answering ------------------------------------------------------------------------------- */
-
-static void add_security_headers(struct http_exchange *x)
-{
-    http_add_header(x, "X-Content-Type-Options", "nosniff");
-    http_add_header(x, "Referrer-Policy", "same-origin");
-    http_add_header(x, "X-Frame-Options", "DENY");
-    http_add_header(x, "Cross-Origin-Opener-Policy", "same-origin-allow-popups"); /* plex.tv's login */
-    http_add_header(x, "Content-Security-Policy",
-                    "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; "
-                    "object-src 'none'; base-uri 'none'; "
-                    "form-action 'self'; frame-ancestors 'none'");
-}
-
-void request_release(struct request *r, int http_status)
-{
-    pool_forget(r);
-    int64_t took_us = clock_monotonic_us() - r->started_us;
-    audit_request(r, http_status);
-    if (r->route != NULL)
-        metrics_count(r->api->metrics, (size_t)(r->route - api_routes), http_status, took_us);
-    enum log_level level = http_status >= 500 ? LOG_WARN : LOG_DEBUG;
-    log_at(level, "http", "request", LF_TEXT("request_id", http_request_id(r->x)),
-           LF_TEXT("client", r->asker.address), LF_TEXT("method", http_method(r->x)),
-           LF_TEXT("path", http_path(r->x)), LF_INT("status", http_status), LF_INT("took_us", took_us));
-    scope_done(&r->scope);
-    server_try_free(r->server_try);
-    free(r);
-}
-
-void request_release_no_store(struct request *r, int http_status)
-{
-    http_add_header(r->x, "Cache-Control", "no-store");
-    request_release(r, http_status);
-}
-
-/* The last line of defence: rows for a viewer that nobody has scoped are not sent. */
-static bool is_scope_forgotten(const struct request *r, int http_status)
-{
-    return http_status < 300 && r->route != NULL && r->route->scoped == SCOPED_FILTER && !r->scope.sees_all &&
-           !r->is_scope_asked;
-}
-
-void request_reply(struct request *r, int http_status, struct buf *json)
-{
-    struct http_exchange *x = r->x;
-    if (is_scope_forgotten(r, http_status)) {
-        buf_done(json);
-        request_failf(r, STATUS_INTERNAL, "", "this answer is not limited to what you may see");
-        return;
-    }
-    if (json->is_overflowed) {
-        buf_done(json);
-        request_failf(r, STATUS_TOO_LARGE, "", "the answer is too large");
-        return;
-    }
-    request_release_no_store(r, http_status);
-    size_t len = json->len;
-    http_reply_take(x, http_status, "application/json; charset=utf-8", buf_steal(json), len);
-}
-
-void request_no_content(struct request *r)
-{
-    struct http_exchange *x = r->x;
-    request_release_no_store(r, 204);
-    http_reply_static(x, 204, NULL, STR(""));
-}
-
-void request_retry_after(struct request *r, int64_t seconds)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)seconds);
-    if (seconds > 0)
-        http_add_header(r->x, "Retry-After", text);
-}
-
-void request_redirect(struct request *r, const char *to)
-{
-    struct http_exchange *x = r->x;
-    http_add_header(x, "Location", to);
-    request_release_no_store(r, 303);
-    http_reply_static(x, 303, NULL, STR(""));
-}
-
-void request_redirect_to_page(struct request *r)
-{
-    auto_free char *to = xasprintf("%s/", r->api->config.config->base_path);
-    request_redirect(r, to);
-}
-
-/* `code` where the closed list of statuses has none for it. */
-static void reply_error(struct request *r, int http_status, const char *code,
-                        const struct error *err)
-{
-    struct buf out = {0};
-    struct json_writer w;
-    jw_begin(&w, &out);
-    jw_object(&w);
-    jw_kv_object(&w, "error");
-    jw_kv_text(&w, "code", code);
-    jw_kv_text(&w, "message", err->text);
-    jw_kv_text(&w, "field", err->field);
-    jw_kv_text(&w, "request_id", http_request_id(r->x));
-    jw_object_end(&w);
-    jw_object_end(&w);
-    request_reply(r, http_status, &out);
-}
-
-void request_fail(struct request *r, const struct error *err)
-{
-    struct error late;
-    if (r->is_timed_out) {
-        (void)fail(&late, STATUS_TIMEOUT, "the query took too long and was stopped");
-        err = &late;
-    }
-    if (status_http(err->status) >= 500)
-        log_warn("api", "failed", LF_TEXT("request_id", http_request_id(r->x)),
-                 LF_TEXT("path", http_path(r->x)), LF_ERROR(err));
-    reply_error(r, status_http(err->status), status_code(err->status), err);
-}
-
-void request_end(struct request *r, enum status s, struct buf *json, const struct error *err)
-{
-    if (s == STATUS_OK) {
-        request_reply(r, 200, json);
-    } else {
-        buf_done(json);
-        request_fail(r, err);
-    }
-}
-
-void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
-{
-    char text[ERROR_TEXT_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    struct error err = {0};
-    (void)fail_field(&err, s, field, "%s", text);
-    request_fail(r, &err);
-}
-
-void request_fail_upgrade(struct request *r)
-{
-    struct error err = {0};
-    (void)fail_field(&err, STATUS_INVALID, "Upgrade", "this is the address of a WebSocket");
-    http_add_header(r->x, "Upgrade", "websocket");
-    http_add_header(r->x, "Sec-WebSocket-Version", "13");
-    reply_error(r, 426, "UPGRADE_REQUIRED", &err);
-}
-
 /* --- routing --------------------------------------------------------------------------------- */
 
 static bool match(const char *pattern, const char *path, struct request *r)
@@ -197,11 +43,6 @@ static bool match(const char *pattern, const char *path, struct request *r)
             return false;
         }
     }
-}
-
-static bool is_change(const char *method)
-{
-    return !streq(method, "GET");
 }
 
 /* Finds the route; false after having answered. */
@@ -236,91 +77,11 @@ static bool find_route(struct request *r)
     if (allowed.len) {
         http_add_header(r->x, "Allow", allowed.data);
         (void)fail(&err, STATUS_INVALID, "%.16s is not possible here", http_method(r->x));
-        reply_error(r, 405, "METHOD_NOT_ALLOWED", &err);
+        request_fail_as(r, 405, "METHOD_NOT_ALLOWED", &err);
     } else {
         request_failf(r, STATUS_NOT_FOUND, "", "no such path");
     }
     return false;
-}
-
-static bool has_role(const struct request *r)
-{
-    if (r->is_read_only && (is_change(r->route->method) || r->route->role > ROLE_VIEWER))
-        return false;
-    if (r->route->role == ROLE_NOBODY)
-        return true;
-    return r->is_logged_in && r->user.role >= r->route->role;
-}
-
-const char *request_bearer(const struct request *r)
-{
-    static const char scheme[] = "Bearer ";
-    const char *header = http_header(r->x, "Authorization");
-    if (header == NULL || strncasecmp(header, scheme, strlen(scheme)) != 0)
-        return NULL;
-    header += strlen(scheme);
-    return header + strspn(header, " ");
-}
-
-/* METRICS_TOKEN opens its one route and no other. */
-static bool has_metrics_token(const struct request *r, const char *bearer)
-{
-    const char *right = r->api->config.config->metrics_token;
-    unsigned char a[crypto_generichash_BYTES], b[crypto_generichash_BYTES];
-    if (*right == '\0' || bearer == NULL || r->route == NULL || r->route->handle != handle_metrics)
-        return false;
-    /* Hashes have one length: the time tells nothing of the token's. */
-    crypto_generichash(a, sizeof a, (const unsigned char *)right, strlen(right), NULL, 0);
-    crypto_generichash(b, sizeof b, (const unsigned char *)bearer, strlen(bearer), NULL, 0);
-    return sodium_memcmp(a, b, sizeof a) == 0;
-}
-
-static enum status identify_by_token(struct request *r, const char *bearer, struct error *err)
-{
-    struct api_token token;
-    int64_t retry_after_s = 0;
-    enum status s = auth_token(r->api->config.auth, bearer, r->asker.address, &token, &retry_after_s, err);
-    if (s != STATUS_OK) {
-        log_warn("auth", "API token refused", LF_TEXT("address", r->asker.address), LF_ERROR(err));
-        http_add_header(r->x, "WWW-Authenticate", "Bearer error=\"invalid_token\"");
-        request_retry_after(r, retry_after_s);
-        return s;
-    }
-    r->is_logged_in = r->is_by_token = true;
-    r->is_read_only = token.scope == TOKEN_READ;
-    r->via = "token";
-    r->user = token.owner;
-    snprintf(r->token_name, sizeof r->token_name, "%s", token.name);
-    return STATUS_OK;
-}
-
-/* Who asks: by an API token, which counts alone where there is one; by the cookie; over the control
- * socket the command line, which is the administrator. By HTTP Basic see verify(). Fails where a
- * token is wrong. */
-static enum status identify(struct request *r, struct error *err)
-{
-    if (http_is_control(r->x)) {
-        r->is_logged_in = true;
-        r->via = "command line";
-        r->user = (struct auth_user){.name = "command line", .role = ROLE_ADMIN};
-        return STATUS_OK;
-    }
-    const char *bearer = request_bearer(r);
-    if (has_metrics_token(r, bearer)) {
-        r->is_logged_in = r->is_by_token = true;
-        r->via = "METRICS_TOKEN";
-        r->user = (struct auth_user){.name = "metrics", .role = ROLE_ADMIN};
-        return STATUS_OK;
-    }
-    if (bearer != NULL && str_has_prefix(str_of(bearer), STR(API_TOKEN_PREFIX)))
-        return identify_by_token(r, bearer, err);
-    char token[AUTH_TOKEN_MAX];
-    if (http_cookie(r->x, AUTH_COOKIE, token, sizeof token))
-        r->has_session = auth_session(r->api->config.auth, token, &r->user);
-    secret_wipe(token, sizeof token);
-    r->is_logged_in = r->has_session;
-    r->via = "session";
-    return STATUS_OK;
 }
 
 void request_to_worker(struct request *r)
@@ -341,98 +102,22 @@ struct filter_config request_filter_config(struct request *r)
                                   .scope = &r->scope};
 }
 
-/* A browser that is told so asks for name and password by itself, over the page: so only where it
- * goes to log in, not where a page fetches something, which Referer or Origin tell. */
-static void challenge(struct request *r)
-{
-    bool is_page = http_header(r->x, "Referer") != NULL || http_header(r->x, "Origin") != NULL;
-    if (config_has_auth_mode(r->api->config.config, "basic") &&
-        (!is_page || (r->route != NULL && r->route->handle == handle_login_basic)))
-        http_add_header(r->x, "WWW-Authenticate", "Basic realm=\"Cartographus\", charset=\"UTF-8\"");
-}
-
-/* Says in what way one can log in. */
-static void refuse_unknown(struct request *r)
-{
-    const struct config *c = r->api->config.config;
-    const char *way = config_has_auth_mode(c, "oidc") ? "in a browser, at /api/v1/auth/oidc/login"
-                                                      : "in a browser, on the page, by Plex";
-    if (config_has_auth_mode(c, "jwt"))
-        way = "POST /api/v1/auth/login with username and password";
-    else if (config_has_auth_mode(c, "basic"))
-        way = "HTTP Basic with user name and password (before sending a file, with GET /api/v1/auth/basic)";
-    challenge(r);
-    request_failf(r, STATUS_UNAUTHORIZED, "", "login required: %s; or an API token, in the header "
-                  "Authorization: Bearer " API_TOKEN_PREFIX "...", way);
-}
-
-static void refuse_role(struct request *r)
-{
-    if (r->is_read_only)
-        request_failf(r, STATUS_DENIED, "Authorization",
-                      "the API token '%s' may only read, and not what is for administrators: this needs "
-                      "one of scope admin", r->token_name);
-    else if (r->is_logged_in)
-        request_failf(r, STATUS_DENIED, "", "this needs an administrator");
-    else
-        refuse_unknown(r);
-}
-
-static const char *const forwarded_names[] = {"X-Forwarded-For", "X-Forwarded-Proto",
-                                              "X-Forwarded-Host"};
-struct forwarded {
-    struct buf values[ARRAY_LEN(forwarded_names)];
-};
-
-/* A header that is there twice says both. */
-static bool add_forwarded(void *ctx, const char *name, const char *value)
-{
-    struct forwarded *f = ctx;
-    for (size_t i = 0; i < ARRAY_LEN(forwarded_names); i++)
-        if (str_eq_nocase(str_of(name), str_of(forwarded_names[i])))
-            buf_printf(&f->values[i], "%s%s", f->values[i].len ? "," : "", value);
-    return true;
-}
-
-static void find_asker(struct request *r)
-{
-    struct forwarded f = {0};
-    http_header_each(r->x, add_forwarded, &f);
-    struct request_origin said = {.peer = http_peer(r->x),
-                                  .host = http_header(r->x, "Host"),
-                                  .forwarded_for = f.values[0].data,
-                                  .forwarded_proto = f.values[1].data,
-                                  .forwarded_host = f.values[2].data};
-    asker_find(&r->api->proxies, &said, &r->asker);
-    for (size_t i = 0; i < ARRAY_LEN(f.values); i++)
-        buf_done(&f.values[i]);
-}
-
 static struct request *request_new(struct api *a, struct http_exchange *x)
 {
     struct request *r = xcalloc(1, sizeof *r);
     r->api = a;
     r->x = x;
     r->started_us = clock_monotonic_us();
-    find_asker(r);
+    request_find_asker(r);
     return r;
-}
-
-/* What they may see is as of now, whenever they logged in. */
-static void find_scope(struct request *r)
-{
-    if (http_is_control(r->x))
-        r->scope.sees_all = true;
-    else if (r->is_logged_in)
-        auth_scope(r->api->config.auth, r->user.id, &r->scope);
 }
 
 /* By a login that is known. Any thread. */
 static void run(struct request *r)
 {
-    find_scope(r);
-    if (!has_role(r))
-        refuse_role(r);
+    request_find_scope(r);
+    if (!request_is_allowed(r))
+        request_refuse(r);
     else if (!r->route->is_for_setup && !http_is_control(r->x) && setup_is_due(r->api))
         request_failf(r, STATUS_CONFLICT, "", "there is no media server yet: log in and add the first one");
     else if (r->route->run_in == RUN_QUERY)
@@ -453,7 +138,7 @@ static void verified(void *ctx, const struct auth_login_result *result)
         run(r);
     } else {
         if (result->status == STATUS_UNAUTHORIZED)
-            challenge(r);
+            request_challenge(r);
         request_fail(r, &result->error);
     }
     logger_set_request(NULL);
@@ -500,7 +185,7 @@ static void handle_api(struct api *a, struct http_exchange *x)
     if (!find_route(r))
         return;
     struct error err = {0};
-    if (identify(r, &err) != STATUS_OK) {
+    if (request_identify(r, &err) != STATUS_OK) {
         request_fail(r, &err);
         return;
     }
@@ -516,6 +201,18 @@ static void handle_api(struct api *a, struct http_exchange *x)
         request_failf(r, STATUS_DENIED, "Origin", "this request comes from another site");
     else if (!verify(r))
         run(r);
+}
+
+static void add_security_headers(struct http_exchange *x)
+{
+    http_add_header(x, "X-Content-Type-Options", "nosniff");
+    http_add_header(x, "Referrer-Policy", "same-origin");
+    http_add_header(x, "X-Frame-Options", "DENY");
+    http_add_header(x, "Cross-Origin-Opener-Policy", "same-origin-allow-popups"); /* plex.tv's login */
+    http_add_header(x, "Content-Security-Policy",
+                    "default-src 'self'; worker-src 'self' blob:; img-src 'self' data: blob:; "
+                    "object-src 'none'; base-uri 'none'; "
+                    "form-action 'self'; frame-ancestors 'none'");
 }
 
 void api_handle(void *ctx, struct http_exchange *x)
@@ -537,7 +234,7 @@ static bool may_send(struct request *r)
 {
     const struct api *a = r->api;
     struct error err = {0};
-    if (identify(r, &err) != STATUS_OK) {
+    if (request_identify(r, &err) != STATUS_OK) {
         http_add_header(r->x, "Connection", "close");
         request_fail(r, &err);
         return false;
@@ -551,7 +248,7 @@ static bool may_send(struct request *r)
     if (r->is_logged_in && !r->is_read_only && r->user.role >= ROLE_ADMIN)
         return true; /* handle_api() refuses it in set-up; here only who may send a file matters */
     http_add_header(r->x, "Connection", "close");
-    refuse_role(r);
+    request_refuse(r);
     return false;
 }
 

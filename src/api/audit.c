@@ -54,8 +54,8 @@ void audit_request(const struct request *r, int http_status)
 {
     if (!is_noted(r, http_status))
         return;
-    bool is_change = !streq(r->route->method, "GET");
-    struct audit_row row = {.kind = is_change ? AUDIT_CHANGE : AUDIT_EXPORT, .status = http_status};
+    struct audit_row row = {.kind = is_change(r->route->method) ? AUDIT_CHANGE : AUDIT_EXPORT,
+                            .status = http_status};
     snprintf(row.who, sizeof row.who, "%s", r->is_logged_in ? r->user.name : "");
     snprintf(row.via, sizeof row.via, "%s", r->is_logged_in ? r->via : "nothing");
     snprintf(row.token, sizeof row.token, "%s", r->token_name);

@@ -70,6 +70,12 @@ struct route {
     const char *summary;
 };
 
+/* Whether a request by that method changes something. */
+static inline bool is_change(const char *method)
+{
+    return !streq(method, "GET");
+}
+
 /* All routes; the only place that says who may ask what. */
 extern const struct route api_routes[];
 extern const size_t api_route_count;
@@ -105,6 +111,8 @@ void request_fail(struct request *r, const struct error *err);
 void request_end(struct request *r, enum status s, struct buf *json, const struct error *err);
 void request_failf(struct request *r, enum status s, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* With a status and code that the closed list of statuses has not. */
+void request_fail_as(struct request *r, int http_status, const char *code, const struct error *err);
 /* 426: only a WebSocket can be opened here. */
 void request_fail_upgrade(struct request *r);
 void request_no_content(struct request *r);
