@@ -10,7 +10,7 @@ api.json says what goes in and out of each route; the route table (routes.c) say
 how a viewer's answer is limited, what it is for. A route that is in one of them only stops the build. A type
 is a text: int, double, bool, text, time, object, file, plain (text/plain), numbers and words (lists with commas), the
 name of a schema, [T] a list of T, a|b one of these texts, 'a' this text; T? also null; "T: help"
-adds a description, "int from 1" a least value. Where a JSON object stands for a type, it is an object of
+adds a description, "int from 1" a least value, "int from 1 to 9" also a greatest. Where a JSON object stands for a type, it is an object of
 exactly these members; a member "name?" may be missing. The schema server_kind is the rows of KINDS.def.
 
 An operation has "parameters" (names out of "parameters": [type, example]; "@filter" for all that
@@ -80,7 +80,7 @@ def add_query(query):
     """The query as an operation, with a schema of its rows and its own parameters."""
     name, own = query["name"], []
     for one in query["params"]:
-        values = "|".join(one["choices"]) or ("int" if one["type"] == "int" else "double")
+        values = "|".join(one["choices"]) or f"{one['type']} from {one['least']} to {one['most']}"
         values = f"'{values}'" if len(one["choices"]) == 1 else values
         key = f"{name}.{one['name']}"
         document["parameters"][key] = [f"{values}: {one['help']}", one["default"]]
@@ -118,7 +118,8 @@ def schema(spec, where):
         return {"type": "object", "properties": members, "required": needed,
                 "additionalProperties": False}
     word, _, help_text = spec.partition(": ")
-    word, _, least = word.partition(" from ")
+    word, _, bounds = word.partition(" from ")
+    least, _, most = bounds.partition(" to ")
     can_be_null = word.endswith("?")
     word = word.removesuffix("?")
     if word.startswith("["):
@@ -135,7 +136,9 @@ def schema(spec, where):
         found = ({"anyOf": [found, {"type": "null"}]} if "$ref" in found
                  else found | {"type": [found["type"], "null"]})
     if least:
-        found["minimum"] = int(least)
+        found["minimum"] = float(least) if "." in least else int(least)
+    if most:
+        found["maximum"] = float(most) if "." in most else int(most)
     if help_text:
         found["description"] = help_text
     return found
@@ -237,6 +240,29 @@ def paths():
     return found
 
 
+def types_of(found):
+    """The JSON types that a schema allows, as BODY_... of src/api/openapi.h."""
+    if "$ref" in found:
+        return types_of(components["schemas"][found["$ref"].split("/")[-1]])
+    if "anyOf" in found:
+        return sorted({one for each in found["anyOf"] for one in types_of(each)})
+    kinds = found["type"] if isinstance(found["type"], list) else [found["type"]]
+    return sorted(f"BODY_{kind.upper()}" for kind in kinds)
+
+
+def body_of(route):
+    """C: the members of the object that a route takes as its body; none where it takes none."""
+    spec = document["operations"].get(f"{route['method']} {route['pattern']}", {}).get("body", "file")
+    if spec == "file":
+        return "    {0},"
+    found = components["schemas"][spec]
+    members = []
+    for name, member in found["properties"].items():
+        items = " | ".join(types_of(member["items"])) if "items" in member else "0"
+        members.append(f'{{"{name}", {" | ".join(types_of(member))}, {items}, {str(name in found["required"]).lower()}}}')
+    return f"    {{(const struct api_member[]){{{', '.join(members)}}}, {len(members)}}},"
+
+
 def compact(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -271,6 +297,7 @@ if given.c:
         taken.append("    0," if is_free else f"    {build_queries.c_text(' ' + ' '.join(parameters_of('', spec)) + ' ')},")
     pathlib.Path(given.c).write_text("\n".join([
         '#include "api/openapi.h"', "", "const char *const api_parameters[] = {", *taken, "};",
+        "const struct api_body api_bodies[] = {", *map(body_of, routes), "};",
         f"const char api_schemes[] = {build_queries.c_text(members(schemes))};",
         f"const char api_components[] = {build_queries.c_text(members(components))};",
         f"const char api_paths[] = {build_queries.c_text(members(rest))};", ""]))

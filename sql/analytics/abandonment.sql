@@ -14,6 +14,7 @@
 -- column: undecided int: not watched to the end, and the 14 days are not over
 -- column: abandoned_share double?: abandoned in finished, resumed and abandoned
 -- column: median_percent double?: how far half of the abandoned plays came at most
+-- behind: none: only plays of known people that have ended and whose position is known are judged, which no filter says
 -- about: Of plays that have ended, of known people, whose position is known; backfilled views are none.
 -- about: The same play taken up again within a day is one play anyhow. With by=first-episode it is the
 -- about: first time each person played season 1, episode 1 of a show, and whether another episode of it

@@ -10,6 +10,7 @@
 -- column: p95_kbps double?: nineteen of twenty of its quarters had no more
 -- column: peak_kbps double?: the most of a quarter
 -- column: unknown_ms int: watch time in it whose bitrate is not known, and which is not in the other figures
+-- behind: none: what all streams need together is of no play alone
 -- about: What was sent is the measured bitrate of each stream times its watch time, where that
 -- about: happened; none is guessed from a resolution. A quarter of an hour has the mean of its 15
 -- about: minutes; quarters in which nothing was sent count, as zero, from the first to the last play

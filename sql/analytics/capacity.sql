@@ -11,6 +11,7 @@
 -- column: transcodes_peak int?: the most
 -- column: upload_p95_kbps double?: the same of what was sent out of the own network, in kbit/s
 -- column: upload_peak_kbps double?: the most
+-- behind: none: what goes on at once is of no play alone
 -- about: Of a quarter of an hour count the most streams at once in it (pauses too), and the mean bitrate
 -- about: of what was sent; streams whose bitrate is not known count nothing there. Quarters without any
 -- about: count as zero, from the first to the last play known. Out of the own network: as the server

@@ -12,6 +12,7 @@
 -- column: is_permanent bool: whether from_value was not used again since
 -- column: sessions int: sessions with to_value since then
 -- column: last_seen time: the newest of them
+-- behind: among: users={person_id}: all plays of the person are told, whatever they were played on
 -- about: Only what the period shows is known: what was used in it first has nothing before it and is no
 -- about: row. Sessions whose platform or version is not known, and accounts that belong to nobody, are
 -- about: left out. Ordered by the newest.

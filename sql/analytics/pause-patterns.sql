@@ -6,6 +6,7 @@
 -- column: people int: people who paused there
 -- column: paused_ms int: how long in all
 -- column: median_ms double?: how long half of them were at most; null: there were none
+-- behind: none: pauses are counted, and there is no filter on where a play was paused
 -- about: Pauses are known of plays that we saw ourselves; an import tells how long was paused in all,
 -- about: not when. A pause lasts to the next state seen, or to the end of its segment. It may be that
 -- about: somebody stops for good: the last pause of a title counts like any other.

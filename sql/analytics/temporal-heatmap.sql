@@ -11,6 +11,7 @@
 -- column: plays int: plays that start in the bucket and were seen there
 -- column: people int: people who watched there then
 -- column: watch_ms int: watch time there and then
+-- behind: none: the filter knows places by the names of their cities only, and several may have one
 -- about: Only places with coordinates. Plays are counted where they start, watch time where it happens.
 -- about: Every place is there in every bucket in which it has any; none is cut off, nor filled in.
 with placed as (

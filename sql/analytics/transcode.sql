@@ -11,7 +11,7 @@
 -- about: Decisions belong to segments: watch time is split by them, a play counts once under each
 -- about: that it has. Of the container: transcode where the delivered one is another than the
 -- about: file's. Backfilled views are under unknown. The plays behind a row can be told for
--- about: of=stream only; else they are all of the bucket.
+-- about: of=stream only.
 with decided as (
   select quality_id, case $of when 'stream' then transcode_decision when 'video' then video_decision
       when 'audio' then audio_decision when 'subtitle' then subtitle_decision
@@ -43,7 +43,7 @@ decisions as (
 )
 select name as bucket, d.decision, coalesce(plays, 0) as plays, coalesce(watch_ms, 0) as watch_ms,
   case $of when 'stream' then coalesce(d.decision, 'unknown') else '' end as _decision,
-  from_text as _from, to_text as _to
+  from_text as _from, to_text as _to, $of = 'stream' as _has_behind
 from time_bucket t cross join decisions d
   left join started s on s.bucket = t.bucket and s.decision is not distinct from d.decision
   left join watched w on w.bucket = t.bucket and w.decision is not distinct from d.decision

@@ -121,7 +121,7 @@ static void run(struct request *r)
         request_refuse(r);
     else if (!r->route->is_for_setup && !http_is_control(r->x) && setup_is_due(r->api))
         request_failf(r, STATUS_CONFLICT, "", "there is no media server yet: log in and add the first one");
-    else if (request_check_parameters(r, &err) != STATUS_OK)
+    else if (request_check_parameters(r, &err) != STATUS_OK || request_check_body(r, &err) != STATUS_OK)
         request_fail(r, &err);
     else if (r->route->run_in == RUN_QUERY)
         request_to_worker(r);

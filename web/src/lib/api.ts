@@ -2,6 +2,7 @@
 import { ask, type Body } from './ask';
 import { ApiError, failure, get, loggedOut, url } from './call';
 import { zone } from './format';
+import type { Description } from '../reference/description';
 import type { Answer, Import, Restore, User } from './types';
 
 export { ApiError, url } from './call';
@@ -69,6 +70,7 @@ export const api = {
   addToken: (json: Body<'POST /tokens'>) => ask('POST /tokens', { json }),
   removeToken: (id: number) => ask('DELETE /tokens/{id}', { path: { id } }),
   audit: (query: URLSearchParams, signal?: AbortSignal) => ask('GET /audit', { query, signal }),
+  description: (signal?: AbortSignal) => get<Description>('/openapi.json', undefined, signal),
   about: (signal?: AbortSignal) => ask('GET /about', { signal }),
 
   backups: (signal?: AbortSignal) => ask('GET /backups', { signal }),
