@@ -138,7 +138,12 @@ def finish(query, folder):
     for one in query["params"]:
         if not re.search(rf"\${one['name']}\b", query["sql"]):
             raise Fault(f"the text does not use the param ${one['name']}")
-    query["behind_kind"], query["behind_sql"], query["behind_why"] = read_behind(query["behind"])
+    query["behind_kind"], query["behind_sql"], query["behind_why"], query["behind_for"] = read_behind(query["behind"])
+    for param in query["params"]:
+        if query["behind_for"] and param["name"] == query["behind_for"][0]:
+            for one in query["behind_for"][1]:
+                if one not in param["choices"]:
+                    raise Fault(f"behind: {one} is no choice of {param['name']}")
     if query["behind_sql"] and re.search(r"\b_has_behind\b", query["sql"]):
         query["behind_sql"] = f"case when _has_behind then {query['behind_sql']} end"
 
@@ -150,11 +155,17 @@ def read_behind(text):
     """How well the plays behind a row can be told, their filter as an SQL expression, and why not better."""
     found = re.fullmatch(r"none: (.+)", text)
     if found:
-        return "none", "", found[1]
+        return "none", "", found[1], None
     found = re.fullmatch(r"among: (\S+): (.+)", text)
     if found:
-        return "among", behind_sql(found[1]), found[2]
-    return "exact", "''" if text == "all" else behind_sql(text), ""
+        return "among", behind_sql(found[1]), found[2], None
+    found = re.fullmatch(rf"(\S+) for ({WORD}) = ([^:]+): (.+)", text)
+    if found:
+        choices = [one.strip() for one in found[3].split(",")]
+        listed = ", ".join(f"'{one}'" for one in choices)
+        return ("exact", f"case when ${found[2]} in ({listed}) then {behind_sql(found[1])} end",
+                f"for {found[2]} = {', '.join(choices)} only: {found[4]}", (found[2], choices))
+    return "exact", "''" if text == "all" else behind_sql(text), "", None
 
 
 def behind_sql(template):
@@ -163,7 +174,8 @@ def behind_sql(template):
     for pair in template.split("&"):
         found = re.fullmatch(r"([a-z_]+)=(?:\{(_?[a-z][a-z0-9_]*)\}|([a-z]+))", pair)
         if not found:
-            raise Fault("behind is `parameter={column}&parameter=word`, of the very plays that a row counts; `all`; "
+            raise Fault("behind is `parameter={column}&parameter=word`, of the very plays that a row counts (with "
+                        "` for param = choice, choice: why not for others` where it is so); `all`; "
                         "`among: parameter={column}: why there are others, too`; or `none: why`")
         name, column, word = found.groups()
         parts.append(f"'{name}={word}'" if word else
@@ -244,8 +256,10 @@ def others(query, path):
                     raise Fault(f"{path}:1: also {one['name']}: {missing[0]} is no choice of `of`")
                 param = {**param, "choices": one["choices"], "default": one["choices"][0]}
             params.append(param)
-        yield {**query, "name": one["name"], "title": one["title"], "question": one["question"],
-               "params": params}
+        made = {**query, "name": one["name"], "title": one["title"], "question": one["question"], "params": params}
+        if query["behind_for"] and not set(query["behind_for"][1]) & set(one["choices"]):
+            made |= {"behind_kind": "none", "behind_sql": "", "behind_why": query["behind_why"].split(": ", 1)[1]}
+        yield made
 
 
 def c_text(text):
@@ -299,7 +313,7 @@ def values_of(param):
 
 def behind_words(query):
     if query["behind_kind"] == "exact":
-        return "`explain=1` tells the plays behind a row."
+        return f"`explain=1` tells the plays behind a row{', ' if query['behind_why'] else ''}{query['behind_why']}."
     if query["behind_kind"] == "among":
         return f"`explain=1` tells plays among which those behind a row are: {query['behind_why']}."
     return f"The plays behind a row cannot be told: {query['behind_why']}."

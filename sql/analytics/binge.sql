@@ -16,7 +16,7 @@
 -- column: plays int: how many
 -- column: watch_ms int: their watch time
 -- column: ended time: when the last one ended
--- behind: users={_users}&shows={_shows}&media_types={_media_types}&start_date={_from}&end_date={_to}
+-- behind: users={_users}&shows={_shows}&media_types={_media_types}&start_date={_from}&end_date={_to} for by = run: of several runs no filter is made
 -- about: A run is plays of episodes of one show by one person, each starting at most so many hours after
 -- about: the one before ended, with at least so many different episodes; watching one twice does not
 -- about: make it longer. Shows are told apart by name. Accounts that belong to nobody are left out.
@@ -68,7 +68,7 @@ told as (
   group by all
 )
 select started, person_id, name as person, series, runs, people, episodes, longest, plays, watch_ms, ended,
-  $by = 'run' as _has_behind, person_id::varchar as _users,
+  person_id::varchar as _users,
   replace(replace(series, '\', '\\'), ',', '\,') as _shows, 'episode' as _media_types,
   strftime(started, '%Y-%m-%dT%H:%M:%S.%fZ') as _from,
   strftime(last + interval 1 microsecond, '%Y-%m-%dT%H:%M:%S.%fZ') as _to

@@ -15,7 +15,7 @@
 -- column: watch_ms int: watch time
 -- column: share double?: of the watch time whose value is known; null for the row of the unknown
 -- column: finished_share double?: share of those plays that were watched to their end, of those where it can be told
--- behind: video_resolutions={_resolutions}&video_codecs={_video_codecs}&audio_codecs={_audio_codecs}&media_types={_media_types}
+-- behind: video_resolutions={_resolutions}&video_codecs={_video_codecs}&audio_codecs={_audio_codecs}&media_types={_media_types} for of = resolution, video-codec, audio-codec: the filter knows only these, of the file
 -- about: Values belong to segments: watch time is split by them, a play counts once under each that
 -- about: it has. Unknown is a row of its own, with the backfilled views. Music is left out of what
 -- about: only video has: resolution, video codec, range, frame rate, subtitles. Codecs that are one
@@ -122,7 +122,6 @@ select value, plays, people, watch_ms,
   case $of when 'resolution' then coalesce(raws.words, 'unknown') else '' end as _resolutions,
   case $of when 'video-codec' then coalesce(raws.words, 'unknown') else '' end as _video_codecs,
   case $of when 'audio-codec' then coalesce(raws.words, 'unknown') else '' end as _audio_codecs,
-  types.words as _media_types,
-  $of in ('resolution', 'video-codec', 'audio-codec') as _has_behind
+  types.words as _media_types
 from counted left join raws using (value), types
 order by watch_ms desc, plays desc, value nulls last

@@ -7,7 +7,7 @@
 -- column: decision text?: direct play, copy, transcode or what the server said; null: unknown
 -- column: plays int: plays that start in it and were delivered so, at least in part
 -- column: watch_ms int: watch time inside it that was delivered so
--- behind: start_date={_from}&end_date={_to}&transcode_decisions={_decision}
+-- behind: start_date={_from}&end_date={_to}&transcode_decisions={_decision} for of = stream: the filter knows only that of the whole stream
 -- about: Decisions belong to segments: watch time is split by them, a play counts once under each
 -- about: that it has. Of the container: transcode where the delivered one is another than the
 -- about: file's. Backfilled views are under unknown. The plays behind a row can be told for
@@ -43,7 +43,7 @@ decisions as (
 )
 select name as bucket, d.decision, coalesce(plays, 0) as plays, coalesce(watch_ms, 0) as watch_ms,
   case $of when 'stream' then coalesce(d.decision, 'unknown') else '' end as _decision,
-  from_text as _from, to_text as _to, $of = 'stream' as _has_behind
+  from_text as _from, to_text as _to
 from time_bucket t cross join decisions d
   left join started s on s.bucket = t.bucket and s.decision is not distinct from d.decision
   left join watched w on w.bucket = t.bucket and w.decision is not distinct from d.decision

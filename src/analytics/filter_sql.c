@@ -138,10 +138,15 @@ static void add_target(const struct filter *f, enum filter_table t, const char *
                        struct buf *out)
 {
     bool unknown = takes_unknown(f, t);
-    buf_printf(out, "\n    and %s%s.%s%s in (", unknown ? "coalesce(" : "", fact, targets[t].key,
-               unknown ? ", 0)" : "");
+    /* A key that leads nowhere tells nothing either: the queries count it as unknown. */
+    bool is_lost = unknown && targets[t].from;
+    buf_printf(out, "\n    and %s%s%s.%s%s in (", is_lost ? "(" : "", unknown ? "coalesce(" : "", fact,
+               targets[t].key, unknown ? ", 0)" : "");
     add_keys(f, t, out);
     buf_puts(out, ")");
+    if (is_lost)
+        buf_printf(out, " or %s.%s not in (select %s from %s))", fact, targets[t].key, targets[t].key,
+                   targets[t].from);
 }
 
 /* Where the viewer was: what the server said and what the address is, either. */
