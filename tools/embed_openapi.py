@@ -95,7 +95,7 @@ def add_query(query):
         "compare?": {"from": "time", "to": "time", "data": f"[row.{name}]"}, "meta": "query_meta"}
     document["operations"][f"GET /analytics/{name}"] = {
         "parameters": own + ["@filter", "format", "compare", "explain"],
-        "description": f"{query['title']}: {query['question']} {query['about']}",
+        "description": f"{query['question']} A row is {query['row']}. {query['about']}",
         "200": f"answer.{name}", "304": None}
 
 
@@ -233,7 +233,7 @@ def paths():
     found = {}
     for route in routes:
         # Each query is a path of its own: its parameters and rows differ.
-        rows = [(f"/analytics/{one['name']}", route | {"role": one["role"]}) for one in queries] \
+        rows = [(f"/analytics/{one['name']}", route | {"role": one["role"], "summary": one["title"]}) for one in queries] \
             if route["handler"] == "query" else [(route["pattern"], route)]
         for pattern, row in rows:
             found.setdefault(f"/api/v1{pattern}", {})[row["method"].lower()] = operation(row, pattern)
