@@ -48,6 +48,8 @@ test('every route can be opened', on({}, async (page) => {
 test('a viewer is shown what they may ask', on({ isLoggedIn: false }, async (page) => {
   const name = 'reader of the api';
   const { id } = await demo.ask('/users', { method: 'POST', body: JSON.stringify({ name, password }) });
+  const { accounts: [account] } = await demo.ask('/user-accounts');
+  await demo.ask(`/users/${id}/links/${account.server}/${account.key}`, { method: 'PUT' });
   await page.goto('/settings/api');
   await page.getByLabel('User name').fill(name);
   await page.getByLabel('Password').fill(password);

@@ -220,7 +220,7 @@ test('each member of a body is of its type, and nobody else is among them', asyn
 const raw = (text) => new Promise((resolve) => {
   let answer = '';
   const socket = net.connect(program.port, '127.0.0.1', () => socket.end(text));
-  socket.setTimeout(20000, () => socket.destroy());
+  socket.setTimeout(3000, () => socket.destroy());
   socket.on('data', (chunk) => { answer += chunk; }).on('error', () => {}).on('close', () => resolve(answer));
 });
 
