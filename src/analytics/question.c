@@ -166,6 +166,8 @@ enum status question_take(struct question *q, const char *name, const char *valu
         return fail_field(err, STATUS_INVALID, name, "'%.60s' is there twice", name);
     if (q->given_count == GIVEN_MAX)
         return fail_field(err, STATUS_INVALID, name, "there are too many parameters");
+    if (!*name && !*value)
+        return STATUS_OK;
     if (!is_parameter(q, name))
         return fail_field(err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
     bool is_known;

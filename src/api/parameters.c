@@ -26,6 +26,8 @@ static bool is_allowed(const char *allowed, const char *name)
 
 static enum status check_one(struct check *c, const char *name, const char *value)
 {
+    if (!*name && !*value) /* of a & too many */
+        return STATUS_OK;
     if (!str_is_utf8(str_of(name)))
         return fail_field(c->err, STATUS_INVALID, "", "the name of a parameter is no UTF-8 text");
     if (!is_allowed(c->allowed, name))
