@@ -310,6 +310,7 @@ if given.json:
     def others(named):
         return {name: value for name, value in named.items() if not is_of_query(name)}
 
-    whole = {"openapi": "3.1.0", "info": {"title": "Cartographus", "version": "0"}, "paths": others(all_paths),
+    below = {path.removeprefix("/api/v1"): methods for path, methods in others(all_paths).items()}
+    whole = {"openapi": "3.1.0", "info": {"title": "Cartographus", "version": "0"}, "servers": [{"url": "/api/v1"}], "paths": below,
              "components": {kind: others(named) for kind, named in components.items()}}
     build_queries.write(given.json, compact(whole))

@@ -5,13 +5,12 @@ import { call } from './call';
 import { readable } from './route.svelte';
 
 type Verb = 'get' | 'post' | 'put' | 'patch' | 'delete';
-type Below<P> = P extends `/api/v1${infer Rest}` ? Rest : never;
 // 'GET /plays/{id}' and so on.
 type Route = {
-  [P in keyof paths]: { [V in Verb]: paths[P] extends Record<V, object> ? `${Uppercase<V>} ${Below<P>}` : never }[Verb];
+  [P in keyof paths]: { [V in Verb]: paths[P] extends Record<V, object> ? `${Uppercase<V>} ${P}` : never }[Verb];
 }[keyof paths];
 type At<P, V> = P extends keyof paths ? (V extends keyof paths[P] ? paths[P][V] : never) : never;
-type Operation<R extends Route> = R extends `${infer V} ${infer P}` ? At<`/api/v1${P}`, Lowercase<V>> : never;
+type Operation<R extends Route> = R extends `${infer V} ${infer P}` ? At<P, Lowercase<V>> : never;
 
 type Answers<A> = { [S in keyof A & (200 | 201 | 202)]: A[S] extends { content: { 'application/json': infer T } } ? T : never }[keyof A & (200 | 201 | 202)];
 type OrNothing<T> = [T] extends [never] ? void : T;
