@@ -166,7 +166,7 @@ def errors_of(route, key, spec):
     """Statuses of what can go wrong: by who may ask, what is sent and where it runs."""
     found = {"400", *spec.get("errors", "").split()}
     if route["role"] != "nobody":
-        found |= {"401", "403", "429"} # 429: too many wrong tokens from one address
+        found |= {"401", "403", "429", "503"} # 429: too many wrong tokens from one address
     if route["method"] != "GET":
         found.add("403") # another site
     if not route["is_for_setup"]:
