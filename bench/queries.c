@@ -115,6 +115,43 @@ static enum status ask(struct analytics *a, const struct query *query, const cha
     return s;
 }
 
+/* Runs it once and prints what DuckDB spent where. */
+static enum status profile(struct store_conn *c, const struct query *query, const char *days,
+                           struct error *err)
+{
+    struct question *q = question_new(query, &all);
+    enum status s = question_take(q, "days", days, err);
+    if (s == STATUS_OK)
+        s = question_resolve(q, c, err);
+    if (s == STATUS_OK)
+        s = store_exec(c, "pragma enable_profiling = 'json'", err);
+    if (s == STATUS_OK)
+        s = answer_discard(q, c, err);
+    question_free(q);
+    if (s == STATUS_OK)
+        s = store_exec(c, "pragma disable_profiling", err);
+    return s;
+}
+
+/* Prints a sum of its rows, to compare two builds by. */
+static enum status sum(struct store_conn *c, const struct query *query, struct error *err)
+{
+    struct question *q = question_new(query, &all);
+    auto_buf struct buf out = {0};
+    enum status s = question_take(q, "format", "csv", err);
+    if (s == STATUS_OK)
+        s = question_resolve(q, c, err);
+    int64_t started = cpu_us();
+    if (s == STATUS_OK)
+        s = answer_rows(q, c, &out, err);
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < out.len; i++)
+        h = (h ^ (unsigned char)out.data[i]) * 1099511628211u;
+    printf("%-20s %016" PRIx64 " %9zu %8.1f\n", query->name, h, out.len, ms_since(started));
+    question_free(q);
+    return s;
+}
+
 static enum status measure(struct store *store, struct store_conn *c, const struct query *query,
                            const char *days, struct timing *ret, struct error *err)
 {
@@ -167,8 +204,15 @@ int main(int argc, char **argv)
     printf("%-20s %-5s %10s %10s %10s %6s %10s %9s\n", "query", "days", "first ms", "best ms",
            "direct ms", "ratio", "cached ms", "bytes");
     static const char *const windows[] = {"", "365", "30"};
+    bool is_profile = argc > 4 && streq(argv[4], "profile"), is_sum = argc > 4 && streq(argv[4], "sum");
     for (size_t i = 0; i < query_count; i++) {
         if (argc > 3 && !strstr(argv[3], query_catalogue[i].name))
+            continue;
+        if (is_profile && profile(c, &query_catalogue[i], "", &err) != STATUS_OK)
+            return give_up(&err);
+        if (is_sum && sum(c, &query_catalogue[i], &err) != STATUS_OK)
+            return give_up(&err);
+        if (is_profile || is_sum)
             continue;
         for (size_t k = 0; k < ARRAY_LEN(windows); k++) {
             struct timing t;

@@ -6,15 +6,10 @@
 -- time_quarter: a quarter of an hour in which there may be something, and its bucket. time_bucket:
 -- every bucket, its name, and the instants it begins and ends at.
 time_edge as (
-  select *, coalesce(epoch_us(from_at) // 900000000, data_first) as first,
-    greatest(data_last, least(epoch_us(to_at) - 1, epoch_us($now::timestamp)) // 900000000) as last
-  from filter_window, (
-    select epoch_us(min(started)) // 900000000 as data_first from filtered_play), (
-    select (epoch_us(max(ended)) - 1) // 900000000 as data_last
-    from (select greatest(started + interval 1 microsecond, ended) as ended
-      from filtered_play, filter_window where to_at is null
-      union all
-      select ended from filtered_segment, filter_window where to_at is null)), (
+  select *, (epoch_us(coalesce(from_at, data_first)) // 900000000) as first,
+    greatest((epoch_us(data_last) - 1) // 900000000,
+      least(epoch_us(to_at) - 1, epoch_us($now::timestamp)) // 900000000) as last
+  from filter_window, filtered_edge, (
     select epoch_us(min(started)) // 900000000 as store_first,
       epoch_us(max(ended)) // 900000000 as store_last
     from play)
