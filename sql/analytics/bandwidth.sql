@@ -48,7 +48,7 @@ loads as (
 ),
 slots as (
   select quarter, case $by when 'hour'
-      then strftime(make_timestamptz(quarter * 900000000) at time zone $tz, '%H') else name end as slot
+      then strftime(local, '%H') else name end as slot
   from time_quarter join time_bucket using (bucket)
 ),
 networks as (

@@ -36,7 +36,7 @@ platforms as (
   where platform is not null
 ),
 slots as (
-  select quarter, day, hour(make_timestamptz(quarter * 900000000) at time zone $tz)::integer as hour
+  select quarter, day, hour(local)::integer as hour
   from time_quarter join (select bucket, (row_number() over (order by bucket))::integer as day
       from time_bucket) using (bucket)
 ),
