@@ -16,7 +16,7 @@
 -- about: known. The p95s of networks do not add up to that of all. Network: as the server said, else by
 -- about: the address (home, loopback and link-local addresses are lan; public ones, relays and
 -- about: tunnels wan).
-with routed as (
+with routed as not materialized (
   select started, ended, s.watch_ms, spans, from_at, to_at, stream_bitrate_kbps as kbps,
     case when location = 'lan' then 'lan' when location is not null then 'wan'
       when class in ('lan', 'loopback', 'link-local', 'ula') then 'lan'

@@ -392,7 +392,7 @@ static bool reads_media_type(const char *reader)
 static void add_segments(const struct filter *f, const char *reader, struct buf *out)
 {
     bool has_type = reads_media_type(reader);
-    buf_printf(out, ",\nfiltered_segment as (\n  select s.*, a.person_id,%s\n    ",
+    buf_printf(out, ",\nfiltered_segment as not materialized (\n  select s.*, a.person_id,%s\n    ",
                has_type ? " t.media_type," : "");
     add_window_ms(f, out);
     buf_puts(out, " as window_ms");
@@ -406,7 +406,7 @@ static void add_segments(const struct filter *f, const char *reader, struct buf 
 static void add_parts(const struct filter *f, const char *reader, struct buf *out)
 {
     bool has_type = reads_media_type(reader);
-    buf_printf(out, ",\nfiltered_part as (\n  select s.*, a.person_id,%s"
+    buf_printf(out, ",\nfiltered_part as not materialized (\n  select s.*, a.person_id,%s"
                     "\n    coalesce(m.started, s.started) as play_started, m.play_id is null as is_alone",
                has_type ? " t.media_type," : "");
     auto_free char *join = xasprintf(
