@@ -183,6 +183,16 @@ static enum status measure(struct store *store, struct store_conn *c, const stru
     return STATUS_OK;
 }
 
+/* Whether the name is a word of the list. */
+static bool is_listed(const char *list, const char *name)
+{
+    struct str rest = str_of(list), word;
+    while (str_next(&rest, ' ', &word))
+        if (str_eq(word, str_of(name)))
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -206,7 +216,7 @@ int main(int argc, char **argv)
     static const char *const windows[] = {"", "365", "30"};
     bool is_profile = argc > 4 && streq(argv[4], "profile"), is_sum = argc > 4 && streq(argv[4], "sum");
     for (size_t i = 0; i < query_count; i++) {
-        if (argc > 3 && !strstr(argv[3], query_catalogue[i].name))
+        if (argc > 3 && *argv[3] && !is_listed(argv[3], query_catalogue[i].name))
             continue;
         if (is_profile && profile(c, &query_catalogue[i], "", &err) != STATUS_OK)
             return give_up(&err);
