@@ -1,10 +1,13 @@
 /*
- * Every query on a store of invented plays: bench_queries FOLDER PLAYS. Prints, of each, the first
- * CPU milliseconds, the best of some, the same SQL run without counting or writing rows, and the
- * cached answer.
+ * Every query on a store of invented plays, FOLDER/cartographus.duckdb, which is made where it is not
+ * there. Prints, of each, the first CPU milliseconds, the best of some, the same SQL run without
+ * counting or writing rows, and the cached answer. With `sum` a sum of the rows of each, to compare two builds by; with `profile` what DuckDB
+ * spent where, as JSON.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -93,9 +96,17 @@ static enum status make_store(struct store_conn *c, const char *plays, struct er
 }
 
 struct timing {
-    double first, best, direct, cached;
+    double first, best, direct, cached; /* CPU ms */
+    double wall;                        /* ms, the least */
     size_t bytes;
 };
+
+static double wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
 
 static const struct filter_config all = {
     .time_zone = "Europe/Berlin", .now_us = INT64_C(1774000000000000), .sees_all = true};
@@ -128,9 +139,7 @@ static enum status profile(struct store_conn *c, const struct query *query, cons
     if (s == STATUS_OK)
         s = answer_discard(q, c, err);
     question_free(q);
-    if (s == STATUS_OK)
-        s = store_exec(c, "pragma disable_profiling", err);
-    return s;
+    return s == STATUS_OK ? store_exec(c, "pragma disable_profiling", err) : s;
 }
 
 /* Prints a sum of its rows, to compare two builds by. */
@@ -153,17 +162,20 @@ static enum status sum(struct store_conn *c, const struct query *query, struct e
 }
 
 static enum status measure(struct store *store, struct store_conn *c, const struct query *query,
-                           const char *days, struct timing *ret, struct error *err)
+                           const char *days, int times, struct timing *ret, struct error *err)
 {
-    *ret = (struct timing){.best = 1e9, .direct = 1e9};
-    for (int i = 0; i < 4; i++) {
+    *ret = (struct timing){.best = 1e9, .direct = 1e9, .wall = 1e9};
+    for (int i = 0; i < times; i++) {
         struct analytics *a = analytics_new(store, 1 << 24);
         auto_buf struct buf out = {0};
+        double wall = wall_ms();
         int64_t started = cpu_us();
         TRY(ask(a, query, days, c, &out, err));
         double took = ms_since(started);
+        wall = wall_ms() - wall;
         ret->first = i ? ret->first : took;
         ret->best = took < ret->best ? took : ret->best;
+        ret->wall = wall < ret->wall ? wall : ret->wall;
         ret->bytes = out.len;
         buf_clear(&out);
         started = cpu_us();
@@ -193,50 +205,76 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
+static long peak_mb(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss / 1024;
+}
+
+/* The same text under another name is not measured twice. */
+static bool is_also(size_t i)
+{
+    return i && streq(query_catalogue[i].sql, query_catalogue[i - 1].sql);
+}
+
+/* The more there are, the less often: a million takes minutes, ten millions a quarter of an hour. */
+static enum status measure_all(struct store *store, struct store_conn *c, const char *names,
+                               long plays, struct error *err)
+{
+    static const char *const windows[] = {"", "365", "30"};
+    size_t window_count = plays > 200000 ? 1 : ARRAY_LEN(windows);
+    int times = plays > 2000000 ? 1 : 2;
+    printf("%-20s %-5s %10s %10s %10s %10s %6s %10s %9s\n", "query", "days", "first cpu", "best cpu",
+           "best wall", "direct cpu", "ratio", "cached ms", "bytes");
+    for (size_t i = 0; i < query_count; i++) {
+        if (is_also(i) || (*names && !is_listed(names, query_catalogue[i].name)))
+            continue;
+        for (size_t k = 0; k < window_count; k++) {
+            struct timing t;
+            if (measure(store, c, &query_catalogue[i], windows[k], times, &t, err) !=
+                STATUS_OK)
+                return fail_prefix(err, "%s", query_catalogue[i].name);
+            printf("%-20s %-5s %10.1f %10.1f %10.1f %10.1f %6.2f %10.3f %9zu\n",
+                   query_catalogue[i].name, *windows[k] ? windows[k] : "all", t.first, t.best,
+                   t.wall, t.direct, t.best / t.direct, t.cached, t.bytes);
+            fflush(stdout);
+        }
+    }
+    printf("peak %ld MB\n", peak_mb());
+    return STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
+    const char *names = argc > 3 ? argv[3] : "", *what = argc > 4 ? argv[4] : "measure";
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_queries FOLDER PLAYS\n");
+        fprintf(stderr, "usage: bench_queries FOLDER PLAYS [NAMES [measure|sum|profile|make]]\n");
         return 2;
     }
     struct error err = {0};
-    auto_free char *path = xasprintf("%s/bench-%s.duckdb", argv[1], argv[2]);
+    auto_free char *path = xasprintf("%s/cartographus.duckdb", argv[1]);
+    auto_free char *temp = xasprintf("%s.tmp", path);
     struct stat known;
     bool is_new = stat(path, &known) != 0;
-    struct store_config config = {.path = path, .max_memory = "1GB"};
+    struct store_config config = {.path = path, .temp_path = temp, .max_memory = "1GB"};
     struct store *store = NULL;
     struct store_conn *c = NULL;
     if (store_open(&config, &store, NULL, &err) != STATUS_OK ||
         store_connect(store, &c, &err) != STATUS_OK)
         return give_up(&err);
-    if (is_new && make_store(c, argv[2], &err) != STATUS_OK)
-        return give_up(&err);
-    printf("%-20s %-5s %10s %10s %10s %6s %10s %9s\n", "query", "days", "first ms", "best ms",
-           "direct ms", "ratio", "cached ms", "bytes");
-    static const char *const windows[] = {"", "365", "30"};
-    bool is_profile = argc > 4 && streq(argv[4], "profile"), is_sum = argc > 4 && streq(argv[4], "sum");
-    for (size_t i = 0; i < query_count; i++) {
-        if (argc > 3 && *argv[3] && !is_listed(argv[3], query_catalogue[i].name))
+    enum status s = is_new ? make_store(c, argv[2], &err) : STATUS_OK;
+    if (s == STATUS_OK && streq(what, "measure"))
+        s = measure_all(store, c, names, atol(argv[2]), &err);
+    for (size_t i = 0; s == STATUS_OK && i < query_count; i++) {
+        if (is_also(i) || (*names && !is_listed(names, query_catalogue[i].name)))
             continue;
-        if (is_profile && profile(c, &query_catalogue[i], "", &err) != STATUS_OK)
-            return give_up(&err);
-        if (is_sum && sum(c, &query_catalogue[i], &err) != STATUS_OK)
-            return give_up(&err);
-        if (is_profile || is_sum)
-            continue;
-        for (size_t k = 0; k < ARRAY_LEN(windows); k++) {
-            struct timing t;
-            if (measure(store, c, &query_catalogue[i], windows[k], &t, &err) != STATUS_OK) {
-                (void)fail_prefix(&err, "%s", query_catalogue[i].name);
-                return give_up(&err);
-            }
-            printf("%-20s %-5s %10.1f %10.1f %10.1f %6.2f %10.3f %9zu\n", query_catalogue[i].name,
-                   *windows[k] ? windows[k] : "all", t.first, t.best, t.direct, t.best / t.direct,
-                   t.cached, t.bytes);
-            fflush(stdout);
-        }
+        if (streq(what, "profile"))
+            s = profile(c, &query_catalogue[i], "", &err);
+        else if (streq(what, "sum"))
+            s = sum(c, &query_catalogue[i], &err);
     }
     store_disconnect(c);
     store_close(store);
-    return 0;
+    return s == STATUS_OK ? 0 : give_up(&err);
 }

@@ -64,9 +64,9 @@ subjects as (
   where coalesce(b.started >= from_at, true) and coalesce(b.started < to_at, true)
   group by all
 ),
-named as ( -- a title's values, each by the id of a title that has it
-  select title_id, own, case when $by = 'title' then title_id else min(title_id) over (partition by own)
-      end as own_id
+named as ( -- a title's values, and a number for each
+  select title_id, own, case when $by = 'title' then title_id
+      else (dense_rank() over (order by own))::integer end as own_id
   from (select title_id, unnest(case $by when 'title' then [title_id::varchar] when 'type' then [media_type]
         when 'genre' then case when len(genres) > 0 then genres else [null] end
         else [grandparent_title] end) as own
