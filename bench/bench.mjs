@@ -7,7 +7,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, statfsSync } from 'node:fs';
 import http from 'node:http';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { write } from './report.mjs';
@@ -275,6 +275,7 @@ try {
     row('store', `${found.storeMb.toFixed(1)} MB`);
     await measureServer(data, rows > 1_000_000 ? 1 : 5, found);
     if (!process.env.BENCH_STORES) rmSync(data, { recursive: true });
+    found.load = loadavg()[1];
     all.push(found);
     if (isWritten) write(all, { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) });
   }
