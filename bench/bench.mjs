@@ -1,7 +1,8 @@
 // Measures one build against a yardstick in the same run and prints ratios. Nothing here passes or
 // fails. usage: node bench/bench.mjs BUILD_DIR [--write] [plays ...]   (default 100000 1000000)
 //
-// --write puts what was measured into docs/performance.md, size by size. 10 million plays take 3 GB of
+// --write puts what was measured into docs/performance.json and makes docs/performance.md of it anew,
+// size by size; sizes that are not measured stay as they were. 10 million plays take 3 GB of
 // disk below TMPDIR and some 15 minutes; more than a million are not imported, as the file to import is
 // 2 GB a million. BENCH_STORES names a folder in which the invented stores are kept for the next time.
 import { execFileSync, spawn } from 'node:child_process';
@@ -213,8 +214,8 @@ async function measureQueries(data, rows, found) {
   const code = await new Promise((done) => child.once('close', done));
   if (code !== 0) throw new Error(`bench_queries ended with ${code}`);
   found.peakMb = Number(/^peak (\d+)/m.exec(text)[1]);
-  found.queries = [...text.matchAll(/^([\w-]+) +(all|365|30) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)$/gm)].map(
-    ([, name, days, first, cpu, wall, direct, ratio, cached]) => ({ name, days, first: +first, cpu: +cpu, wall: +wall, direct: +direct, ratio: +ratio, cached: +cached }));
+  found.queries = [...text.matchAll(/^([\w-]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+) +(\d+)$/gm)].map(
+    ([, name, first, cpu, wall, direct, ratio, cached]) => ({ name, first: +first, cpu: +cpu, wall: +wall, direct: +direct, ratio: +ratio, cached: +cached }));
 }
 
 async function measureImport(rows, found) {
@@ -255,7 +256,6 @@ async function measureServer(data, times, found) {
   }
 }
 
-const all = [];
 try {
   for (const rows of sizes) {
     const needed = rows * (rows > 1_000_000 ? 300 : 3000); // bytes
@@ -276,8 +276,7 @@ try {
     await measureServer(data, rows > 1_000_000 ? 1 : 5, found);
     if (!process.env.BENCH_STORES) rmSync(data, { recursive: true });
     found.load = loadavg()[1];
-    all.push(found);
-    if (isWritten) write(all, { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) });
+    if (isWritten) write(found, { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) });
   }
 } finally {
   rmSync(work, { recursive: true, force: true });

@@ -1,11 +1,10 @@
-// Writes what bench.mjs has measured: docs/performance.md and its two pictures.
-import { writeFileSync } from 'node:fs';
+// Writes what bench.mjs has measured: docs/performance.json, and of it docs/performance.md and its pictures.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const short = (n) => (n >= 1e6 ? `${n / 1e6} million` : `${n / 1e3} thousand`);
 const ms = (n) => (!Number.isFinite(n) ? '' : n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
 const count = (n) => Math.round(n).toLocaleString('en-US');
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const allTime = (found) => found.queries.filter((q) => q.days === 'all');
 
 const table = (head, rows) =>
   [head, head.map((_, i) => (i ? '--:' : '---')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
@@ -27,7 +26,7 @@ const svg = (width, height, name, inner) =>
 
 // Each query's CPU time at one size, the slowest first.
 function bars(found) {
-  const queries = [...allTime(found)].sort((a, b) => b.cpu - a.cpu);
+  const queries = [...found.queries].sort((a, b) => b.cpu - a.cpu);
   const left = 170, right = 60, line = 18, top = 44, width = 760, inner = width - left - right;
   const most = queries[0].cpu;
   const x = (v) => left + (v / most) * inner;
@@ -46,8 +45,8 @@ function bars(found) {
 // How it grows with the number of plays; both axes logarithmic, so that "in proportion" is a straight line.
 function growth(all) {
   const lines = [
-    ['a', 'slowest query', (f) => Math.max(...allTime(f).map((q) => q.cpu))],
-    ['b', 'query at the median', (f) => median(allTime(f).map((q) => q.cpu))],
+    ['a', 'slowest query', (f) => Math.max(...f.queries.map((q) => q.cpu))],
+    ['b', 'query at the median', (f) => median(f.queries.map((q) => q.cpu))],
     ['c', 'history page', (f) => f.pages.newest.cpu],
     ['d', 'memory, MB', (f) => Math.max(f.peakMb, f.serverPeakMb)],
   ].map(([kind, name, of]) => ({ kind, name, points: all.map((f) => [f.rows, Math.max(of(f), 1)]) }));
@@ -74,13 +73,13 @@ function growth(all) {
 
 /* --- the page ------------------------------------------------------------------------------------ */
 
-function queryTable(all) {
-  const names = [...new Set(all.flatMap((f) => allTime(f).map((q) => q.name)))].sort();
-  const of = (f, name) => allTime(f).find((q) => q.name === name);
+function queryTable(all, main) {
+  const names = [...new Set(all.flatMap((f) => f.queries.map((q) => q.name)))].sort();
+  const of = (f, name) => f.queries.find((q) => q.name === name);
   return table(['query', ...all.flatMap((f) => [`${short(f.rows)}: CPU ms`, 'wall ms']), 'cached ms', 'against the bare SQL'],
     names.map((name) => {
       const last = of(all.at(-1), name) ?? {};
-      return [`\`${name}\``, ...all.flatMap((f) => [ms(of(f, name)?.cpu), ms(of(f, name)?.wall)]), ms(last.cached), last.ratio?.toFixed(2)];
+      return [`\`${name}\``, ...all.flatMap((f) => [ms(of(f, name)?.cpu), ms(of(f, name)?.wall)]), ms(last.cached), (of(main, name)?.ratio ?? 0).toFixed(2)];
     }));
 }
 
@@ -89,11 +88,16 @@ function growthRow(name, all, of) {
   return [name, ...values.map(ms), ...values.slice(1).map((v, i) => (v / values[i] ? `× ${(v / values[i]).toFixed(1)}` : ''))];
 }
 
-export function write(all, machine) {
+const figures = 'docs/performance.json';
+
+export function write(found, machine) {
+  const known = existsSync(figures) ? JSON.parse(readFileSync(figures, 'utf8')).sizes : [];
+  const all = [...known.filter((f) => f.rows !== found.rows), found].sort((a, b) => a.rows - b.rows);
+  writeFileSync(figures, `${JSON.stringify({ machine, sizes: all }, null, 1)}\n`);
   const sizes = all.map((f) => short(f.rows));
   const main = all.find((f) => f.rows === 1_000_000) ?? all.at(-1);
-  const slowest = (f) => Math.max(...allTime(f).map((q) => q.cpu));
-  const middle = (f) => median(allTime(f).map((q) => q.cpu));
+  const slowest = (f) => Math.max(...f.queries.map((q) => q.cpu));
+  const middle = (f) => median(f.queries.map((q) => q.cpu));
   const most = Math.max(...all.map((f) => f.load));
   const load = most > machine.cores * 1.5
     ? `It did other work, too: its load was ${most.toFixed(0)}, so CPU time is the figure to compare by. The wall clock would be
@@ -160,7 +164,7 @@ ${table(['', ...sizes], [
 CPU and wall milliseconds over all time, cold. The last column is what counting, writing and explaining add to
 the bare SQL.
 
-${queryTable(all)}
+${queryTable(all, main)}
 `;
   const notes = 'docs/internals/speed.md';
   writeFileSync('docs/performance.md', `${page}\nWhy it is as it is, and what was tried: [${notes.slice(5)}](${notes.slice(5)}).\n`);
