@@ -32,13 +32,19 @@ episodes as (
   from filtered_play join shows using (title_id)
   where person_id is not null
 ),
-numbered as (
+followed as (
+  select *, coalesce(started - max(ended) over (own rows between unbounded preceding and 1 preceding)
+      > to_hours($gap_hours), true) as is_first,
+    coalesce(lead(started) over own - max(ended) over (own rows unbounded preceding)
+      > to_hours($gap_hours), true) as is_last
+  from episodes
+  window own as (partition by person_id, show_id order by started, play_id)
+),
+numbered as ( -- single ones are most and go at once
   select *, sum(is_first::integer) over (partition by person_id, show_id order by started, play_id
       rows unbounded preceding) as run
-  from (select *, coalesce(started - max(ended) over (partition by person_id, show_id
-          order by started, play_id rows between unbounded preceding and 1 preceding)
-          > to_hours($gap_hours), true) as is_first
-      from episodes)
+  from followed
+  where not (is_first and is_last)
 ),
 long_runs as (
   select person_id, show_id, run

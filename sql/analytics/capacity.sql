@@ -41,7 +41,7 @@ sent as (
     else class not in ('lan', 'loopback', 'link-local', 'ula', 'unknown') end
 ),
 filled as (
-  select make_timestamptz(q.quarter * 900000000) at time zone $tz as local,
+  select local,
     coalesce(streams, 0) as streams, coalesce(transcodes, 0) as transcodes,
     coalesce(millibits, 0)::double / 900000000 as kbps
   from time_quarter q left join streams using (quarter) left join sent using (quarter)
