@@ -2,7 +2,7 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'titles',
-  order: 40,
+  order: 30,
   query: 'completion',
   columns: { from_percent: 'twentieth', plays: 'count', people: 'count', finished: 'count', reached: 'count', reached_share: 'share' },
   measures: [
