@@ -10,7 +10,7 @@ const types: Record<string, string> = {
   p50_kbps: 'var(--series-3)', p95_kbps: 'var(--series-1)', peak_kbps: 'var(--series-2)',
 };
 const order = [
-  'movie', 'episode', 'track', 'live', 'direct play', 'copy', 'transcode', 'regular', 'new', 'returned', 'away', 'lapsed',
+  'all', 'movie', 'episode', 'track', 'live', 'direct play', 'copy', 'transcode', 'regular', 'new', 'returned', 'away', 'lapsed',
 ];
 
 const others = ['var(--series-1)', 'var(--series-2)', 'var(--series-3)', 'var(--series-4)', 'var(--series-6)', 'var(--series-5)', 'var(--series-7)'];

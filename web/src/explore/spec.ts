@@ -26,6 +26,8 @@ export interface Measure<Column extends string = ColumnName, Asked = Given> {
   params?: Asked;
   // Drawn as shares of each bucket rather than as amounts.
   isShare?: boolean;
+  // Without the amount of this column (steps).
+  less?: Column & ColumnName;
 }
 
 // What the reader may choose besides: a parameter of the query, and which of its values; the first is
@@ -34,11 +36,14 @@ type ChoiceOf<Asked> = {
   [Name in keyof Asked & string]: {
     param: Name & Named<'choice.'>;
     values: readonly (Extract<Asked[Name], string> & Named<`choice.${Name}.`>)[];
+    // There only while this is chosen of another one.
+    when?: string;
   }
 }[keyof Asked & string];
 export interface Choice {
   param: string;
   values: readonly string[];
+  when?: string;
 }
 
 // Which filter takes which column's value, and, where that depends on it, for which chosen value.

@@ -6,7 +6,7 @@ export default {
   query: 'bandwidth',
   choices: [
     { param: 'by', values: ['hour', 'bucket'] },
-    { param: 'bucket', values: ['auto', 'day', 'week', 'month'] },
+    { param: 'bucket', values: ['auto', 'day', 'week', 'month'], when: 'bucket' },
   ],
   columns: {
     slot: 'slot', network: 'word', p50_kbps: 'rate', p95_kbps: 'rate', peak_kbps: 'rate', bytes: 'bytes', unknown_ms: 'duration',

@@ -12,7 +12,7 @@ export default {
     { name: 'sessions', column: 'sessions' },
     { name: 'early', column: 'early_share' },
   ],
-  mark: { kind: 'bars', label: 'client', filters: [], more: 'version', beside: ['people', 'early_share', 'previous_version', 'previous_early_share'] },
+  mark: { kind: 'bars', label: 'client', filters: [], more: 'version', beside: ['early_share', 'previous_early_share', 'previous_version', 'people'] },
   isWide: true,
   isMore: true,
 } satisfies ChartOf<'clients'>;

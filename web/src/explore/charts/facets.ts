@@ -7,6 +7,7 @@ export default {
   choices: [{ param: 'of', values: ['genre', 'decade', 'rating'] }],
   columns: { value: 'text', plays: 'count', people: 'count', titles: 'count', watch_ms: 'duration', share: 'share' },
   measures: [
+    { name: 'share', column: 'share' },
     { name: 'plays', column: 'plays' },
     { name: 'watch_ms', column: 'watch_ms' },
     { name: 'people', column: 'people' },

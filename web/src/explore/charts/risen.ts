@@ -11,7 +11,7 @@ export default {
     { name: 'previous', column: 'previous' },
   ],
   mark: {
-    kind: 'bars', label: 'value', filters: [['titles', 'title_id', 'title'], ['shows', 'value', 'show']], beside: ['previous', 'change', 'rank', 'previous_rank'],
+    kind: 'bars', label: 'value', filters: [['titles', 'title_id', 'title'], ['shows', 'value', 'show']], beside: ['change', 'previous', 'rank', 'previous_rank'],
   },
   isWide: true,
   isMore: true,
