@@ -24,6 +24,10 @@ export function duration(ms: number): string {
   return (ms < 10 * HOUR_MS ? tenths : hours).format(ms / HOUR_MS);
 }
 
+// From ten times as much on, how many times.
+const growth = (share: number): string =>
+  share < 9 ? changes.format(share) : t('times', { n: Math.round(share + 1) });
+
 // A word that a query uses for a state or a kind; names of other things are as they are.
 function word(value: string): string {
   const key = `word.${value}`;
@@ -51,7 +55,7 @@ export function show(value: Value | undefined, format: Format): string {
     case 'engine': return word(String(value));
     case 'column': return t(`column.${value as ColumnName}`);
     case 'mean': return tenth.format(Number(value));
-    case 'change': return changes.format(Number(value));
+    case 'change': return growth(Number(value));
     case 'percent': return percent(Number(value) / 100);
     case 'score': return number(Math.round(Number(value)));
     case 'slot': return isBucket(value) ? bucketText(String(value)) : show(value, 'hour');
@@ -67,4 +71,4 @@ export const isAmount = (format: Format): boolean =>
 export const short = (value: number, format: Format): string =>
   format === 'count' ? compact(value) : show(value, format);
 
-export const change = (now: number, before: number): string => changes.format((now - before) / before);
+export const change = (now: number, before: number): string => growth((now - before) / before);

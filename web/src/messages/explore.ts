@@ -126,6 +126,7 @@ export const explore = {
   'cut': 'The first {n} of {all}; the table has all.',
   'cut.days': 'The last {n} of {all} days; the table has all.',
   'streak': { one: 'Longest streak: {n} day, {day}.', other: 'Longest streak: {n} days in a row, to {day}.' },
+  'times': '×{n}',
   'cell': '{line}, {what} {column}',
   'empty': 'There is nothing of this kind here. Take a longer time, or a filter away.',
   'empty.retention': 'Nobody watched here for the first time in this time. Take a longer one.',

@@ -10,5 +10,6 @@ export default {
   },
   measures: [{ name: 'score', column: 'score' }],
   mark: { kind: 'lines', x: 'slot', lines: ['score'] },
+  isWide: true,
   isMore: true,
 } satisfies ChartOf<'qoe'>;
