@@ -6,7 +6,7 @@ export default {
   query: 'abandonment',
   choices: [{ param: 'by', values: ['title', 'first-episode', 'genre', 'type'] }],
   columns: {
-    value: 'type', plays: 'count', people: 'count', finished: 'count', resumed: 'count', abandoned: 'count', undecided: 'count',
+    value: 'type', people: 'count', finished: 'count', resumed: 'count', abandoned: 'count', undecided: 'count',
     abandoned_share: 'share', median_percent: 'percent',
   },
   measures: [
