@@ -7,6 +7,7 @@
 -- column: duration_ms int: how long the quarters that had just so many last together
 -- column: share double: of all the time
 -- column: reached_share double: share of the quarters that had as many or more
+-- behind: none: what goes on at once is of no play alone
 -- about: Of a quarter of an hour counts the most streams at once in it (pauses too), as in capacity.
 -- about: Quarters without any count as zero, from the first to the last play known.
 with levels as (
