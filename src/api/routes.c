@@ -94,6 +94,8 @@ const struct route api_routes[] = {
     ROUTE("POST", "/rederive", ADMIN, QUERY, rederive, "Derive all plays anew"),
     VIEWER_ROUTE("GET", "/analytics", NOTHING, AT_ONCE, queries, "The queries there are"),
     VIEWER_ROUTE("GET", "/analytics/{name}", FILTER, BOTH, query, "Ask one of them"),
+    ROUTE("GET", "/sql", ADMIN, AT_ONCE, sql_tables, "The tables that people's own SQL sees, column by column"),
+    ROUTE("POST", "/sql", ADMIN, AT_ONCE, sql, "Ask something in SQL"),
     ROUTE("POST", "/import", ADMIN, QUERY, import_begin,
           "Import another tool's history: the body is its file"),
     ROUTE("GET", "/import", ADMIN, QUERY, imports, "Imports, newest first"),
