@@ -65,15 +65,15 @@ static const char *type_name(duckdb_type t)
         duckdb_type type;
         const char *name;
     } names[] = {
-        {DUCKDB_TYPE_BOOLEAN, "boolean"}, {DUCKDB_TYPE_VARCHAR, "text"}, {DUCKDB_TYPE_ENUM, "text"},
-        {DUCKDB_TYPE_UUID, "text"}, {DUCKDB_TYPE_TINYINT, "integer"}, {DUCKDB_TYPE_SMALLINT, "integer"},
+        {DUCKDB_TYPE_BOOLEAN, "boolean"}, {DUCKDB_TYPE_VARCHAR, "text"}, {DUCKDB_TYPE_TINYINT, "integer"}, {DUCKDB_TYPE_SMALLINT, "integer"},
         {DUCKDB_TYPE_INTEGER, "integer"}, {DUCKDB_TYPE_BIGINT, "integer"}, {DUCKDB_TYPE_HUGEINT, "integer"},
         {DUCKDB_TYPE_UTINYINT, "integer"}, {DUCKDB_TYPE_USMALLINT, "integer"},
-        {DUCKDB_TYPE_UINTEGER, "integer"}, {DUCKDB_TYPE_UBIGINT, "integer"}, {DUCKDB_TYPE_UHUGEINT, "integer"},
+        {DUCKDB_TYPE_UINTEGER, "integer"}, {DUCKDB_TYPE_UBIGINT, "integer"},
         {DUCKDB_TYPE_FLOAT, "number"}, {DUCKDB_TYPE_DOUBLE, "number"}, {DUCKDB_TYPE_DECIMAL, "number"},
-        {DUCKDB_TYPE_TIMESTAMP, "time"}, {DUCKDB_TYPE_TIMESTAMP_TZ, "time"}, {DUCKDB_TYPE_TIMESTAMP_S, "time"},
-        {DUCKDB_TYPE_TIMESTAMP_MS, "time"}, {DUCKDB_TYPE_TIMESTAMP_NS, "time"}, {DUCKDB_TYPE_DATE, "date"},
-        {DUCKDB_TYPE_LIST, "list"}, {DUCKDB_TYPE_ARRAY, "list"}, {DUCKDB_TYPE_MAP, "list"},
+        {DUCKDB_TYPE_TIMESTAMP_TZ, "instant"}, {DUCKDB_TYPE_TIMESTAMP, "time"},
+        {DUCKDB_TYPE_TIMESTAMP_S, "time"}, {DUCKDB_TYPE_TIMESTAMP_MS, "time"},
+        {DUCKDB_TYPE_TIMESTAMP_NS, "time"}, {DUCKDB_TYPE_DATE, "date"},
+        {DUCKDB_TYPE_LIST, "list"}, {DUCKDB_TYPE_MAP, "list"},
         {DUCKDB_TYPE_STRUCT, "object"},
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)

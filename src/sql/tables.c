@@ -49,13 +49,13 @@ const struct sql_example sql_examples[] = {
      "group by all\n"
      "order by hours desc"},
     {"Shows that were begun and given up",
-     "select grandparent_title as show, person.name, count(distinct title_id) as episodes,\n"
+     "select grandparent_title as series, person.name, count(distinct title_id) as episodes,\n"
      "  max(started)::date as last_seen\n"
      "from play\n"
      "join title using (title_id)\n"
      "join person using (person_id)\n"
      "where play.media_type = 'episode'\n"
-     "group by show, person.name\n"
+     "group by series, person.name\n"
      "having last_seen < current_date - 60 and episodes < 4\n"
      "order by last_seen desc"},
     {"Where it is watched from, and how much was sent there",

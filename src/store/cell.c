@@ -98,11 +98,11 @@ enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, stru
     return s;
 }
 
-void cell_type_set_exact(struct cell_type *t)
+void cell_type_set_foreign(struct cell_type *t)
 {
-    t->is_exact = true;
+    t->is_foreign = true;
     for (size_t i = 0; i < t->part_count; i++)
-        cell_type_set_exact(&t->parts[i]);
+        cell_type_set_foreign(&t->parts[i]);
 }
 
 void cell_type_done(struct cell_type *t)
@@ -196,10 +196,13 @@ struct str cell_text(duckdb_vector v, idx_t row)
     return (struct str){duckdb_string_t_data(s), duckdb_string_t_length(*s)};
 }
 
-static void add_time(struct buf *out, int64_t us)
+static void add_time(const struct cell_type *t, struct buf *out, int64_t us)
 {
     char text[TIME_TEXT_MAX];
-    buf_puts(out, time_format(us, text));
+    struct str s = str_of(time_format(us, text));
+    if (t->is_foreign && t->id != DUCKDB_TYPE_TIMESTAMP_TZ) /* of whatever zone */
+        s.len -= strlen("Z");
+    buf_add_str(out, s);
 }
 
 static void add_date(struct buf *out, int32_t days)
@@ -272,16 +275,16 @@ static void add_plain(const struct cell_type *t, const void *data, idx_t row, st
         break;
     case DUCKDB_TYPE_TIMESTAMP:
     case DUCKDB_TYPE_TIMESTAMP_TZ:
-        add_time(out, ((const int64_t *)data)[row]);
+        add_time(t, out, ((const int64_t *)data)[row]);
         break;
     case DUCKDB_TYPE_TIMESTAMP_S:
-        add_time(out, to_us(((const int64_t *)data)[row], US_PER_S));
+        add_time(t, out, to_us(((const int64_t *)data)[row], US_PER_S));
         break;
     case DUCKDB_TYPE_TIMESTAMP_MS:
-        add_time(out, to_us(((const int64_t *)data)[row], US_PER_MS));
+        add_time(t, out, to_us(((const int64_t *)data)[row], US_PER_MS));
         break;
     case DUCKDB_TYPE_TIMESTAMP_NS:
-        add_time(out, ((const int64_t *)data)[row] / 1000);
+        add_time(t, out, ((const int64_t *)data)[row] / 1000);
         break;
     case DUCKDB_TYPE_TIME:
         add_clock(out, ((const int64_t *)data)[row]);
@@ -313,7 +316,7 @@ static bool is_inexact_elsewhere(const struct cell_type *t, const void *data, id
 {
     const wide most = (INT64_C(1) << 53) - 1;
     wide whole;
-    return t->is_exact && read_whole(t->id, data, row, &whole) && (whole > most || whole < -most);
+    return t->is_foreign && read_whole(t->id, data, row, &whole) && (whole > most || whole < -most);
 }
 
 static bool is_quoted(const struct cell_type *t, const void *data, idx_t row)

@@ -58,7 +58,7 @@ static enum status begin(struct rows *r, bool is_foreign, struct error *err)
         if (s != STATUS_OK)
             return fail_prefix(err, "column '%s'", c->name);
         if (is_foreign)
-            cell_type_set_exact(&c->type);
+            cell_type_set_foreign(&c->type);
         if (c->name[0] == '_' && !is_foreign)
             continue;
         c->before = json_before(c->name, is_first);

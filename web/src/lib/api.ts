@@ -4,7 +4,7 @@ import { zone } from './format';
 import type { Decided, PeoplePage, Profile, Suggestion } from '../people/types';
 import type {
   About, AccountChoice, Answer, AuditRow, Backups, Choices, Import, KnownUser, NowAnswer, PlayDetail,
-  PlaysPage, Restore, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
+  PlaysPage, Restore, Server, ServersAnswer, ServerTested, ServerWish, SqlAnswer, SqlTables, Token, User,
 } from './types';
 
 export { ApiError, url } from './call';
@@ -58,6 +58,9 @@ export const api = {
   import: (id: number, signal?: AbortSignal) => get<{ import: Import }>(`/import/${id}`, undefined, signal),
   cancelImport: (id: number) => call<void>(`/import/${id}/cancel`, { method: 'POST' }),
   undoImport: (id: number) => call<void>(`/import/${id}`, { method: 'DELETE' }),
+
+  sqlTables: (signal?: AbortSignal) => get<SqlTables>('/sql', undefined, signal),
+  sql: (json: { sql: string; limit: number }, signal: AbortSignal) => call<SqlAnswer>('/sql', { method: 'POST', json, signal }),
 
   users: (signal?: AbortSignal) => get<{ users: KnownUser[] }>('/users', undefined, signal),
   accounts: (search: string, signal?: AbortSignal) =>
@@ -114,6 +117,16 @@ function sendFile<T>(path: string, file: File, sent: (share: number) => void, si
     signal.addEventListener('abort', () => request.abort(), { once: true });
     request.send(file);
   });
+}
+
+// All rows of an answer, as a file.
+export async function fetchSqlFile(sql: string, signal: AbortSignal): Promise<Blob> {
+  const answer = await fetch(url('/sql', new URLSearchParams({ format: 'csv' })), {
+    method: 'POST', credentials: 'same-origin', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ sql }),
+  });
+  if (answer.status === 401) loggedOut();
+  if (!answer.ok) throw await failure(answer);
+  return answer.blob();
 }
 
 type Send<T> = (file: File, query: URLSearchParams, sent: (share: number) => void, signal: AbortSignal) => Promise<T>;

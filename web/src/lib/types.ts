@@ -494,3 +494,27 @@ export type Frame =
   | { type: 'import'; data: Import }
   | { type: 'data_changed'; data: { data_version: number } }
   | { type: 'resync'; data?: unknown };
+
+export interface SqlTable {
+  name: string;
+  about: string;
+  columns: { name: string; type: string; about: string }[];
+}
+
+export interface SqlTables {
+  tables: SqlTable[];
+  examples: { title: string; sql: string }[];
+  // Days and hours are of it.
+  tz: string;
+  most_rows: number;
+  most_seconds: number;
+}
+
+// instant: UTC; time: without a zone.
+export type SqlType = 'boolean' | 'integer' | 'number' | 'text' | 'instant' | 'time' | 'date' | 'list' | 'object';
+
+export interface SqlAnswer {
+  columns: { name: string; type: SqlType }[];
+  rows: Record<string, unknown>[];
+  about: { rows: number; has_more: boolean; took_ms: number; as_of: string };
+}
