@@ -24,8 +24,8 @@ void request_add_attachment(struct request *r, const char *name)
 }
 
 /* Every change that somebody who is known has asked for, done or refused, every file that was given
- * out, and every question in SQL. Logins are noted where they are checked. Of strangers only the trigger that is open to
- * them counts, else anybody could fill the log. */
+ * out, and every question in SQL. Logins are noted where they are checked. Of strangers only the
+ * trigger that is open to them counts, else anybody could fill the log. */
 static bool is_noted(const struct request *r, int http_status)
 {
     if (r->route == NULL || r->route->handle == handle_login)

@@ -77,17 +77,16 @@ struct reading {
 static bool read_parameter(void *ctx, const char *name, const char *value)
 {
     struct reading *g = ctx;
-    if (!streq(name, "format"))
+    bool is_format = streq(name, "format");
+    g->form = NULL;
+    for (size_t i = 0; is_format && i < ARRAY_LEN(forms); i++)
+        if (streq(value, forms[i].name))
+            g->form = &forms[i];
+    if (!is_format)
         g->status = fail_field(&g->err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
-    else {
-        g->form = NULL;
-        for (size_t i = 0; i < ARRAY_LEN(forms); i++)
-            if (streq(value, forms[i].name))
-                g->form = &forms[i];
-        if (!g->form)
-            g->status = fail_field(&g->err, STATUS_INVALID, name, "'%.60s' in format is not right; it must be "
-                                   "json, csv or ndjson", value);
-    }
+    else if (!g->form)
+        g->status = fail_field(&g->err, STATUS_INVALID, name,
+                               "'%.60s' in format is not right; it must be json, csv or ndjson", value);
     return g->status == STATUS_OK;
 }
 
@@ -109,8 +108,8 @@ static enum status read_question(json_t *body, int64_t most_rows, struct sql_que
         return fail_field(err, STATUS_INVALID, "sql", "there is a NUL in it");
     ret->most_rows = jint(body, "limit", 0);
     if (limit && !json_is_null(limit) && (!json_is_integer(limit) || ret->most_rows < 1))
-        return fail_field(err, STATUS_INVALID, "limit", "must be a whole number from 1 to %lld (SQL_MAX_ROWS)",
-                          (long long)most_rows);
+        return fail_field(err, STATUS_INVALID, "limit",
+                          "must be a whole number from 1 to %lld (SQL_MAX_ROWS)", (long long)most_rows);
     ret->sql = json_string_value(sql);
     return STATUS_OK;
 }

@@ -126,8 +126,8 @@ int cli_sql(struct cli *c, int argc, char **argv)
     if (!is_format(format)) {
         char hint[80];
         args_nearest(format, formats, ARRAY_LEN(formats), hint);
-        fprintf(stderr, "cartographus: --format: '%s' is not known%s; it must be table, json, csv or ndjson\n",
-                format, hint);
+        fprintf(stderr, "cartographus: --format: '%s' is not known%s; it must be table, json, csv "
+                        "or ndjson\n", format, hint);
         return EXIT_USAGE;
     }
     if (is_listing && argc > 0) {

@@ -65,7 +65,7 @@ static const char *type_name(duckdb_type t)
         duckdb_type type;
         const char *name;
     } names[] = {
-        {DUCKDB_TYPE_BOOLEAN, "boolean"}, {DUCKDB_TYPE_VARCHAR, "text"}, {DUCKDB_TYPE_TINYINT, "integer"}, {DUCKDB_TYPE_SMALLINT, "integer"},
+        {DUCKDB_TYPE_BOOLEAN, "boolean"}, {DUCKDB_TYPE_TINYINT, "integer"}, {DUCKDB_TYPE_SMALLINT, "integer"},
         {DUCKDB_TYPE_INTEGER, "integer"}, {DUCKDB_TYPE_BIGINT, "integer"}, {DUCKDB_TYPE_HUGEINT, "integer"},
         {DUCKDB_TYPE_UTINYINT, "integer"}, {DUCKDB_TYPE_USMALLINT, "integer"},
         {DUCKDB_TYPE_UINTEGER, "integer"}, {DUCKDB_TYPE_UBIGINT, "integer"},

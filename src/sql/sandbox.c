@@ -73,7 +73,8 @@ static const int always[] = {
     SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(membarrier), SCMP_SYS(rseq),
     SCMP_SYS(set_robust_list), SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),
     SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
-    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(getcwd), SCMP_SYS(times),
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(getcwd),
+    SCMP_SYS(times),
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
     SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
@@ -105,8 +106,8 @@ static enum status shut(scmp_filter_ctx c, struct error *err)
     if (r == 0)
         r = seccomp_load(c); /* with no_new_privs, by itself */
     if (r != 0)
-        return fail(err, STATUS_UNAVAILABLE, "this kernel does not shut a process in (seccomp: %s), without which "
-                    "nobody's SQL is run", strerror(-r));
+        return fail(err, STATUS_UNAVAILABLE, "this kernel does not shut a process in (seccomp: %s), without "
+                    "which nobody's SQL is run", strerror(-r));
     return STATUS_OK;
 }
 

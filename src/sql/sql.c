@@ -224,11 +224,12 @@ static enum status tell_end(const struct sql *s, int how, struct error *err)
 {
     int signal_number = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
     if (signal_number == SIGXCPU)
-        return fail_field(err, STATUS_TIMEOUT, "sql", "it took more than %lld seconds of the processor and was "
-                          "stopped", (long long)(s->config.timeout_us / US_PER_S));
+        return fail_field(err, STATUS_TIMEOUT, "sql", "it took more than %lld seconds of the processor and "
+                          "was stopped", (long long)(s->config.timeout_us / US_PER_S));
     if (signal_number == SIGABRT || signal_number == SIGSEGV || signal_number == SIGBUS)
-        return fail_field(err, STATUS_TOO_LARGE, "sql", "it needs more memory than there is for it, or is nested "
-                          "too deeply: the process that answers broke (%s)", strsignal(signal_number));
+        return fail_field(err, STATUS_TOO_LARGE, "sql", "it needs more memory than there is for it, or is "
+                          "nested too deeply: the process that answers broke (%s)",
+                          strsignal(signal_number));
     return fail(err, STATUS_UNAVAILABLE, "the process that answers ended without an answer (%s %d)",
                 signal_number ? "signal" : "status", signal_number ? signal_number : WEXITSTATUS(how));
 }

@@ -227,7 +227,8 @@ static void add_clock(struct buf *out, int64_t us)
 static void add_count(struct buf *out, int64_t n, const char *unit, bool *is_begun)
 {
     if (n)
-        buf_printf(out, "%s%lld %s%s", *is_begun ? " " : "", (long long)n, unit, n == 1 || n == -1 ? "" : "s");
+        buf_printf(out, "%s%lld %s%s", *is_begun ? " " : "", (long long)n, unit,
+                   n == 1 || n == -1 ? "" : "s");
     *is_begun = *is_begun || n;
 }
 

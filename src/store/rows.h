@@ -12,7 +12,8 @@
  *
  * A column whose name begins with '_' is not written; rows_last_*() read it, for cursors. Of a statement
  * that is not ours (rows_begin_foreign) every column is written, and a name that was there already gets
- * _1, _2, ...; see also cell_type.is_foreign. One thread; out's overflow is the caller's to check, once, at the end.
+ * _1, _2, ...; see also cell_type.is_foreign. One thread; out's overflow is the caller's to check, once,
+ * at the end.
  */
 #pragma once
 

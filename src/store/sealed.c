@@ -128,6 +128,13 @@ static enum status seal(const struct sealed_config *c, struct sealed *s, struct 
     return exec(s, "set lock_configuration = true", err);
 }
 
+static void close_sealed(struct sealed *s)
+{
+    duckdb_disconnect(&s->conn);
+    duckdb_close(&s->db);
+    free(s);
+}
+
 enum status sealed_open(const struct sealed_config *c, struct sealed **ret, struct error *err)
 {
     struct sealed *s = xcalloc(1, sizeof *s);
@@ -135,20 +142,11 @@ enum status sealed_open(const struct sealed_config *c, struct sealed **ret, stru
     if (status == STATUS_OK)
         status = seal(c, s, err);
     if (status != STATUS_OK) {
-        sealed_close(s);
+        close_sealed(s);
         return status;
     }
     *ret = s;
     return STATUS_OK;
-}
-
-void sealed_close(struct sealed *s)
-{
-    if (!s)
-        return;
-    duckdb_disconnect(&s->conn);
-    duckdb_close(&s->db);
-    free(s);
 }
 
 /* --- one statement ----------------------------------------------------------------------------- */
@@ -226,8 +224,8 @@ static enum status check_functions(struct sealed *s, const char *sql, struct err
     for (size_t i = 0; i < ARRAY_LEN(changing); i++) {
         auto_free char *call = xasprintf("\"function_name\":\"%s\"", changing[i]);
         if (strstr(buf_text(&tree), call))
-            return fail_field(err, STATUS_INVALID, "sql", "%s() cannot be called here: only what reads can be "
-                              "asked", changing[i]);
+            return fail_field(err, STATUS_INVALID, "sql",
+                              "%s() cannot be called here: only what reads can be asked", changing[i]);
     }
     return STATUS_OK;
 }

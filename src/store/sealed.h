@@ -28,7 +28,7 @@ struct sealed_config {
     int64_t max_memory;
     const char *time_zone;
 };
-/* One thread, no temporary files, no other file. One at a time in a process. */
+/* One thread, no temporary files, no other file. It is open until the process ends. */
 enum status sealed_open(const struct sealed_config *c, struct sealed **ret, struct error *err);
 /* Runs the one statement of the text, which must only read; its rows come as they are fetched, and
  * duckdb_result_error() says how that ended. INVALID with all that DuckDB says where it does not run.
@@ -36,4 +36,3 @@ enum status sealed_open(const struct sealed_config *c, struct sealed **ret, stru
 enum status sealed_ask(struct sealed *s, const char *sql, duckdb_result *ret, struct error *err);
 /* DuckDB's message: TOO_LARGE where it tells of memory, else INVALID. */
 enum status sealed_fail(const char *message, struct error *err);
-void sealed_close(struct sealed *s); /* NULL is fine */
