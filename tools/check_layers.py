@@ -9,14 +9,14 @@ LAYERS = {
     0: {"base"},
     1: {"config", "model", "net"},
     2: {"log", "store", "auth", "places", "servers"},
-    3: {"sources", "ingest", "import", "backup", "live", "analytics"},
+    3: {"sources", "ingest", "import", "backup", "live", "analytics", "sql"},
     4: {"api"},
     5: {"app", "cli"},
 }
 # Within a layer folders do not know each other, but for these.
 ALLOWED = {("config", "model"), ("import", "ingest"), ("cli", "app")}
 HOMES = {
-    "duckdb.h": {"store", "ingest", "import", "analytics", "api"},
+    "duckdb.h": {"store", "ingest", "import", "analytics", "api", "sql"},
     "sqlite3.h": {"store", "log", "import", "auth", "servers"},
     "microhttpd.h": {"net"},
     "curl/curl.h": {"net"},
@@ -25,6 +25,7 @@ HOMES = {
     "yaml.h": {"config"},
     "archive.h": {"import", "backup"},
     "nats/nats.h": {"log"},
+    "seccomp.h": {"sql"},
 }
 level = {folder: n for n, folders in LAYERS.items() for folder in folders}
 faults = []

@@ -16,6 +16,7 @@
 #include "net/ws_hub.h"
 #include "servers/servers.h"
 #include "sources/prober.h"
+#include "sql/sql.h"
 
 #include "base/banned.h"
 
@@ -376,6 +377,14 @@ enum status api_new(const struct api_config *c, struct api **ret, struct error *
         s = pool_start(&pool, &a->pool, err);
     if (s == STATUS_OK)
         s = prober_start(&a->prober, err);
+    struct sql_config sql = {.store = c->store,
+                             .folder = c->config->data_dir,
+                             .time_zone = c->config->time_zone,
+                             .timeout_us = c->config->query_timeout,
+                             .max_memory = c->config->sql_max_memory,
+                             .most_rows = c->config->sql_max_rows};
+    if (s == STATUS_OK)
+        s = sql_start(&sql, &a->sql, err);
     if (s != STATUS_OK) {
         api_free(a);
         return s;
@@ -397,6 +406,7 @@ void api_stop(struct api *a)
     if (a == NULL)
         return;
     prober_stop(a->prober); /* what it answers goes to the pool */
+    sql_stop(a->sql);
     pool_close(a->pool);
     ws_hub_close(a->hub);
     oidc_stop(a->config.oidc);
@@ -409,6 +419,7 @@ void api_free(struct api *a)
     if (a == NULL)
         return;
     prober_free(a->prober);
+    sql_free(a->sql);
     pool_stop(a->pool);
     ws_hub_stop(a->hub);
     analytics_free(a->analytics);

@@ -23,9 +23,9 @@ void request_add_attachment(struct request *r, const char *name)
     r->is_download = true;
 }
 
-/* Every change that somebody who is known has asked for, done or refused, and every file that was
- * given out. Logins are noted where they are checked. Of strangers only the trigger that is open to
- * them counts, else anybody could fill the log. */
+/* Every change that somebody who is known has asked for, done or refused, every file that was given
+ * out, and every question in SQL. Logins are noted where they are checked. Of strangers only the
+ * trigger that is open to them counts, else anybody could fill the log. */
 static bool is_noted(const struct request *r, int http_status)
 {
     if (r->route == NULL || r->route->handle == handle_login)
@@ -54,8 +54,8 @@ void audit_request(const struct request *r, int http_status)
 {
     if (!is_noted(r, http_status))
         return;
-    struct audit_row row = {.kind = is_change(r->route->method) ? AUDIT_CHANGE : AUDIT_EXPORT,
-                            .status = http_status};
+    bool changes = is_change(r->route->method) && !r->is_download;
+    struct audit_row row = {.kind = changes ? AUDIT_CHANGE : AUDIT_EXPORT, .status = http_status};
     snprintf(row.who, sizeof row.who, "%s", r->is_logged_in ? r->user.name : "");
     snprintf(row.via, sizeof row.via, "%s", r->is_logged_in ? r->via : "nothing");
     snprintf(row.token, sizeof row.token, "%s", r->token_name);

@@ -20,6 +20,7 @@
 struct analytics;
 struct metrics;
 struct source_status;
+struct sql;
 struct pool;
 struct prober;
 struct server_try;
@@ -34,6 +35,7 @@ struct api {
     struct page page;
     struct metrics *metrics;
     struct prober *prober;
+    struct sql *sql;
     _Atomic bool is_set_up; /* there is a media server, or was one: stays so */
     int64_t started_us; /* monotonic */
     _Atomic int64_t anonymous_trigger_us;
@@ -94,7 +96,7 @@ struct request {
     bool is_scope_asked;  /* request_filter_config() was called */
     const char *via; /* how they are known: "session", "token", ...; static */
     char token_name[API_TOKEN_NAME_MAX]; /* "": by no token */
-    bool is_download; /* the answer is a file, see request_add_attachment() */
+    bool is_download; /* rows are taken out; so where the answer is a file, request_add_attachment() */
     char note[200];   /* for the audit log, see request_note() */
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
     struct store_conn *conn;
@@ -238,6 +240,8 @@ HANDLER(restore_confirm);
 HANDLER(restore_drop);
 HANDLER(restore_forget);
 HANDLER(queries);
+HANDLER(sql);
+HANDLER(sql_tables);
 HANDLER(query);
 HANDLER(openapi);
 HANDLER(ws);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "sql/child.h"
+#include "sql/order.h"
 #include "version.h"
 
 #include "base/banned.h"
@@ -19,6 +21,7 @@ static const struct {
     {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
     {"people", cli_people, "list people, join and part them, and take that back"},
     {"query", cli_query, "ask one of the catalogue's questions"},
+    {"sql", cli_sql, "ask a question of your own in SQL, or list the tables there are"},
     {"backup", cli_backup, "make a backup now; list, verify, open, prune"},
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},
     {"rederive", cli_rederive, "make all plays anew from what was recorded"},
@@ -78,6 +81,8 @@ static int run(struct cli *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && streq(argv[1], SQL_CHILD_WORD))
+        return sql_child();
     struct cli c = {.version = CARTOGRAPHUS_VERSION};
     int status = run(&c, argc, argv);
     free(c.data);

@@ -23,6 +23,28 @@ static enum status read_struct(duckdb_logical_type type, struct cell_type *ret, 
     return STATUS_OK;
 }
 
+/* Stored as a list of key and value. */
+static enum status read_map(duckdb_logical_type type, struct cell_type *ret, struct error *err)
+{
+    static const char *const names[] = {"key", "value"};
+    duckdb_logical_type types[] = {duckdb_map_type_key_type(type), duckdb_map_type_value_type(type)};
+    ret->parts = xcalloc(1, sizeof *ret->parts);
+    ret->part_count = 1;
+    struct cell_type *pair = &ret->parts[0];
+    *pair = (struct cell_type){.id = DUCKDB_TYPE_STRUCT};
+    pair->parts = xcalloc(ARRAY_LEN(types), sizeof *pair->parts);
+    pair->names = xcalloc(ARRAY_LEN(types), sizeof *pair->names);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        pair->names[i] = xstrdup(names[i]);
+        pair->part_count = i + 1;
+        if (s == STATUS_OK)
+            s = cell_type_read(types[i], &pair->parts[i], err);
+        duckdb_destroy_logical_type(&types[i]);
+    }
+    return s;
+}
+
 enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, struct error *err)
 {
     *ret = (struct cell_type){.id = duckdb_get_type_id(type)};
@@ -43,6 +65,11 @@ enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, stru
     case DUCKDB_TYPE_VARCHAR:
     case DUCKDB_TYPE_TIMESTAMP:
     case DUCKDB_TYPE_TIMESTAMP_TZ:
+    case DUCKDB_TYPE_TIMESTAMP_S:
+    case DUCKDB_TYPE_TIMESTAMP_MS:
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+    case DUCKDB_TYPE_TIME:
+    case DUCKDB_TYPE_INTERVAL:
     case DUCKDB_TYPE_DATE:
     case DUCKDB_TYPE_SQLNULL:
         break;
@@ -60,12 +87,22 @@ enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, stru
     case DUCKDB_TYPE_STRUCT:
         s = read_struct(type, ret, err);
         break;
+    case DUCKDB_TYPE_MAP:
+        s = read_map(type, ret, err);
+        break;
     default:
         s = fail(err, STATUS_INTERNAL, "a value of type %d has no text form", (int)ret->id);
     }
     if (s != STATUS_OK)
         cell_type_done(ret);
     return s;
+}
+
+void cell_type_set_foreign(struct cell_type *t)
+{
+    t->is_foreign = true;
+    for (size_t i = 0; i < t->part_count; i++)
+        cell_type_set_foreign(&t->parts[i]);
 }
 
 void cell_type_done(struct cell_type *t)
@@ -159,10 +196,13 @@ struct str cell_text(duckdb_vector v, idx_t row)
     return (struct str){duckdb_string_t_data(s), duckdb_string_t_length(*s)};
 }
 
-static void add_time(struct buf *out, int64_t us)
+static void add_time(const struct cell_type *t, struct buf *out, int64_t us)
 {
     char text[TIME_TEXT_MAX];
-    buf_puts(out, time_format(us, text));
+    struct str s = str_of(time_format(us, text));
+    if (t->is_foreign && t->id != DUCKDB_TYPE_TIMESTAMP_TZ) /* of whatever zone */
+        s.len -= strlen("Z");
+    buf_add_str(out, s);
 }
 
 static void add_date(struct buf *out, int32_t days)
@@ -171,6 +211,48 @@ static void add_date(struct buf *out, int32_t days)
     int month, day;
     civil_from_days(days, &year, &month, &day);
     buf_printf(out, "%04lld-%02d-%02d", (long long)year, month, day);
+}
+
+/* A length of time as a clock would show it; it may be of many hours. */
+static void add_clock(struct buf *out, int64_t us)
+{
+    uint64_t rest = us < 0 ? -(uint64_t)us : (uint64_t)us, part = rest % US_PER_S;
+    rest /= US_PER_S;
+    buf_printf(out, "%s%02llu:%02u:%02u", us < 0 ? "-" : "", (unsigned long long)(rest / 3600),
+               (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
+    if (part)
+        buf_printf(out, ".%06u", (unsigned)part);
+}
+
+static void add_count(struct buf *out, int64_t n, const char *unit, bool *is_begun)
+{
+    if (n)
+        buf_printf(out, "%s%lld %s%s", *is_begun ? " " : "", (long long)n, unit,
+                   n == 1 || n == -1 ? "" : "s");
+    *is_begun = *is_begun || n;
+}
+
+/* As DuckDB writes it: "1 year 2 months 3 days 04:05:06". */
+static void add_interval(struct buf *out, const duckdb_interval *v)
+{
+    bool is_begun = false;
+    add_count(out, v->months / 12, "year", &is_begun);
+    add_count(out, v->months % 12, "month", &is_begun);
+    add_count(out, v->days, "day", &is_begun);
+    if (!v->micros && is_begun)
+        return;
+    if (is_begun)
+        buf_putc(out, ' ');
+    add_clock(out, v->micros);
+}
+
+/* Of seconds and milliseconds; what is out of reach stays at its end. */
+static int64_t to_us(int64_t n, int64_t us_each)
+{
+    int64_t us;
+    if (__builtin_mul_overflow(n, us_each, &us))
+        return n < 0 ? -INT64_MAX : INT64_MAX;
+    return us;
 }
 
 /* All that is not text, list or struct, as it stands in either format; empty where it is no
@@ -194,7 +276,22 @@ static void add_plain(const struct cell_type *t, const void *data, idx_t row, st
         break;
     case DUCKDB_TYPE_TIMESTAMP:
     case DUCKDB_TYPE_TIMESTAMP_TZ:
-        add_time(out, ((const int64_t *)data)[row]);
+        add_time(t, out, ((const int64_t *)data)[row]);
+        break;
+    case DUCKDB_TYPE_TIMESTAMP_S:
+        add_time(t, out, to_us(((const int64_t *)data)[row], US_PER_S));
+        break;
+    case DUCKDB_TYPE_TIMESTAMP_MS:
+        add_time(t, out, to_us(((const int64_t *)data)[row], US_PER_MS));
+        break;
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+        add_time(t, out, ((const int64_t *)data)[row] / 1000);
+        break;
+    case DUCKDB_TYPE_TIME:
+        add_clock(out, ((const int64_t *)data)[row]);
+        break;
+    case DUCKDB_TYPE_INTERVAL:
+        add_interval(out, (const duckdb_interval *)data + row);
         break;
     case DUCKDB_TYPE_DATE:
         add_date(out, ((const int32_t *)data)[row]);
@@ -216,10 +313,28 @@ static void add_json_text(struct str s, struct buf *out)
     jw_str(&w, s);
 }
 
-static bool is_quoted(const struct cell_type *t)
+static bool is_inexact_elsewhere(const struct cell_type *t, const void *data, idx_t row)
 {
-    return t->id == DUCKDB_TYPE_TIMESTAMP || t->id == DUCKDB_TYPE_TIMESTAMP_TZ ||
-           t->id == DUCKDB_TYPE_DATE;
+    const wide most = (INT64_C(1) << 53) - 1;
+    wide whole;
+    return t->is_foreign && read_whole(t->id, data, row, &whole) && (whole > most || whole < -most);
+}
+
+static bool is_quoted(const struct cell_type *t, const void *data, idx_t row)
+{
+    switch ((int)t->id) {
+    case DUCKDB_TYPE_TIMESTAMP:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+    case DUCKDB_TYPE_TIMESTAMP_S:
+    case DUCKDB_TYPE_TIMESTAMP_MS:
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+    case DUCKDB_TYPE_TIME:
+    case DUCKDB_TYPE_INTERVAL:
+    case DUCKDB_TYPE_DATE:
+        return true;
+    default:
+        return is_inexact_elsewhere(t, data, row);
+    }
 }
 
 static void add_json_list(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
@@ -254,11 +369,11 @@ void cell_json(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf
         buf_add_str(out, STR("null"));
     } else if (t->id == DUCKDB_TYPE_VARCHAR) {
         add_json_text(cell_text(v, row), out);
-    } else if (t->id == DUCKDB_TYPE_LIST) {
+    } else if (t->id == DUCKDB_TYPE_LIST || t->id == DUCKDB_TYPE_MAP) {
         add_json_list(t, v, row, out);
     } else if (t->id == DUCKDB_TYPE_STRUCT) {
         add_json_struct(t, v, row, out);
-    } else if (is_quoted(t)) {
+    } else if (is_quoted(t, duckdb_vector_get_data(v), row)) {
         buf_putc(out, '"');
         add_plain(t, duckdb_vector_get_data(v), row, out);
         buf_putc(out, '"');
@@ -319,7 +434,7 @@ void cell_csv(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf 
     const void *data = duckdb_vector_get_data(v);
     if (t->id == DUCKDB_TYPE_VARCHAR) {
         cell_csv_text(cell_text(v, row), out);
-    } else if (t->id == DUCKDB_TYPE_LIST) {
+    } else if (t->id == DUCKDB_TYPE_LIST || t->id == DUCKDB_TYPE_MAP) {
         add_csv_list(t, v, row, out);
     } else if (t->id == DUCKDB_TYPE_STRUCT) {
         auto_buf struct buf text = {0};

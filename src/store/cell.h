@@ -15,10 +15,13 @@ struct cell_type {
     size_t part_count; /* of a list: 1; of a struct: its members */
     struct cell_type *parts;
     char **names; /* of a struct's members */
+    bool is_foreign; /* not of ours: a TIMESTAMP need not be UTC, and whole numbers are of any size, so that
+                        in JSON those past 2^53, which JavaScript would round, are texts */
 };
 
 /* INTERNAL for a type that has no text form. The caller owns *ret (cell_type_done). */
 enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, struct error *err);
+void cell_type_set_foreign(struct cell_type *t);
 void cell_type_done(struct cell_type *t);
 
 bool cell_is_null(duckdb_vector v, idx_t row);

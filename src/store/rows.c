@@ -1,5 +1,7 @@
 #include "store/rows.h"
 
+#include <strings.h>
+
 #include "base/json_write.h"
 
 #include "base/banned.h"
@@ -21,10 +23,27 @@ static char *json_before(const char *name, bool is_first)
     return buf_steal(&text);
 }
 
-enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
-                       struct error *err)
+static bool has_name(const struct rows *r, const char *name)
 {
-    *r = (struct rows){.result = result, .format = format};
+    for (size_t i = 0; i < r->column_count; i++)
+        if (strcasecmp(r->columns[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* As DuckDB itself calls the columns of a table that is made of a query. */
+static char *unique_name(const struct rows *r, const char *name)
+{
+    char *unique = xstrdup(name);
+    for (unsigned n = 1; has_name(r, unique); n++) {
+        free(unique);
+        unique = xasprintf("%s_%u", name, n);
+    }
+    return unique;
+}
+
+static enum status begin(struct rows *r, bool is_foreign, struct error *err)
+{
     size_t count = duckdb_column_count(&r->result);
     r->columns = xcalloc(count, sizeof *r->columns);
     bool is_first = true;
@@ -33,16 +52,43 @@ enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format fo
         duckdb_logical_type type = duckdb_column_logical_type(&r->result, i);
         enum status s = cell_type_read(type, &c->type, err);
         duckdb_destroy_logical_type(&type);
-        c->name = xstrdup(duckdb_column_name(&r->result, i));
+        const char *name = duckdb_column_name(&r->result, i);
+        c->name = is_foreign ? unique_name(r, name) : xstrdup(name);
         r->column_count = i + 1;
         if (s != STATUS_OK)
             return fail_prefix(err, "column '%s'", c->name);
-        if (c->name[0] == '_')
+        if (is_foreign)
+            cell_type_set_foreign(&c->type);
+        if (c->name[0] == '_' && !is_foreign)
             continue;
         c->before = json_before(c->name, is_first);
         is_first = false;
     }
     return STATUS_OK;
+}
+
+enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
+                       struct error *err)
+{
+    *r = (struct rows){.result = result, .format = format};
+    return begin(r, false, err);
+}
+
+enum status rows_begin_foreign(struct rows *r, duckdb_result result, enum rows_format format,
+                               int64_t most, struct error *err)
+{
+    *r = (struct rows){.result = result, .format = format, .most = most};
+    return begin(r, true, err);
+}
+
+const char *rows_name(const struct rows *r, size_t column)
+{
+    return r->columns[column].name;
+}
+
+duckdb_type rows_type(const struct rows *r, size_t column)
+{
+    return r->columns[column].type.id;
 }
 
 static void add_names(const struct rows *r, struct buf *out)
@@ -99,6 +145,10 @@ bool rows_next(struct rows *r, struct buf *out)
     duckdb_destroy_data_chunk(&r->chunk);
     r->chunk = chunk;
     idx_t n = duckdb_data_chunk_get_size(chunk);
+    if (r->most && (int64_t)n > r->most - r->count) {
+        r->has_more = true;
+        n = (idx_t)(r->most - r->count);
+    }
     for (idx_t i = 0; i < n && !out->is_overflowed; i++) {
         if (r->format == ROWS_CSV) {
             add_csv_row(r, i, out);
@@ -111,7 +161,7 @@ bool rows_next(struct rows *r, struct buf *out)
             buf_putc(out, '\n');
     }
     r->count += (int64_t)n;
-    return true;
+    return !r->has_more;
 }
 
 /* The column's vector of the newest chunk, or NULL where the last row has nothing in it. */

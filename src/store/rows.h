@@ -10,8 +10,10 @@
  * take for a formula gets ' in front. Times are RFC 3339 UTC, whole numbers are whole at any size,
  * what is not finite is null. Lists become arrays, in CSV "a; b".
  *
- * A column whose name begins with '_' is not written; rows_last_*() read it, for cursors. One
- * thread; out's overflow is the caller's to check, once, at the end.
+ * A column whose name begins with '_' is not written; rows_last_*() read it, for cursors. Of a statement
+ * that is not ours (rows_begin_foreign) every column is written, and a name that was there already gets
+ * _1, _2, ...; see also cell_type.is_foreign. One thread; out's overflow is the caller's to check, once,
+ * at the end.
  */
 #pragma once
 
@@ -30,12 +32,19 @@ struct rows {
     struct rows_column *columns;
     duckdb_data_chunk chunk; /* the newest */
     int64_t count;           /* rows so far */
+    int64_t most;            /* rows that are written; 0: all */
+    bool has_more;           /* there were further ones */
     bool is_begun;
 };
 
 /* INTERNAL where a column's type has no text form. */
 enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
                        struct error *err);
+enum status rows_begin_foreign(struct rows *r, duckdb_result result, enum rows_format format,
+                               int64_t most, struct error *err);
+/* What a column is called in the answer. */
+const char *rows_name(const struct rows *r, size_t column);
+duckdb_type rows_type(const struct rows *r, size_t column);
 /* Appends the next chunk's rows; false when there are none left. */
 bool rows_next(struct rows *r, struct buf *out);
 /* Of the last row written: a column of BIGINT, INTEGER or TIMESTAMP; `fallback` where NULL, where

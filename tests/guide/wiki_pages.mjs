@@ -71,6 +71,12 @@ export function apiReference(description) {
   ].join('\n\n');
 }
 
+// What SQL sees, table by table.
+const sqlReference = (tables) => tables.map(({ name, about, columns }) => [
+  `### ${name}`, `${sentence(about)}.`,
+  table(['Column', 'Type', ''], columns.map((one) => [`\`${one.name}\``, one.type.toLowerCase(), one.about])),
+].join('\n\n')).join('\n\n');
+
 // As GitHub makes the anchor of a heading.
 export const slug = (heading) => heading.trim().toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-');
 
@@ -80,8 +86,10 @@ export const derivedPart = (text) => text.slice(text.indexOf(begin) + begin.leng
 export async function derived() {
   const program = await startProgram({ SETUP: 'true' });
   const description = await (await fetch(program.url('/api/v1/openapi.json'))).json();
+  const sqlTables = execFileSync(binary, ['sql', '--tables', '--format', 'json', '--data', program.folder], { encoding: 'utf8' });
   await program.stop();
   return {
+    'docs/wiki/SQL.md': sqlReference(JSON.parse(sqlTables)),
     'docs/wiki/API-Reference.md': apiReference(description).trim(),
     'docs/wiki/Configuration.md': execFileSync(binary, ['config', 'docs'], { encoding: 'utf8' }).trim(),
   };

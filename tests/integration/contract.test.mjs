@@ -175,6 +175,7 @@ const needs = {
   'DELETE /servers/{server_key}': { separately: true },
   'POST /servers/test': { body: () => JSON.stringify({ key: 'plex-1' }) },
   'POST /servers/{server_key}/sync': { path: () => ({ server_key: 'plex-1' }) },
+  'POST /sql': { body: () => JSON.stringify({ sql: 'select * from play', limit: 5 }) },
   'POST /import': { query: '?dry_run=1', body: () => tautulli(500) },
   'GET /import/{id}': { path: async () => ended(await begin(500)) },
   'POST /import/{id}/cancel': { path: () => begin(60000) },

@@ -57,6 +57,9 @@ export const api = {
   cancelImport: (id: number) => ask('POST /import/{id}/cancel', { path: { id } }),
   undoImport: (id: number) => ask('DELETE /import/{id}', { path: { id } }),
 
+  sqlTables: (signal?: AbortSignal) => ask('GET /sql', { signal }),
+  sql: (json: Body<'POST /sql'>, signal: AbortSignal) => ask('POST /sql', { json, signal }),
+
   users: (signal?: AbortSignal) => ask('GET /users', { signal }),
   accounts: (search: string, signal?: AbortSignal) => ask('GET /user-accounts', { query: { search }, signal }),
   addUser: (json: { name: string; password: string; role: User['role'] }) => ask('POST /users', { json }),
@@ -108,6 +111,16 @@ function sendFile<T>(path: string, file: File, sent: (share: number) => void, si
     signal.addEventListener('abort', () => request.abort(), { once: true });
     request.send(file);
   });
+}
+
+// All rows of an answer, as a file.
+export async function fetchSqlFile(sql: string, signal: AbortSignal): Promise<Blob> {
+  const answer = await fetch(url('/sql', new URLSearchParams({ format: 'csv' })), {
+    method: 'POST', credentials: 'same-origin', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ sql }),
+  });
+  if (answer.status === 401) loggedOut();
+  if (!answer.ok) throw await failure(answer);
+  return answer.blob();
 }
 
 type Send<T> = (file: File, query: URLSearchParams, sent: (share: number) => void, signal: AbortSignal) => Promise<T>;

@@ -56,6 +56,10 @@ export const places: readonly Place[] = [
     load: () => import('../places/Backups.svelte'),
   },
   {
+    path: '/settings/sql', name: 'place.sql', icon: 'code', link: 'settings', isFiltered: false, isForAdmin: true,
+    load: () => import('../places/Sql.svelte'),
+  },
+  {
     path: '/settings/tokens', name: 'place.tokens', icon: 'lock', link: 'settings', isFiltered: false, isForAdmin: false,
     load: () => import('../places/Tokens.svelte'),
   },

@@ -73,3 +73,8 @@ export interface Answer<Row> {
 }
 
 export type Frame = Known[Extract<keyof Known, `frame_${string}`>];
+
+export type SqlTables = Known['sql_tables'];
+export type SqlAnswer = Known['sql_answer'];
+// instant: UTC; time: without a zone.
+export type SqlType = Known['sql_answer_column']['type'];

@@ -51,6 +51,7 @@ export const actions: Readonly<Record<string, string>> = {
   'POST /plays/{id}/restore': 'Restored a play',
   'POST /rederive': 'Derived all plays anew',
   'GET /analytics/{name}': 'Exported an analysis',
+  'POST /sql': 'Asked in SQL',
   'POST /import': 'Began an import',
   'POST /import/{id}/cancel': 'Cancelled an import',
   'DELETE /import/{id}': 'Undid an import',

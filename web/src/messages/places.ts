@@ -9,6 +9,7 @@ export const places = {
   'place.import': 'Import',
   'place.users': 'Users',
   'place.backups': 'Backups',
+  'place.sql': 'SQL',
   'place.tokens': 'API tokens',
   'place.api': 'API',
   'place.audit': 'Audit log',
