@@ -159,13 +159,13 @@ test("a viewer's token sees what the viewer sees, is theirs alone, and ends with
 
 test('an order that is wrong is refused by the name of what is', async () => {
   const order = (body) => ask('POST', '/tokens', { body: typeof body === 'string' ? body : JSON.stringify(body) });
-  await fault(await order('nonsense'), 400, /must be JSON/);
+  await fault(await order('nonsense'), 400, /must be a JSON object/);
   await fault(await order('[]'), 400, /JSON object/);
-  await fault(await order({}), 400, /1 to 64 bytes/, 'name');
+  await fault(await order({}), 400, /name is missing/, 'name');
   await fault(await order({ name: ' ' }), 400, /1 to 64 bytes/, 'name');
   await fault(await order({ name: 'x'.repeat(65) }), 400, /too long/, 'name');
   await fault(await order({ name: 'a\nb' }), 400, /control character/, 'name');
-  await fault(await order({ name: 7 }), 400, /must be a text/, 'name');
+  await fault(await order({ name: 7 }), 400, /must be text/, 'name');
   await fault(await order({ name: 'a', scope: 'all' }), 400, /read or admin/, 'scope');
   await fault(await order({ name: 'a', days: -1 }), 400, /1 to 3650/, 'days');
   await fault(await order({ name: 'a', days: 'x' }), 400, /whole number/, 'days');
