@@ -403,6 +403,8 @@ bool plex_session_read(struct arena *a, const json_t *session, const json_t *sou
         const json_t *own_part = counterpart(jget(own_media, "Part"), part);
         read_source(a, own_media, own_part, part, &o);
         o.credits_ms = first_credits(source);
+        o.file_key = fact_file_key(a, jstr(own_part, "file"), fact_int(own_part, "size"),
+                                   fact_int(own_part, "duration"));
         const char *text = provider_ids(a, source);
         o.provider_ids = *text ? text : o.provider_ids;
         text = tags(a, jget(source, "Genre"));
