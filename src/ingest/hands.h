@@ -23,6 +23,8 @@ struct hands {
 enum status hands_read(struct store_conn *c, const char *subject, struct hands *ret, struct error *err);
 void hands_done(struct hands *h);
 
+/* Ids that a decision names at most, and bytes of its reason. */
+enum { DECIDE_MAX = 100, DECIDE_WHY_MAX = 500 };
 /* What is to be written of a decision; about: of an undo, the decision. */
 struct decision {
     const char *kind, *who;

@@ -38,9 +38,9 @@ static enum status write_accounts(struct store_conn *c, struct json_writer *w, c
 static enum status groups_of_people(struct store_conn *c, const struct wish *k,
                                     struct json_writer *w, struct error *err)
 {
-    if (k->count < 2 || k->count > PEOPLE_DECIDE_MAX || decision_has_twice(k->ids, k->count))
+    if (k->count < 2 || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "people", "needs 2 to %d people, each once",
-                          PEOPLE_DECIDE_MAX);
+                          DECIDE_MAX);
     for (size_t i = 0; i < k->count; i++) {
         size_t count;
         TRY(write_accounts(c, w, "select account_id from account where person_id = $1"
@@ -56,9 +56,9 @@ static enum status groups_of_people(struct store_conn *c, const struct wish *k,
 static enum status groups_of_accounts(struct store_conn *c, const struct wish *k,
                                       struct json_writer *w, struct error *err)
 {
-    if (k->count < 2 || k->count > PEOPLE_DECIDE_MAX || decision_has_twice(k->ids, k->count))
+    if (k->count < 2 || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "accounts", "needs 2 to %d accounts, each once",
-                          PEOPLE_DECIDE_MAX);
+                          DECIDE_MAX);
     for (size_t i = 0; i < k->count; i++) {
         size_t count;
         TRY(write_accounts(c, w, "select account_id from account where account_id = $1", k->ids[i],
@@ -74,9 +74,9 @@ static enum status groups_of_accounts(struct store_conn *c, const struct wish *k
 static enum status groups_of_split(struct store_conn *c, const struct wish *k,
                                    struct json_writer *w, struct error *err)
 {
-    if (!k->count || k->count > PEOPLE_DECIDE_MAX || decision_has_twice(k->ids, k->count))
+    if (!k->count || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "accounts", "needs 1 to %d accounts, each once",
-                          PEOPLE_DECIDE_MAX);
+                          DECIDE_MAX);
     int64_t person = 0;
     jw_array(w);
     for (size_t i = 0; i < k->count; i++) {
@@ -173,7 +173,7 @@ static enum status decide(void *ctx, struct store_conn *c, struct dims *d, struc
 
 static enum status run(struct ingest *i, struct wish *k, int64_t *ret, struct error *err)
 {
-    size_t most = k->what == RENAME ? PEOPLE_NAME_MAX : PEOPLE_WHY_MAX;
+    size_t most = k->what == RENAME ? PEOPLE_NAME_MAX : DECIDE_WHY_MAX;
     if (strlen(k->text) > most)
         return fail_field(err, STATUS_INVALID, k->what == RENAME ? "name" : "reason",
                           "must have at most %zu bytes", most);

@@ -269,17 +269,19 @@ static void read_group(const struct work *w, const struct holder *h, size_t coun
 static void join_group(struct work *w, const struct group *g, enum title_why level)
 {
     size_t n = g->count;
-    for (size_t k = 1; k < n; k++)
+    for (size_t k = 1; k < n; k++) {
+        size_t own = w->set[g->sets[k]], best = own;
         for (size_t i = 0; i < k; i++) {
-            if (g->differ[i * n + k] ||
-                memcmp(&g->differ[i * n], &g->differ[k * n], n * sizeof *g->differ) != 0)
-                continue;
-            size_t a = w->set[g->sets[i]], b = w->set[g->sets[k]];
-            if (a == b || is_parted_by_hand(w, a, b))
-                continue;
-            unite(w, a, b, level);
-            break;
+            size_t set = w->set[g->sets[i]];
+            bool is_larger = best == own || w->size[set] > w->size[best];
+            if (is_larger && set != own && !g->differ[i * n + k] &&
+                memcmp(&g->differ[i * n], &g->differ[k * n], n * sizeof *g->differ) == 0 &&
+                !is_parted_by_hand(w, set, own))
+                best = set;
         }
+        if (best != own)
+            unite(w, best, own, level);
+    }
 }
 
 static size_t end_of_key(const struct work *w, size_t from)

@@ -332,9 +332,9 @@ static enum status write_row(struct titles *t, struct store_conn *c, int32_t id,
     append_text(a, o->title);
     append_text(a, o->parent_title);
     append_text(a, o->grandparent_title);
-    append_known32(a, o->season);
-    append_known32(a, o->episode);
-    append_known32(a, o->year);
+    append_known(a, o->season);
+    append_known(a, o->episode);
+    append_known(a, o->year);
     append_known(a, o->duration_ms);
     append_text(a, o->content_rating);
     append_genres(a, o->genres);
@@ -374,8 +374,8 @@ static bool is_other_of(enum title_key_kind kind, const char *const *mine, size_
     return has_mine && has_theirs;
 }
 
-/* Whether a row can be what these keys are of. Ids say so best; where they say nothing, another name alone
- * is a correction, but with another file or another global id it is something else. */
+/* Whether a row can be what these keys are of. Ids at the same provider say so best; where there are none,
+ * another name alone is a correction, but with other ids or another file it is something else. */
 static bool fits(const struct titles *t, int32_t id, const struct title_keys *k)
 {
     const struct row *r = row_of(t, id);
@@ -392,7 +392,8 @@ static bool fits(const struct titles *t, int32_t id, const struct title_keys *k)
     }
     return !is_other_of(TITLE_KEY_TEXT, mine, r->count, k) ||
            (!is_other_of(TITLE_KEY_FILE, mine, r->count, k) &&
-            !is_other_of(TITLE_KEY_GUID, mine, r->count, k));
+            !is_other_of(TITLE_KEY_GUID, mine, r->count, k) &&
+            !is_other_of(TITLE_KEY_ID, mine, r->count, k));
 }
 
 /* 0: none. Of several that a server has called so, the newest that fits. */

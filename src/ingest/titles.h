@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ingest/hands.h"
 #include "ingest/ingest.h"
 #include "ingest/rederive.h"
 #include "model/observation.h"
@@ -50,7 +51,6 @@ void titles_doubt_all(struct titles *t);
 /*
  * What somebody decides by hand, as with people (people.h). Any thread but the writer's.
  */
-enum { TITLES_DECIDE_MAX = 100, TITLES_WHY_MAX = 500 };
 /* These titles are one; of one media type. */
 enum status titles_merge(struct ingest *i, const int64_t *titles, size_t count, const char *who,
                          const char *why, int64_t *ret_decision, struct error *err);

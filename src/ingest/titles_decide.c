@@ -50,16 +50,16 @@ static enum status groups_of_titles(struct store_conn *c, const struct wish *k,
     auto_arena struct arena a = {0};
     auto_free int64_t *roots = xcalloc(k->count + 1, sizeof *roots);
     const char *first = "", *type = "";
-    if (k->count < 2 || k->count > TITLES_DECIDE_MAX)
+    if (k->count < 2 || k->count > DECIDE_MAX)
         return fail_field(err, STATUS_INVALID, "titles", "needs 2 to %d titles, each once",
-                          TITLES_DECIDE_MAX);
+                          DECIDE_MAX);
     for (size_t i = 0; i < k->count; i++) {
         struct store_value v[] = {{.kind = SV_INT, .i = k->ids[i]}};
         TRY(store_query_int(c, "select " ROOT "::bigint", v, 1, k->ids[i], &roots[i], err));
     }
     if (decision_has_twice(roots, k->count))
         return fail_field(err, STATUS_INVALID, "titles", "needs 2 to %d titles, each once: two of these"
-                          " are one title already", TITLES_DECIDE_MAX);
+                          " are one title already", DECIDE_MAX);
     for (size_t i = 0; i < k->count; i++) {
         TRY(write_title(c, w, roots[i], &type, &a, err));
         first = i ? first : type;
@@ -83,9 +83,9 @@ static bool has(const struct wish *k, int64_t id)
 static enum status groups_of_split(struct store_conn *c, const struct wish *k, struct json_writer *w,
                                    struct error *err)
 {
-    if (!k->count || k->count > TITLES_DECIDE_MAX || decision_has_twice(k->ids, k->count))
+    if (!k->count || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "items", "needs 1 to %d items, each once",
-                          TITLES_DECIDE_MAX);
+                          DECIDE_MAX);
     int64_t root = 0;
     jw_array(w);
     for (size_t i = 0; i < k->count; i++) {
@@ -157,8 +157,8 @@ static enum status decide(void *ctx, struct store_conn *c, struct dims *d, struc
 
 static enum status run(struct ingest *i, struct wish *k, int64_t *ret, struct error *err)
 {
-    if (strlen(k->why) > TITLES_WHY_MAX)
-        return fail_field(err, STATUS_INVALID, "reason", "must have at most %d bytes", TITLES_WHY_MAX);
+    if (strlen(k->why) > DECIDE_WHY_MAX)
+        return fail_field(err, STATUS_INVALID, "reason", "must have at most %d bytes", DECIDE_WHY_MAX);
     k->knobs = ingest_knobs(i);
     TRY(ingest_run(i, decide, k, err));
     if (ret)
