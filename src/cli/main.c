@@ -18,6 +18,7 @@ static const struct {
     {"server", cli_server, "list, try, add, change or remove media servers, without a restart"},
     {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
     {"people", cli_people, "list people, join and part them, and take that back"},
+    {"title", cli_title, "list titles, join and part them, and take that back"},
     {"query", cli_query, "ask one of the catalogue's questions"},
     {"backup", cli_backup, "make a backup now; list, verify, open, prune"},
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},
