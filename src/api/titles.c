@@ -160,12 +160,12 @@ static const char title_sql[] =
     "\nfrom title_count x where x.title_id = $title";
 
 #define KIND_OF_KEY                                                                                     \
-    "case when starts_with(key, 'plex://') then 'guid' when regexp_matches(key, '^(file|item|text):')" \
+    "case when starts_with(key, 'plex://') then 'guid' when regexp_matches(key, '^(file|item|text|name):')" \
     " then split_part(key, ':', 1) else 'id' end"
 
 static const char items_sql[] =
     ",\nkeyed as (\n  select title_id as row_id, list({'key': key, 'kind': " KIND_OF_KEY "} order by"
-    " list_position(['guid', 'id', 'file', 'item', 'text'], " KIND_OF_KEY "), key) as keys"
+    " list_position(['guid', 'id', 'file', 'item', 'text', 'name'], " KIND_OF_KEY "), key) as keys"
     "\n  from title_key where title_id in (select row_id from title_row where title_id = $title)"
     " group by title_id),"
     "\nused as (\n  select row_id, count(*) as plays, max(ended_at) as last_seen from input group by row_id),"

@@ -18,7 +18,7 @@ enum title_key_kind title_key_kind(const char *key)
         const char *prefix;
         enum title_key_kind kind;
     } kinds[] = {{"plex://", TITLE_KEY_GUID}, {"file:", TITLE_KEY_FILE}, {"item:", TITLE_KEY_ITEM},
-                 {"text:", TITLE_KEY_TEXT}};
+                 {"text:", TITLE_KEY_TEXT},  {"name:", TITLE_KEY_NAME}};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_has_prefix(str_of(key), str_of(kinds[i].prefix)))
             return kinds[i].kind;
@@ -66,6 +66,8 @@ static void add_names(const struct observation *o, struct title_keys *k)
         add(k, arena_printf(a, "text:track:%s:%s:%s", grandparent, parent, title));
     if (!k->count) /* deleted items and the like: the names are all there is */
         add(k, arena_printf(a, "text:%s:%s:%s:%s", o->media_type, grandparent, parent, title));
+    if (*title)
+        add(k, arena_printf(a, "name:%s:%s:%s", o->media_type, grandparent, title));
 }
 
 void title_keys_build(const struct observation *o, struct title_keys *k)
@@ -74,7 +76,7 @@ void title_keys_build(const struct observation *o, struct title_keys *k)
     if (str_has_prefix(str_of(o->guid), STR("plex://")))
         add(k, arena_strdup(&k->arena, o->guid));
     struct str rest = str_of(o->provider_ids), piece;
-    while (k->count < TITLE_KEYS_MAX - 4 && str_next(&rest, ' ', &piece)) {
+    while (k->count < TITLE_KEYS_MAX - 5 && str_next(&rest, ' ', &piece)) {
         const char *colon = piece.len ? memchr(piece.ptr, ':', piece.len) : NULL;
         if (colon && colon > piece.ptr && colon + 1 < piece.ptr + piece.len)
             add(k, arena_printf(&k->arena, "%s:%.*s", o->media_type, (int)piece.len, piece.ptr));

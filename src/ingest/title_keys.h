@@ -6,7 +6,9 @@
  *   file:movie:HASH               the file that it is played from; an episode's says which one, too,
  *                                 because a file may hold two
  *   item:plex-1:42                what a server calls it; says nothing about other servers
- *   text:movie:heat:1995          its names
+ *   text:movie:heat:1995          its names, as far as they say which one it is
+ *   name:movie::heat              what it is called; joins nothing, but an item that is called otherwise may
+ *                                 be something else
  *
  * Pure; any thread.
  */
@@ -19,7 +21,8 @@
 #include "model/observation.h"
 
 /* The stronger first. */
-enum title_key_kind { TITLE_KEY_GUID, TITLE_KEY_ID, TITLE_KEY_FILE, TITLE_KEY_ITEM, TITLE_KEY_TEXT };
+enum title_key_kind { TITLE_KEY_GUID, TITLE_KEY_ID, TITLE_KEY_FILE, TITLE_KEY_ITEM, TITLE_KEY_TEXT,
+                      TITLE_KEY_NAME };
 enum title_key_kind title_key_kind(const char *key);
 
 enum { TITLE_KEYS_MAX = 16 };

@@ -139,6 +139,7 @@ static void take_keys(struct work *w)
                 h.level = TITLE_BY_TEXT;
                 break;
             case TITLE_KEY_ITEM:
+            case TITLE_KEY_NAME:
                 continue;
             }
             w->holders[w->holder_count++] = h;

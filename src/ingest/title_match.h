@@ -15,7 +15,7 @@
 /* A row with its keys; borrowed. */
 struct match_title {
     int32_t id;
-    const char *const *keys; /* as title_keys.h builds them; those of kind ITEM say nothing here */
+    const char *const *keys; /* as title_keys.h builds them; those of kind ITEM and NAME say nothing here */
     size_t key_count;
 };
 

@@ -354,34 +354,26 @@ static enum status write_key(struct titles *t, struct store_conn *c, int32_t id,
 
 /* --- the row of an item ---------------------------------------------------------------------- */
 
-/* Whether both have keys of the kind, and none is the same. */
-static bool is_other_of(enum title_key_kind kind, const char *const *mine, size_t count,
-                        const struct title_keys *k)
+/* Whether a key says more than what a server calls an item. */
+static bool is_more(const char *key)
 {
-    bool has_mine = false, has_theirs = false;
-    for (size_t i = 0; i < count; i++) {
-        if (title_key_kind(mine[i]) != kind)
-            continue;
-        has_mine = true;
-        for (size_t x = 0; x < k->count; x++) {
-            if (title_key_kind(k->key[x]) != kind)
-                continue;
-            has_theirs = true;
-            if (streq(mine[i], k->key[x]))
-                return false;
-        }
-    }
-    return has_mine && has_theirs;
+    enum title_key_kind kind = title_key_kind(key);
+    return kind == TITLE_KEY_GUID || kind == TITLE_KEY_ID || kind == TITLE_KEY_FILE;
 }
 
-/* Whether a row can be what these keys are of. Ids at the same provider say so best; where there are none,
- * another name alone is a correction, but with other ids or another file it is something else. */
+/* Whether a row can be what these keys are of. Ids say so best, then the file, then the names. Another name
+ * is a correction only where there is nothing but names on both sides: else nobody can tell it from a
+ * library that was built anew and gives the item's key to something else. */
 static bool fits(const struct titles *t, int32_t id, const struct title_keys *k)
 {
     const struct row *r = row_of(t, id);
     auto_free const char **mine = xcalloc(r->count + 1, sizeof *mine);
-    for (size_t i = 0; i < r->count; i++)
+    bool has_more = false, has_name = false, has_their_name = false, is_same = false;
+    for (size_t i = 0; i < r->count; i++) {
         mine[i] = r->keys[i]->text;
+        has_more = has_more || is_more(mine[i]);
+        has_name = has_name || title_key_kind(mine[i]) == TITLE_KEY_NAME;
+    }
     switch (title_ids_compare(mine, r->count, k->key, k->count)) {
     case TITLE_IDS_SAME:
         return true;
@@ -390,10 +382,13 @@ static bool fits(const struct titles *t, int32_t id, const struct title_keys *k)
     case TITLE_IDS_NOTHING:
         break;
     }
-    return !is_other_of(TITLE_KEY_TEXT, mine, r->count, k) ||
-           (!is_other_of(TITLE_KEY_FILE, mine, r->count, k) &&
-            !is_other_of(TITLE_KEY_GUID, mine, r->count, k) &&
-            !is_other_of(TITLE_KEY_ID, mine, r->count, k));
+    for (size_t x = 0; x < k->count; x++) {
+        has_more = has_more || is_more(k->key[x]);
+        has_their_name = has_their_name || title_key_kind(k->key[x]) == TITLE_KEY_NAME;
+        for (size_t i = 0; i < r->count; i++)
+            is_same = is_same || (streq(mine[i], k->key[x]) && title_key_kind(mine[i]) != TITLE_KEY_ITEM);
+    }
+    return is_same || !has_name || !has_their_name || !has_more;
 }
 
 /* 0: none. Of several that a server has called so, the newest that fits. */
@@ -458,7 +453,8 @@ static void find_component(struct titles *t, int32_t from)
         const struct row *r = row_of(t, id);
         for (size_t k = 0; k < r->count; k++) {
             const struct key *key = r->keys[k];
-            if (title_key_kind(key->text) == TITLE_KEY_ITEM || is_shared(key))
+            enum title_key_kind kind = title_key_kind(key->text);
+            if (kind == TITLE_KEY_ITEM || kind == TITLE_KEY_NAME || is_shared(key))
                 continue;
             for (size_t x = 0; x < key->count; x++)
                 visit(t, key->rows[x]);

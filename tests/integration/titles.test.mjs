@@ -45,7 +45,7 @@ async function watched(kind, how, person) {
     const play = rows.find((p) => p.server_kind === kind && p.kind === 'play' && !p.is_open && !known.has(p.id)
       && p.title === session.title);
     if (play) known.add(play.id);
-    return { is: !!play, value: play ?? rows.slice(0, 5) };
+    return { is: !!play, value: play ?? rows.slice(0, 6).map((p) => [p.id, p.started, p.server_kind, p.kind, p.is_open, p.title, p.title_id, p.person]) };
   }, 30000);
 }
 const known = new Set();

@@ -1,5 +1,7 @@
 #include "sources/plex/plex.h"
 
+#include <stdlib.h>
+
 #include "base/json_read.h"
 #include "sources/facts.h"
 
@@ -93,6 +95,9 @@ void plex_item_read(struct arena *a, const json_t *item, struct observation *o)
     o->genres = tags(a, jget(item, "Genre"));
     o->duration_ms = fact_int(item, "duration");
     int64_t year = jint(item, "year", -1);
+    /* The history tells no year, but the day. */
+    if (year <= 0 && streq(o->media_type, "movie"))
+        year = strtol(jstr(item, "originallyAvailableAt"), NULL, 10);
     o->year = year > 0 ? year : -1;
     if (streq(o->media_type, "episode") || streq(o->media_type, "track")) {
         o->season = fact_int(item, "parentIndex");
