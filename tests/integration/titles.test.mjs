@@ -108,7 +108,7 @@ test('a library that is built anew, with every id changed, leaves no play behind
 
 test('two titles are merged by hand, through a restart, until the command line takes it back', async () => {
   const [film, track] = [plays.movie[0].title_id, plays.track[0].title_id];
-  const other = await watched('plex', { item: await otherFilm() }, 1);
+  const other = await watched('plex', { item: await otherFilm() }, 2);
   await post('/titles/merge', { titles: [film, track] }, 400);
   await post('/titles/merge', { titles: [film, 99999] }, 404);
   const { decision } = await post('/titles/merge', { titles: [film, other.title_id], reason: 'one film' });
