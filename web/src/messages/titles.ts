@@ -69,7 +69,7 @@ export const titles = {
   'key.text': 'Names',
   'key.name': 'Called',
   'no_server': 'no server has it any more',
-  'inputs': { one: '{n} time watched', other: '{n} times watched' },
+  'inputs': { one: '{n} record', other: '{n} records' },
   'split': 'Not this title',
   'split.of': 'Not this title: {name} on {servers}',
   'recent': 'Last played',
