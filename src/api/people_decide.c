@@ -11,13 +11,15 @@
 
 void handle_people_merge(struct request *r)
 {
-    decide_either(r, (struct decide_wish){"people", people_merge}, (struct decide_wish){"accounts", people_join});
+    decide_either(r, (struct decide_wish){"people", people_merge},
+                  (struct decide_wish){"accounts", people_join});
 }
 
 /* Of people: they are not each other. Of accounts: they are not the rest of their person. */
 void handle_people_split(struct request *r)
 {
-    decide_either(r, (struct decide_wish){"people", people_part}, (struct decide_wish){"accounts", people_split});
+    decide_either(r, (struct decide_wish){"people", people_part},
+                  (struct decide_wish){"accounts", people_split});
 }
 
 void handle_person_rename(struct request *r)

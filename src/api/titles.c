@@ -181,8 +181,8 @@ static const char recent_sql[] =
     "\nselect p.play_id as id, p.started, p.watch_ms, p.percent, p.is_open, person.name as person,"
     " p.person_id, coalesce(s.name, s.key) as server, coalesce(i.title_id, n.title_id, v.title_id) as item_id"
     "\nfrom filtered_play p left join person using (person_id) left join server s using (server_id)"
-    "\n  left join segment_in i on i.segment_in_id = p.play_id left join session_in n on n.segment_id = p.play_id"
-    " left join view_in v on v.view_in_id = p.play_id"
+    "\n  left join segment_in i on i.segment_in_id = p.play_id"
+    "\n  left join session_in n on n.segment_id = p.play_id left join view_in v on v.view_in_id = p.play_id"
     "\nwhere p.title_id = $title order by p.started desc, p.play_id desc limit 10";
 
 static const struct {

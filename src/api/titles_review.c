@@ -14,7 +14,8 @@
  * where the years are at most one apart, or one is not known. Whoever was parted by hand is not asked about
  * again. */
 static const char suggestions_sql[] =
-    ",\nparted as (\n  select distinct least(x.title_id, y.title_id) as a, greatest(x.title_id, y.title_id) as b"
+    ",\nparted as (\n  select distinct least(x.title_id, y.title_id) as a,"
+    " greatest(x.title_id, y.title_id) as b"
     "\n  from (select from_json(detail, '{\"groups\":[[\"BIGINT\"]]}').groups as g from decision"
     " where kind = 'titles_part' and decision_id not in (select subject from decision"
     " where kind = 'titles_undo')) d,"
@@ -24,7 +25,8 @@ static const char suggestions_sql[] =
     "\n  where i.i < k.k and x.title_id <> y.title_id),"
     "\nfilm as (\n  select title_id, year, regexp_replace(strip_accents(lower(title)), '[^\\p{L}\\p{N}]', '',"
     " 'g') as loose\n  from title_count where media_type = 'movie'),"
-    "\nlike_each_other as (\n  select least(x.title_id, y.title_id) as a, greatest(x.title_id, y.title_id) as b"
+    "\nlike_each_other as (\n  select least(x.title_id, y.title_id) as a,"
+    " greatest(x.title_id, y.title_id) as b"
     "\n  from film x join film y on x.loose = y.loose and x.title_id < y.title_id"
     "\n  where x.loose <> '' and (x.year is null or y.year is null or abs(x.year - y.year) <= 1)),"
     "\nasked as (\n  select title_id as a, other_id as b, why, against,"
@@ -73,7 +75,8 @@ const char titles_history_sql[] =
     " concerned as (select row_id from grouped union select title_id from changed),"
     " place as (select k.title_id as row_id, list(distinct coalesce(s.name, s.key)) as servers"
     "  from title_key k join server s on s.key = split_part(k.key, ':', 2)"
-    "  where starts_with(k.key, 'item:') and k.title_id in (select row_id from concerned) group by k.title_id),"
+    "  where starts_with(k.key, 'item:') and k.title_id in (select row_id from concerned)"
+    "  group by k.title_id),"
     " named as (select t.title_id as row_id, coalesce(t.full_title, t.title, '') as title,"
     "   coalesce(p.servers, []) as servers, coalesce(j.root_id, t.title_id) as title_id"
     "  from title t left join title_join j using (title_id) left join place p on p.row_id = t.title_id"

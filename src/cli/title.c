@@ -19,10 +19,11 @@ static const struct verb_decisions decisions = {"title", "/api/v1/titles"};
 static const struct args args = {
     .usage = "title list [TEXT] | show ID | suggestions | merge ID... | split ID... |\n"
              "       history | undo DECISION",
-    .about = "Items are one title by themselves where ids, the file or the names are the same and nothing\n"
-             "speaks against it, whatever servers call them; what is not certain, suggestions has. list has\n"
-             "the 1000 most watched. merge makes titles one; split keeps titles apart, or with --items takes\n"
-             "items out of their title. Both win over whatever resembles, until undo; history has the numbers.",
+    .about = "Items are one title by themselves where ids, the file or the names are the same and\n"
+             "nothing speaks against it, whatever servers call them; what is not certain, suggestions\n"
+             "has. list has the 1000 most watched. merge makes titles one; split keeps titles apart, or\n"
+             "with --items takes items out of their title. Both win over whatever resembles, until undo;\n"
+             "history has the numbers.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .least = 1,

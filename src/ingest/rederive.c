@@ -242,7 +242,8 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
     auto_free char *sql = xasprintf(
         "select " KEY_COLUMNS ", s.library_id, s.device_id, s.duration_ms, s.credits_ms,"
         " s.is_live, t.media_type, s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
-        " s.paused_ms, s.position_ms from segment_in s left join title t on t.title_id = s.title_id" JOIN_WHOLE
+        " s.paused_ms, s.position_ms from segment_in s"
+        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
         " where %s and " IS_COUNTED, condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -281,7 +282,8 @@ static enum status read_views(struct slice *s, struct store_conn *c, const char 
 {
     auto_free char *sql = xasprintf(
         "select " KEY_COLUMNS ", s.view_in_id, s.library_id, s.viewed_at, s.ended,"
-        " t.media_type, v.kind = 'plex' from view_in s left join title t on t.title_id = s.title_id" JOIN_WHOLE
+        " t.media_type, v.kind = 'plex' from view_in s"
+        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
         " left join server v on v.server_id = s.server_id where %s", condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -482,7 +484,8 @@ static enum status write_imports(struct slice *s, struct store_conn *c, const ch
         " coalesce(s.ended, s.started), coalesce(s.watch_ms, 0), coalesce(s.watch_ms, 0),"
         " coalesce(s.watch_ms, 0), coalesce(s.paused_ms, 0), null, s.position_ms, s.duration_ms,"
         " s.credits_ms, s.location, s.secure, s.relayed, s.bandwidth_kbps, s.bitrate_kbps,"
-        " s.stream_bitrate_kbps, false, false, null from segment_in s" JOIN_WHOLE " %s where %s and " IS_COUNTED,
+        " s.stream_bitrate_kbps, false, false, null from segment_in s" JOIN_WHOLE
+        " %s where %s and " IS_COUNTED,
         table, are_joined ? "coalesce(j.play_id, s.segment_in_id)" : "s.segment_in_id",
         are_joined ? "left join temp.joined j on j.segment_id = s.segment_in_id" : "", condition);
     return store_exec(c, sql, err);

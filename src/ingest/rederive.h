@@ -1,7 +1,8 @@
 /*
  * From the store's inputs (session_in + observation, segment_in, view_in, decision), whose titles are taken
- * for what they count as (title_join), to its derived tables (segment, play): reads all of some accounts and titles, or everything a stretch of time
- * after the other, runs the pure functions of derive.h on each account and title, writes the rows.
+ * for what they count as (title_join), to its derived tables (segment, play): reads all of some accounts
+ * and titles, or everything a stretch of time after the other, runs the pure functions of derive.h on each
+ * account and title, writes the rows.
  * The same inputs give the same rows, however often and in whatever portions they were added.
  *
  * Writer thread, in an open transaction.
