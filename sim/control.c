@@ -209,6 +209,24 @@ static void rename_user(struct sim *m, struct http_exchange *x, const json_t *bo
     http_reply(x, 200, "application/json", STR("{}"));
 }
 
+/* {"server", "is_rebuilt": true}: its library is built anew: each item has another id, which in Plex and
+ * Emby was another item's before. {"has_ids": false}: it knows no ids of other providers. */
+static void change_library(struct sim *m, struct http_exchange *x, const json_t *body)
+{
+    int64_t server = jint(body, "server", -1);
+    if (server < 0 || server >= m->n_servers) {
+        reply_error(x, 400, "server must exist");
+        return;
+    }
+    pthread_mutex_lock(&m->lock);
+    struct sim_server *s = &m->servers[server];
+    s->rebuilds += jbool(body, "is_rebuilt") == 1;
+    if (jbool(body, "has_ids") >= 0)
+        s->has_no_ids = jbool(body, "has_ids") == 0;
+    pthread_mutex_unlock(&m->lock);
+    http_reply(x, 200, "application/json", STR("{}"));
+}
+
 static void fault(struct sim *m, struct http_exchange *x, const json_t *body)
 {
     int64_t server = jint(body, "server", -1), ms = jint(body, "ms", 1000);
@@ -239,6 +257,8 @@ void control_handle(void *sim, struct http_exchange *x)
         act(m, x, path + 10, body);
     } else if (is_post && streq(path, "/people")) {
         rename_user(m, x, body);
+    } else if (is_post && streq(path, "/library")) {
+        change_library(m, x, body);
     } else if (is_post && streq(path, "/fault")) {
         fault(m, x, body);
     } else if (streq(path, "/plex-tv")) {

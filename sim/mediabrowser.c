@@ -161,10 +161,12 @@ static void put_item(const struct sim_server *s, struct json_writer *w, unsigned
     jw_text(w, i->genres[1]);
     jw_array_end(w);
     jw_kv_object(w, "ProviderIds");
-    snprintf(text, sizeof(text), "%d", i->tmdb);
-    jw_kv_text(w, "Tmdb", text);
-    snprintf(text, sizeof(text), "tt%07d", i->tmdb * 3);
-    jw_kv_text(w, s->kind == KIND_EMBY ? "IMDB" : "Imdb", text);
+    if (!s->has_no_ids) {
+        snprintf(text, sizeof(text), "%d", i->tmdb);
+        jw_kv_text(w, "Tmdb", text);
+        snprintf(text, sizeof(text), "tt%07d", i->tmdb * 3);
+        jw_kv_text(w, s->kind == KIND_EMBY ? "IMDB" : "Imdb", text);
+    }
     jw_object_end(w);
     if (i->media) {
         jw_kv_text(w, "MediaType", i->media->video_codec ? "Video" : "Audio");

@@ -192,7 +192,10 @@ static void set_item(const struct sim_server *s, json_t *o, unsigned item)
     bool is_leaf = i->kind == ITEM_MOVIE || i->kind == ITEM_EPISODE || i->kind == ITEM_TRACK;
     snprintf(text, sizeof(text), "/library/metadata/%s%s", id, is_leaf ? "" : "/children");
     set_text(o, "key", text);
-    snprintf(text, sizeof(text), "plex://%s/5d77%08x%012x", type_of(i), item * 2654435u, item);
+    if (s->has_no_ids)
+        snprintf(text, sizeof(text), "local://%s", id);
+    else
+        snprintf(text, sizeof(text), "plex://%s/5d77%08x%012x", type_of(i), item * 2654435u, item);
     set_text(o, "guid", text);
     set_text(o, "type", type_of(i));
     set_text(o, "title", i->title);
@@ -222,6 +225,8 @@ static void set_item(const struct sim_server *s, json_t *o, unsigned item)
     if (i->kind == ITEM_MOVIE || i->kind == ITEM_SHOW)
         for (unsigned g = 0; g < 2; g++)
             set_text(add_row(o, "Genre"), "tag", i->genres[g]);
+    if (s->has_no_ids)
+        return;
     snprintf(text, sizeof(text), "tmdb://%d", i->tmdb);
     set_text(add_row(o, "Guid"), "id", text);
     snprintf(text, sizeof(text), "imdb://tt%07d", i->tmdb * 3);

@@ -16,17 +16,29 @@
 
 enum { PLEX_FIRST_KEY = 1001, EMBY_FIRST_ID = 4180000 };
 
+/* A library that is built anew gives the ids that it had to other items. */
+static unsigned moved_on(const struct sim_server *s, unsigned item)
+{
+    return (item + 37 * s->rebuilds) % s->sim->world->n_items;
+}
+
+static uint64_t item_salt(const struct sim_server *s)
+{
+    return s->salt + s->rebuilds;
+}
+
 const char *id_item(const struct sim_server *s, unsigned item, char dst[static ID_MAX])
 {
     switch (s->kind) {
     case KIND_PLEX:
-        snprintf(dst, ID_MAX, "%u", PLEX_FIRST_KEY + item);
+        snprintf(dst, ID_MAX, "%u", PLEX_FIRST_KEY + moved_on(s, item));
         break;
     case KIND_EMBY:
-        snprintf(dst, ID_MAX, "%u", EMBY_FIRST_ID + item);
+        snprintf(dst, ID_MAX, "%u", EMBY_FIRST_ID + moved_on(s, item));
         break;
     case KIND_JELLYFIN:
-        snprintf(dst, ID_MAX, "%016" PRIx64 "%016" PRIx64, mix(s->salt, item), s->salt ^ item);
+        snprintf(dst, ID_MAX, "%016" PRIx64 "%016" PRIx64, mix(item_salt(s), item),
+                 item_salt(s) ^ item);
         break;
     }
     return dst;
@@ -55,14 +67,19 @@ int item_by_id(const struct sim_server *s, const char *id)
     int64_t n = -1;
     if (s->kind == KIND_JELLYFIN) {
         uint64_t half[2];
-        if (!hex_halves(id, half) || (half[1] ^ s->salt) >= s->sim->world->n_items ||
-            mix(s->salt, half[1] ^ s->salt) != half[0])
+        uint64_t salt = item_salt(s);
+        if (!hex_halves(id, half) || (half[1] ^ salt) >= s->sim->world->n_items ||
+            mix(salt, half[1] ^ salt) != half[0])
             return -1;
-        n = (int64_t)(half[1] ^ s->salt);
+        n = (int64_t)(half[1] ^ salt);
     } else {
         if (!str_to_i64(str_of(id), &n))
             return -1;
         n -= s->kind == KIND_PLEX ? PLEX_FIRST_KEY : EMBY_FIRST_ID;
+        if (n < 0 || n >= (int64_t)s->sim->world->n_items)
+            return -1;
+        unsigned first = moved_on(s, 0), count = s->sim->world->n_items;
+        n = (n + count - first) % count;
     }
     return n >= 0 && n < (int64_t)s->sim->world->n_items ? (int)n : -1;
 }

@@ -90,6 +90,8 @@ struct renamed {
 struct sim_server {
     struct sim *sim;
     struct renamed *renamed; /* by person; NULL: nobody; under sim->lock */
+    unsigned rebuilds;       /* how often its library was built anew; under sim->lock */
+    bool has_no_ids;         /* it tells no ids of other providers, as of what it has not recognised */
     unsigned number;
     enum server_kind kind;
     char name[64], token[33], id[41], version[32];

@@ -3,35 +3,12 @@
 
 #include <stdio.h>
 
+#include "api/listing.h"
 #include "api/request.h"
 #include "base/mem.h"
 #include "store/rows.h"
 
 #include "base/banned.h"
-
-enum { FIND_MOST = 200 };
-
-enum status people_rows(struct store_conn *c, const struct filter *f, const char *sql,
-                        const struct store_named *own, size_t own_count, struct buf *out,
-                        int64_t *ret_count, struct error *err)
-{
-    size_t count = 0;
-    const struct store_named *filters = f ? filter_values(f, &count) : NULL;
-    auto_free struct store_named *all = xcalloc(count + own_count + 1, sizeof *all);
-    if (count)
-        memcpy(all, filters, count * sizeof *all);
-    if (own_count)
-        memcpy(all + count, own, own_count * sizeof *all);
-    auto_result duckdb_result result = {0};
-    TRY(store_query_named(c, sql, all, count + own_count, &result, err));
-    auto_rows struct rows rows = {0};
-    TRY(rows_begin(&rows, result, ROWS_JSON, err));
-    while (rows_next(&rows, out)) {
-    }
-    if (ret_count)
-        *ret_count = rows.count;
-    return STATUS_OK;
-}
 
 void people_relations(const struct filter *f, struct buf *sql)
 {
@@ -85,44 +62,17 @@ struct listing {
     struct error err;
 };
 
-const char *people_page(const struct request *r, const char *name, const char *value, int64_t *limit,
-                        int64_t *from, bool *ret_is_known)
-{
-    bool is_limit = streq(name, "limit");
-    *ret_is_known = is_limit || streq(name, "cursor");
-    if (!*value || !*ret_is_known)
-        return NULL;
-    if (is_limit)
-        return str_to_i64(str_of(value), limit) && *limit >= 1 &&
-                       *limit <= r->api->config.config->api_max_page_size
-                   ? NULL
-                   : "a whole number from 1 to API_MAX_PAGE_SIZE";
-    return str_to_i64(str_of(value), from) && *from >= 0 && *from <= INT32_MAX
-               ? NULL
-               : "a next_cursor of the answer before";
-}
-
-enum status people_fail(const char *name, const char *value, const char *right, struct error *err)
-{
-    if (!right)
-        return fail_field(err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
-    return fail_field(err, STATUS_INVALID, name, "'%.60s' in %s is not right; it must be %s", value,
-                      name, right);
-}
-
 /* What is right instead, or NULL. */
 static const char *read_own(struct listing *g, const char *name, const char *value,
                             bool *ret_is_known)
 {
-    const char *right = people_page(g->r, name, value, &g->limit, &g->from, ret_is_known);
+    const char *right = listing_page(g->r, name, value, &g->limit, &g->from, ret_is_known);
     if (*ret_is_known)
         return right;
     *ret_is_known = true;
     if (streq(name, "find")) {
         g->find = value;
-        return strlen(value) <= FIND_MOST && str_is_utf8(str_of(value))
-                   ? NULL
-                   : "a text of at most 200 bytes in UTF-8";
+        return listing_find(value);
     }
     if (streq(name, "order")) {
         for (size_t i = 0; i < ARRAY_LEN(orders); i++)
@@ -145,7 +95,7 @@ static bool read_parameter(void *ctx, const char *name, const char *value)
         return g->status == STATUS_OK;
     const char *right = read_own(g, name, value, &is_known);
     if (right || !is_known)
-        g->status = people_fail(name, value, right, &g->err);
+        g->status = listing_fail(name, value, right, &g->err);
     return g->status == STATUS_OK;
 }
 
@@ -170,33 +120,15 @@ static enum status write_people(struct listing *g, struct buf *out)
     const struct store_named own[] = {{"find", {.kind = SV_TEXT, .s = str_of(g->find)}},
                                       {"page_limit", {.kind = SV_INT, .i = g->limit}},
                                       {"page_from", {.kind = SV_INT, .i = g->from}}};
-    size_t filters_count;
-    const struct store_named *filters = filter_values(g->filter, &filters_count);
-    auto_free struct store_named *all = xcalloc(filters_count + ARRAY_LEN(own), sizeof *all);
-    memcpy(all, filters, filters_count * sizeof *all);
-    memcpy(all + filters_count, own, sizeof own);
-    auto_result duckdb_result result = {0};
-    TRY(store_query_named(g->r->conn, buf_text(&sql), all, filters_count + ARRAY_LEN(own), &result,
-                          &g->err));
     struct json_writer w;
+    int64_t count, total;
     jw_begin(&w, out);
     jw_object(&w);
     jw_kv_array(&w, "people");
-    auto_rows struct rows rows = {0};
-    TRY(rows_begin(&rows, result, ROWS_JSON, &g->err));
-    while (rows_next(&rows, out)) {
-    }
+    TRY(listing_rows_total(g->r->conn, g->filter, buf_text(&sql), own, ARRAY_LEN(own), out, &count, &total,
+                           &g->err));
     jw_array_end(&w);
-    int64_t total = rows_last_int(&rows, "_total", 0);
-    if (g->from + rows.count < total) {
-        char next[24];
-        snprintf(next, sizeof next, "%lld", (long long)(g->from + rows.count));
-        jw_kv_text(&w, "next_cursor", next);
-    } else {
-        jw_kv_null(&w, "next_cursor");
-    }
-    jw_kv_int(&w, "total", total);
-    jw_object_end(&w);
+    listing_end(&w, g->from + count, total);
     return STATUS_OK;
 }
 
@@ -275,7 +207,7 @@ static bool only_filter(void *ctx, const char *name, const char *value)
     bool is_known;
     g->status = filter_take(g->filter, name, value, &is_known, &g->err);
     if (g->status == STATUS_OK && !is_known && *value)
-        g->status = people_fail(name, value, NULL, &g->err);
+        g->status = listing_fail(name, value, NULL, &g->err);
     return g->status == STATUS_OK;
 }
 
@@ -284,7 +216,7 @@ static enum status write_part(struct listing *g, const char *relations, const st
 {
     auto_free char *sql = xasprintf("%s%s", relations, part->sql);
     buf_printf(out, ",\"%s\":[", part->name);
-    TRY(people_rows(g->r->conn, g->filter, sql, person, 1, out, NULL, &g->err));
+    TRY(listing_rows(g->r->conn, g->filter, sql, person, 1, out, NULL, &g->err));
     buf_putc(out, ']');
     return STATUS_OK;
 }
@@ -296,7 +228,7 @@ static enum status write_history_of(struct listing *g, int64_t id, struct buf *o
                                       {"page_from", {.kind = SV_INT, .i = 0}}};
     buf_puts(out, ",\"history\":[");
     if (g->r->user.role >= ROLE_ADMIN)
-        TRY(people_rows(g->r->conn, NULL, people_history_sql, own, ARRAY_LEN(own), out, NULL, &g->err));
+        TRY(listing_rows(g->r->conn, NULL, people_history_sql, own, ARRAY_LEN(own), out, NULL, &g->err));
     buf_putc(out, ']');
     return STATUS_OK;
 }
@@ -316,7 +248,7 @@ static enum status write_person(struct listing *g, int64_t id, struct buf *out)
     people_relations(g->filter, &relations);
     auto_free char *sql = xasprintf("%s%s", buf_text(&relations), person_sql);
     int64_t found;
-    TRY(people_rows(g->r->conn, g->filter, sql, &person, 1, out, &found, &g->err));
+    TRY(listing_rows(g->r->conn, g->filter, sql, &person, 1, out, &found, &g->err));
     if (!found)
         return fail_field(&g->err, STATUS_NOT_FOUND, "id", "there is no person %lld", (long long)id);
     out->len--; /* its closing brace: more members follow */

@@ -10,15 +10,6 @@
 
 struct request;
 
-/* A query's rows as members of the JSON list that is open. `values` come on top of the filter's. */
-enum status people_rows(struct store_conn *c, const struct filter *f, const char *sql,
-                        const struct store_named *values, size_t count, struct buf *out,
-                        int64_t *ret_count, struct error *err);
-/* Takes limit and cursor; what is right instead, or NULL. "" is as if it were not there. */
-const char *people_page(const struct request *r, const char *name, const char *value, int64_t *limit,
-                        int64_t *from, bool *ret_is_known);
-/* INVALID: what is right for the parameter, NULL: there is none of that name. */
-enum status people_fail(const char *name, const char *value, const char *right, struct error *err);
 /* Appends "with" and the relations of the filter, then person_plays (what each person watched of it) and
  * seen_account (accounts that the asker may see, with their servers and reasons). */
 void people_relations(const struct filter *f, struct buf *sql);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api/listing.h"
 #include "api/request.h"
 #include "base/mem.h"
 
@@ -59,7 +60,7 @@ void handle_people_suggestions(struct request *r)
     people_relations(f, &sql);
     buf_puts(&sql, suggestions_sql);
     if (s == STATUS_OK)
-        s = people_rows(r->conn, f, buf_text(&sql), NULL, 0, &out, NULL, &err);
+        s = listing_rows(r->conn, f, buf_text(&sql), NULL, 0, &out, NULL, &err);
     if (s != STATUS_OK) {
         buf_done(&out);
         request_fail(r, &err);
@@ -117,9 +118,9 @@ static bool read_page(void *ctx, const char *name, const char *value)
 {
     struct paging *g = ctx;
     bool is_known;
-    const char *right = people_page(g->r, name, value, &g->limit, &g->from, &is_known);
+    const char *right = listing_page(g->r, name, value, &g->limit, &g->from, &is_known);
     if (*value && (!is_known || right))
-        g->status = people_fail(name, value, right, &g->err);
+        g->status = listing_fail(name, value, right, &g->err);
     return g->status == STATUS_OK;
 }
 
@@ -137,7 +138,7 @@ void handle_people_history(struct request *r)
     jw_kv_array(&w, "events");
     int64_t count = 0;
     if (g.status == STATUS_OK)
-        g.status = people_rows(r->conn, NULL, people_history_sql, own, ARRAY_LEN(own), &out, &count,
+        g.status = listing_rows(r->conn, NULL, people_history_sql, own, ARRAY_LEN(own), &out, &count,
                                &g.err);
     if (g.status != STATUS_OK) {
         buf_done(&out);

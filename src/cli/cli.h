@@ -26,6 +26,7 @@ int cli_import(struct cli *c, int argc, char **argv);
 int cli_backup(struct cli *c, int argc, char **argv);
 int cli_restore(struct cli *c, int argc, char **argv);
 int cli_people(struct cli *c, int argc, char **argv);
+int cli_title(struct cli *c, int argc, char **argv);
 int cli_query(struct cli *c, int argc, char **argv);
 int cli_sql(struct cli *c, int argc, char **argv);
 int cli_rederive(struct cli *c, int argc, char **argv);

@@ -20,6 +20,7 @@ static const struct {
     {"server", cli_server, "list, try, add, change or remove media servers, without a restart"},
     {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
     {"people", cli_people, "list people, join and part them, and take that back"},
+    {"title", cli_title, "list titles, join and part them, and take that back"},
     {"query", cli_query, "ask one of the catalogue's questions"},
     {"sql", cli_sql, "ask a question of your own in SQL, or list the tables there are"},
     {"backup", cli_backup, "make a backup now; list, verify, open, prune"},

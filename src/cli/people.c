@@ -1,6 +1,5 @@
 #include "cli/control.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/json_read.h"
@@ -8,6 +7,7 @@
 #include "base/str.h"
 #include "cli/args.h"
 #include "cli/table.h"
+#include "cli/verbs.h"
 
 #include "base/banned.h"
 
@@ -18,6 +18,7 @@ static const struct arg_option options[] = {
     {"--reason", "TEXT", "of merge and split: why, for the history", &reason, NULL},
     {"--accounts", NULL, "of merge and split: the IDs are those of accounts", NULL, &is_of_accounts},
 };
+static const struct verb_decisions decisions = {"people", "/api/v1/people"};
 static const struct args args = {
     .usage = "people list [TEXT] | show ID | suggestions | merge ID... | split ID... |\n"
              "       rename ID NAME | history | undo DECISION",
@@ -31,26 +32,6 @@ static const struct args args = {
     .least = 1,
     .most = 60,
 };
-
-/* An object of names and values, whose references it takes; ended by NULL. */
-static json_t *cells(const char *name, ...)
-{
-    json_t *row = json_object();
-    va_list ap;
-    va_start(ap, name);
-    for (; name; name = va_arg(ap, const char *)) {
-        json_t *value = va_arg(ap, json_t *);
-        json_object_set_new(row, name, value ? value : json_null());
-    }
-    va_end(ap);
-    return row;
-}
-#define CELLS(...) cells(__VA_ARGS__, (const char *)NULL)
-
-static json_t *same(const json_t *of, const char *key)
-{
-    return json_incref(jget(of, key));
-}
 
 /* "ada (Plex), Ada (Jellyfin)" */
 static json_t *accounts_text(const json_t *accounts)
@@ -168,48 +149,16 @@ static enum status history(struct control *ctl, int argc, char **argv, struct er
 
 /* --- decisions ------------------------------------------------------------------------------- */
 
-static enum status send(struct control *ctl, const char *method, const char *target, json_t *body,
-                        struct error *err)
-{
-    auto_json json_t *answer = NULL;
-    auto_buf struct buf text = {0};
-    auto_free char *json = json_dumps(body, JSON_COMPACT);
-    struct unix_request r = {.method = method, .target = target, .body_fd = -1, .body = str_of(json)};
-    TRY(control_fetch(ctl, &r, &text, err));
-    TRY(json_parse(buf_str(&text), 4096, 4, &answer, err));
-    printf("done; to take it back: cartographus people undo %lld\n",
-           (long long)jint(answer, "decision", 0));
-    return STATUS_OK;
-}
-
-static enum status send_ids(struct control *ctl, const char *target, const char *member, int argc,
-                            char **argv, struct error *err)
-{
-    auto_json json_t *body = json_object();
-    json_t *ids = json_array();
-    json_object_set_new(body, member, ids);
-    if (reason)
-        json_object_set_new(body, "reason", json_string(reason));
-    for (int i = 0; i < argc; i++) {
-        int64_t id;
-        if (!str_to_i64(str_of(argv[i]), &id))
-            return fail(err, STATUS_INVALID, "'%s' is no number; cartographus people list has them",
-                        argv[i]);
-        json_array_append_new(ids, json_integer(id));
-    }
-    return send(ctl, "POST", target, body, err);
-}
-
 static enum status merge(struct control *ctl, int argc, char **argv, struct error *err)
 {
-    return send_ids(ctl, "/api/v1/people/merge", is_of_accounts ? "accounts" : "people", argc, argv,
-                    err);
+    return verbs_send_ids(ctl, &decisions, "merge", is_of_accounts ? "accounts" : "people", reason, argc,
+                          argv, err);
 }
 
 static enum status split(struct control *ctl, int argc, char **argv, struct error *err)
 {
-    return send_ids(ctl, "/api/v1/people/split", is_of_accounts ? "accounts" : "people", argc, argv,
-                    err);
+    return verbs_send_ids(ctl, &decisions, "split", is_of_accounts ? "accounts" : "people", reason, argc,
+                          argv, err);
 }
 
 static enum status rename_person(struct control *ctl, int argc, char **argv, struct error *err)
@@ -218,24 +167,16 @@ static enum status rename_person(struct control *ctl, int argc, char **argv, str
     auto_free char *target = xasprintf("/api/v1/people/%s", argv[0]);
     auto_json json_t *body = json_object();
     json_object_set_new(body, "name", json_string(argv[1]));
-    return send(ctl, "PATCH", target, body, err);
+    return verbs_send(ctl, &decisions, "PATCH", target, body, err);
 }
 
 static enum status undo(struct control *ctl, int argc, char **argv, struct error *err)
 {
     (void)argc;
-    auto_json json_t *answer = NULL;
-    auto_free char *target = xasprintf("/api/v1/people/history/%s/undo", argv[0]);
-    TRY(control_ask(ctl, "POST", target, &answer, err));
-    printf("decision %s is taken back\n", argv[0]);
-    return STATUS_OK;
+    return verbs_undo(ctl, &decisions, argv[0], err);
 }
 
-static const struct {
-    const char *name;
-    int least, most;
-    enum status (*run)(struct control *ctl, int argc, char **argv, struct error *err);
-} verbs[] = {
+static const struct verb verbs[] = {
     {"list", 0, 1, list},         {"show", 1, 1, show},       {"suggestions", 0, 0, suggestions},
     {"merge", 2, 50, merge},      {"split", 1, 50, split},    {"rename", 2, 2, rename_person},
     {"history", 0, 0, history},   {"undo", 1, 1, undo},
@@ -243,22 +184,5 @@ static const struct {
 
 int cli_people(struct cli *c, int argc, char **argv)
 {
-    int status = args_read(c, &args, &argc, argv);
-    if (status != ARGS_GO_ON)
-        return status;
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-        if (!streq(argv[0], verbs[i].name) || argc - 1 < verbs[i].least || argc - 1 > verbs[i].most)
-            continue;
-        struct control ctl;
-        if (!control_open(c, &ctl))
-            return EXIT_FAILED;
-        struct error err = {0};
-        status = verbs[i].run(&ctl, argc - 1, argv + 1, &err) == STATUS_OK ? EXIT_OK
-                                                                        : control_failed(&err);
-        control_close(&ctl);
-        return status;
-    }
-    fprintf(stderr, "cartographus: '%s' is not understood\nusage: cartographus %s\n", argv[0],
-            args.usage);
-    return EXIT_USAGE;
+    return verbs_run(c, &args, verbs, ARRAY_LEN(verbs), argc, argv);
 }

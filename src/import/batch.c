@@ -1,6 +1,7 @@
 #include "import/batch.h"
 
 #include "base/clock.h"
+#include "ingest/titles.h"
 #include "store/bulk.h"
 
 #include "base/banned.h"
@@ -59,7 +60,10 @@ enum status batch_resolve(struct batch_state *s, struct store_conn *c, struct di
         TRY(resolve(s, c, d, &chunk->facts[i], &id, err));
         remember(s, chunk->reader, &chunk->facts[i], id);
     }
-    return STATUS_OK;
+    const struct title_move *moves;
+    size_t count;
+    /* Of a dry run, which has no writer that would do it. */
+    return c ? STATUS_OK : titles_match(dims_titles(d), NULL, 0, &moves, &count, err);
 }
 
 static int32_t id_of(const struct batch_state *s, const struct import_chunk *chunk,
@@ -142,7 +146,7 @@ void batch_count(struct batch_state *s, const struct dims *d, const struct impor
             person = dims_person(d, other);
         account = other;
         set_add(&s->people, person);
-        set_add(&s->titles, id_of(s, chunk, r, FACT_TITLE));
+        set_add(&s->titles, titles_root(dims_titles(d), id_of(s, chunk, r, FACT_TITLE)));
         if (s->from_us == TIME_NONE || r->started_us < s->from_us)
             s->from_us = r->started_us;
         if (s->to_us == TIME_NONE || r->ended_us > s->to_us)

@@ -358,8 +358,10 @@ static enum status count_added(struct run *r, struct store_conn *c, struct error
 {
     struct store_value v[] = {sv_int(r->state.import_id)};
     auto_cursor struct cursor q = {0};
-    TRY(cursor_open(c, "select count(distinct a.person_id), count(distinct s.title_id),"
+    TRY(cursor_open(c, "select count(distinct a.person_id), "
+                       " count(distinct coalesce(w.root_id, s.title_id)),"
                        " min(s.started), max(s.ended), count(*) from segment_in s"
+                       " left join title_join w on w.title_id = s.title_id"
                        " left join account a using (account_id) where s.import_id = $1", v, 1, &q,
                     err));
     if (!cursor_next(&q))

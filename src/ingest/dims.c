@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "ingest/titles.h"
 #include "store/append.h"
 #include "store/cursor.h"
 
@@ -19,23 +20,18 @@ enum { KEY_MAX = 8192 };
 /* One key and the id it stands for. */
 struct entry {
     UT_hash_handle hh;
-    struct entry *same_id; /* a title's next key */
     int32_t id;
     char key[];
 };
 
-enum table { T_SERVER, T_ACCOUNT, T_PERSON, T_LIBRARY, T_TITLE, T_DEVICE, T_QUALITY, T_PLACE,
+enum table { T_SERVER, T_ACCOUNT, T_PERSON, T_LIBRARY, T_DEVICE, T_QUALITY, T_PLACE,
              T_ADDRESS, TABLES };
-/* The one table without ids of its own. */
-enum { TITLE_KEYS = TABLES, OUTPUTS };
-
 /* How each table's ids and keys are read; the key is what the resolving function builds. */
 static const char *const loaders[TABLES] = {
     [T_SERVER] = "select server_id, key from server",
     [T_ACCOUNT] = "select account_id, server_id || chr(31) || key from account",
     [T_PERSON] = "select person_id, 'id' || chr(31) || person_id from person",
     [T_LIBRARY] = "select library_id, server_id || chr(31) || key from library",
-    [T_TITLE] = "select title_id, key from title_key",
     [T_DEVICE] = "select device_id, concat_ws(chr(31), coalesce(machine_id,''), coalesce(player,''),"
                  " coalesce(product,''), coalesce(product_version,''), coalesce(platform,''),"
                  " coalesce(platform_version,'')) from device",
@@ -55,9 +51,9 @@ static const char *const loaders[TABLES] = {
     [T_ADDRESS] = "select address_id, address from address",
 };
 static const char *const id_columns[TABLES] = {"server_id",  "account_id", "person_id",
-                                               "library_id", "title_id",   "device_id",
+                                               "library_id", "device_id",
                                                "quality_id", "place_id",   "address_id"};
-static const char *const table_names[TABLES] = {"server", "account", "person", "library", "title",
+static const char *const table_names[TABLES] = {"server", "account", "person", "library",
                                                 "device", "quality", "place",  "address"};
 
 /* What has to be known of an account to tell that it has changed. */
@@ -74,10 +70,9 @@ struct dims {
     struct known_account *accounts;
     size_t account_count;
     bool has_news_of_people;
-    struct entry **keys_of_title; /* by title id */
-    size_t keys_of_title_room;
+    struct titles *titles;
     bool is_bulk;
-    duckdb_appender bulk[OUTPUTS]; /* opened when first needed */
+    duckdb_appender bulk[TABLES]; /* opened when first needed */
 };
 
 struct dims *dims_new(place_lookup *lookup, void *ctx)
@@ -85,6 +80,7 @@ struct dims *dims_new(place_lookup *lookup, void *ctx)
     struct dims *d = xcalloc(1, sizeof *d);
     d->lookup = lookup;
     d->ctx = ctx;
+    d->titles = titles_new();
     return d;
 }
 
@@ -105,9 +101,6 @@ static void forget(struct dims *d)
     free(d->accounts);
     d->accounts = NULL;
     d->account_count = 0;
-    free(d->keys_of_title);
-    d->keys_of_title = NULL;
-    d->keys_of_title_room = 0;
 }
 
 void dims_free(struct dims *d)
@@ -116,6 +109,7 @@ void dims_free(struct dims *d)
         return;
     dims_bulk_drop(d);
     forget(d);
+    titles_free(d->titles);
     free(d);
 }
 
@@ -124,21 +118,6 @@ static int32_t find(const struct dims *d, enum table t, const char *key)
     struct entry *e = NULL;
     HASH_FIND_STR(d->maps[t], key, e);
     return e ? e->id : 0;
-}
-
-/* So that a title's keys need not be looked for among all of them. */
-static void chain_title_key(struct dims *d, struct entry *e)
-{
-    size_t id = (size_t)e->id;
-    if (id >= d->keys_of_title_room) {
-        size_t room = id * 2 + 64;
-        d->keys_of_title = xreallocarray(d->keys_of_title, room, sizeof *d->keys_of_title);
-        memset(d->keys_of_title + d->keys_of_title_room, 0,
-               (room - d->keys_of_title_room) * sizeof *d->keys_of_title);
-        d->keys_of_title_room = room;
-    }
-    e->same_id = d->keys_of_title[id];
-    d->keys_of_title[id] = e;
 }
 
 static void remember(struct dims *d, enum table t, const char *key, int32_t id)
@@ -150,8 +129,6 @@ static void remember(struct dims *d, enum table t, const char *key, int32_t id)
     e->id = id;
     memcpy(e->key, key, len + 1);
     HASH_ADD_KEYPTR(hh, d->maps[t], e->key, len, e);
-    if (t == T_TITLE && id > 0)
-        chain_title_key(d, e);
     if (id > d->last_id[t])
         d->last_id[t] = id;
 }
@@ -237,6 +214,7 @@ enum status dims_load(struct dims *d, struct store_conn *c, struct error *err)
     forget(d);
     for (int t = 0; t < TABLES; t++)
         TRY(each_row(c, loaders[t], load_entry, d, (enum table)t, err));
+    TRY(titles_load(d->titles, c, err));
     return each_row(c, "select account_id, person_id, name, email from account",
                     load_account, d, T_ACCOUNT, err);
 }
@@ -265,19 +243,21 @@ static struct store_value real(double v)
 void dims_bulk_begin(struct dims *d)
 {
     d->is_bulk = true;
+    titles_bulk_begin(d->titles);
 }
 
 void dims_bulk_drop(struct dims *d)
 {
-    for (int t = 0; t < OUTPUTS; t++)
+    for (int t = 0; t < TABLES; t++)
         duckdb_appender_destroy(&d->bulk[t]);
+    titles_bulk_drop(d->titles);
     d->is_bulk = false;
 }
 
 /* What was added so far is there for statements that follow. */
 static enum status bulk_flush(struct dims *d, struct error *err)
 {
-    for (int t = 0; t < OUTPUTS; t++)
+    for (int t = 0; t < TABLES; t++)
         if (d->bulk[t])
             TRY(append_flush(d->bulk[t], err));
     return STATUS_OK;
@@ -286,6 +266,8 @@ static enum status bulk_flush(struct dims *d, struct error *err)
 enum status dims_bulk_end(struct dims *d, struct error *err)
 {
     enum status s = bulk_flush(d, err);
+    if (s == STATUS_OK)
+        s = titles_bulk_end(d->titles, err);
     dims_bulk_drop(d);
     return s;
 }
@@ -530,159 +512,15 @@ enum status dims_library(struct dims *d, struct store_conn *c, int32_t server, c
 
 /* --- titles -------------------------------------------------------------------------------- */
 
-/* The keys a title is known by, strongest first: the global id, provider ids, its item on this
- * server, its names. */
-struct title_keys {
-    struct arena arena;
-    const char *key[16];
-    size_t count;
-    size_t weak_from; /* keys from here on are names */
-};
-
-static void title_keys_done(struct title_keys *k)
-{
-    arena_done(&k->arena);
-}
-
-static void build_title_keys(const struct observation *o, struct title_keys *k)
-{
-    if (str_has_prefix(str_of(o->guid), STR("plex://")))
-        k->key[k->count++] = arena_strdup(&k->arena, o->guid);
-    struct str rest = str_of(o->provider_ids), piece;
-    while (k->count < 8 && str_next(&rest, ' ', &piece)) {
-        const char *colon = piece.len ? memchr(piece.ptr, ':', piece.len) : NULL;
-        if (colon && colon + 1 < piece.ptr + piece.len)
-            k->key[k->count++] =
-                arena_printf(&k->arena, "%s:%.*s", o->media_type, (int)piece.len, piece.ptr);
-    }
-    if (*o->item_key)
-        k->key[k->count++] = arena_printf(&k->arena, "item:%s:%s", o->server, o->item_key);
-    k->weak_from = k->count;
-    auto_free char *title = folded(o->title), *parent = folded(o->parent_title),
-                   *grandparent = folded(o->grandparent_title);
-    if (streq(o->media_type, "movie") && *title && o->year > 0)
-        k->key[k->count++] = arena_printf(&k->arena, "text:movie:%s:%" PRId64, title, o->year);
-    else if (streq(o->media_type, "episode") && *grandparent && o->season >= 0 && o->episode >= 0)
-        k->key[k->count++] = arena_printf(&k->arena, "text:episode:%s:%" PRId64 ":%" PRId64,
-                                          grandparent, o->season, o->episode);
-    else if (streq(o->media_type, "track") && *grandparent && *title)
-        k->key[k->count++] =
-            arena_printf(&k->arena, "text:track:%s:%s:%s", grandparent, parent, title);
-    if (!k->count) /* deleted items and the like: the names are all there is */
-        k->key[k->count++] = arena_printf(&k->arena, "text:%s:%s:%s:%s", o->media_type, grandparent,
-                                          parent, title);
-}
-
-/* True if the title has another provider id where the observation has one of the same kind: then
- * equal names are a coincidence (a remake). */
-static bool contradicts(const struct dims *d, int32_t title, const struct title_keys *k)
-{
-    for (size_t i = 0; i < k->weak_from; i++) {
-        const char *colon = strrchr(k->key[i], ':');
-        if (str_has_prefix(str_of(k->key[i]), STR("plex://")) ||
-            str_has_prefix(str_of(k->key[i]), STR("item:")) || !colon)
-            continue;
-        size_t kind = (size_t)(colon - k->key[i]) + 1;
-        for (struct entry *e = d->keys_of_title[title]; e; e = e->same_id)
-            if (strncmp(e->key, k->key[i], kind) == 0 && !streq(e->key, k->key[i]))
-                return true;
-    }
-    return false;
-}
-
-static enum status add_title_keys(struct dims *d, struct store_conn *c, const struct title_keys *k,
-                                  int32_t title, struct error *err)
-{
-    for (size_t i = 0; i < k->count; i++) {
-        if (find(d, T_TITLE, k->key[i]))
-            continue;
-        struct store_value v[] = {text(k->key[i]), number(title)};
-        if (c && d->is_bulk) {
-            TRY(bulk_open(d, c, TITLE_KEYS, "title_key", "key, title_id", err));
-            TRY(bulk_value(d->bulk[TITLE_KEYS], &v[0], err));
-            TRY(bulk_value(d->bulk[TITLE_KEYS], &v[1], err));
-            TRY(append_row(d->bulk[TITLE_KEYS], err));
-        } else if (c) {
-            auto_result duckdb_result r = {0};
-            TRY(store_query(c, "insert into title_key values ($1, $2)", v, 2, &r, err));
-        }
-        remember(d, T_TITLE, k->key[i], title);
-    }
-    return STATUS_OK;
-}
-
-static const char *full_title(struct arena *a, const struct observation *o)
-{
-    if (*o->grandparent_title)
-        return arena_printf(a, "%s - %s", o->grandparent_title, o->title);
-    return o->title;
-}
-
-/* `genres`: ';'-separated, as VARCHAR[]. */
-static void bulk_genres(duckdb_appender a, const char *genres)
-{
-    if (!*genres) {
-        duckdb_append_null(a);
-        return;
-    }
-    auto_free duckdb_value *items = xcalloc(strlen(genres) + 1, sizeof *items);
-    idx_t count = 0;
-    struct str rest = str_of(genres), piece;
-    while (str_next(&rest, ';', &piece))
-        items[count++] = duckdb_create_varchar_length(piece.ptr, piece.len);
-    duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-    duckdb_value list = duckdb_create_list_value(type, items, count);
-    duckdb_append_value(a, list);
-    duckdb_destroy_value(&list);
-    duckdb_destroy_logical_type(&type);
-    for (idx_t i = 0; i < count; i++)
-        duckdb_destroy_value(&items[i]);
-}
-
-enum { TITLE_GENRES = 10 };
-
-static enum status bulk_title(struct dims *d, struct store_conn *c, const struct store_value *v,
-                              size_t count, const char *genres, struct error *err)
-{
-    if (!d->bulk[T_TITLE])
-        TRY(append_open(c, NULL, "title", &d->bulk[T_TITLE], err));
-    for (size_t i = 0; i < count; i++) {
-        if (i == TITLE_GENRES)
-            bulk_genres(d->bulk[T_TITLE], genres);
-        else
-            TRY(bulk_value(d->bulk[T_TITLE], &v[i], err));
-    }
-    return append_row(d->bulk[T_TITLE], err);
-}
-
 enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *o,
                        int32_t *ret, struct error *err)
 {
-    auto_cleanup(title_keys_done) struct title_keys k = {0};
-    build_title_keys(o, &k);
-    for (size_t i = 0; i < k.count; i++) {
-        int32_t id = find(d, T_TITLE, k.key[i]);
-        if (id && (i < k.weak_from || !contradicts(d, id, &k))) {
-            *ret = id;
-            return add_title_keys(d, c, &k, id, err);
-        }
-    }
-    int32_t id = d->last_id[T_TITLE] + 1;
-    struct store_value v[] = {number(id), text(o->media_type), text(o->title),
-                              text(o->parent_title), text(o->grandparent_title), number(o->season),
-                              number(o->episode), number(o->year), number(o->duration_ms),
-                              text(o->content_rating), text(o->genres),
-                              text(full_title(&k.arena, o))};
-    if (c && d->is_bulk) {
-        TRY(bulk_title(d, c, v, ARRAY_LEN(v), o->genres, err));
-    } else if (c) {
-        auto_result duckdb_result r = {0};
-        TRY(store_query(c, "insert into title values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-                           " string_split($11, ';'), $12)", v, ARRAY_LEN(v), &r, err));
-    }
-    d->last_id[T_TITLE] = id;
-    *ret = id;
-    return add_title_keys(d, c, &k, id, err);
+    return titles_row(d->titles, c, o, ret, err);
+}
+
+struct titles *dims_titles(const struct dims *d)
+{
+    return d->titles;
 }
 
 /* --- devices, qualities, addresses ---------------------------------------------------------- */

@@ -21,6 +21,7 @@
 typedef void place_lookup(void *ctx, const char *address, struct place_found *ret);
 
 struct dims;
+struct titles;
 struct dims *dims_new(place_lookup *lookup, void *ctx); /* lookup NULL: class "unknown", no place */
 void dims_free(struct dims *d);
 /* Reads all ids from the store. */
@@ -41,9 +42,11 @@ enum status dims_server(struct dims *d, struct store_conn *c, const char *key, i
  * one, with all that was imported. Does nothing where this one has accounts of its own already. */
 enum status dims_adopt_server(struct dims *d, struct store_conn *c, const char *key,
                               const char *machine_id, struct error *err);
-/* The title of an item; only the members that say what and on which server count. */
+/* The row of `title` of an item; only the members that say what and on which server count. Which rows are
+ * one title: titles_match(). */
 enum status dims_title(struct dims *d, struct store_conn *c, const struct observation *item,
                        int32_t *ret, struct error *err);
+struct titles *dims_titles(const struct dims *d); /* borrowed */
 /* An account; name and e-mail "" leave what is known, others replace it. A new one is a person of its
  * own until people_match(). */
 enum status dims_account(struct dims *d, struct store_conn *c, int32_t server, const char *key,

@@ -13,6 +13,7 @@
 #include "ingest/people.h"
 #include "ingest/servers.h"
 #include "ingest/sessions.h"
+#include "ingest/titles.h"
 #include "ingest/views.h"
 #include "ingest/writer.h"
 #include "store/cursor.h"
@@ -116,6 +117,18 @@ static enum status match_news(struct ingest *in, struct store_conn *c, struct er
     return STATUS_OK;
 }
 
+/* Which rows are one title, where there are new ones; then the plays of what has moved by that, and of the
+ * batch. */
+static enum status derive(struct ingest *in, struct store_conn *c, struct error *err)
+{
+    const struct title_move *moves;
+    size_t count;
+    TRY(titles_match(dims_titles(in->w.dims), c, 0, &moves, &count, err));
+    TRY(derive_moved(c, moves, count, in->w.keys, in->w.key_count, &in->config.knobs, err));
+    in->w.has_changes = in->w.has_changes || count || in->w.key_count;
+    return STATUS_OK;
+}
+
 static enum status apply_batch(void *ctx, struct store_conn *c, struct error *err)
 {
     struct ingest *in = ctx;
@@ -128,9 +141,7 @@ static enum status apply_batch(void *ctx, struct store_conn *c, struct error *er
     TRY(log_read(in->config.log, from, most, apply_record, in, err));
     TRY(views_apply(&in->views, &in->w, err));
     TRY(sessions_save(in->sessions, err));
-    TRY(derive_keys(c, in->w.keys, in->w.key_count, &in->config.knobs, err));
-    if (in->w.key_count)
-        in->w.has_changes = true;
+    TRY(derive(in, c, err));
     TRY(match_news(in, c, err));
     struct store_value v[] = {sv_int(in->position)};
     return writer_exec(&in->w, "update applied set position = $1", v, 1, err);
@@ -276,7 +287,11 @@ static enum status call_job(void *ctx, struct store_conn *c, struct error *err)
     struct job *j = ((void **)ctx)[1];
     TRY(j->run(j->ctx, c, in->w.dims, err));
     in->w.has_new_names = false;
-    return j->is_reading ? STATUS_OK : match_news(in, c, err);
+    in->w.key_count = 0;
+    if (j->is_reading)
+        return STATUS_OK;
+    TRY(derive(in, c, err));
+    return match_news(in, c, err);
 }
 
 static void end_job(struct ingest *in, struct job *j, enum status s)
@@ -380,6 +395,15 @@ const struct knobs *ingest_knobs(const struct ingest *in)
 }
 
 /* --- people -------------------------------------------------------------------------------------- */
+
+/* Of a store that an older version has left, or after other rules. */
+static enum status match_titles(void *ctx, struct store_conn *c, struct error *err)
+{
+    struct ingest *in = ctx;
+    titles_doubt_all(dims_titles(in->w.dims));
+    in->w.key_count = 0;
+    return derive(in, c, err);
+}
 
 static enum status match_all(void *ctx, struct store_conn *c, struct error *err)
 {
@@ -663,6 +687,8 @@ enum status ingest_start(const struct ingest_config *c, struct ingest **ret, str
     if (s == STATUS_OK)
         s = apply_all(in, err);
     in->config.former = NULL;
+    if (s == STATUS_OK)
+        s = store_transaction(in->w.conn, match_titles, in, err);
     if (s == STATUS_OK)
         s = match(in, err);
     if (s == STATUS_OK)

@@ -5,14 +5,12 @@
 
 #include "base/address.h"
 #include "base/clock.h"
-#include "base/json_read.h"
+#include "ingest/hands.h"
 #include "ingest/match.h"
 #include "store/append.h"
 #include "store/cursor.h"
 
 #include "base/banned.h"
-
-enum { DETAIL_BYTES_MAX = 1024 * 1024 };
 
 struct account {
     int32_t person, home, sure; /* home, sure 0: none yet */
@@ -23,8 +21,7 @@ struct people {
     struct match_account *accounts;
     struct account *facts; /* of the same index */
     size_t count, room, fact_room;
-    struct match_hand *hands;
-    size_t hand_count, hand_room;
+    struct hands hands;
     struct match_result result;
     struct store_conn *c;
     int64_t decision;
@@ -36,7 +33,7 @@ static void people_done(struct people *p)
     arena_done(&p->arena);
     free(p->accounts);
     free(p->facts);
-    free(p->hands);
+    hands_done(&p->hands);
     match_result_done(&p->result);
 }
 
@@ -89,64 +86,6 @@ static enum status read_accounts(struct people *p, struct error *err)
 }
 
 #define NOT_UNDONE "decision_id not in (select subject from decision where kind = 'people_undo')"
-
-static void add_hand(struct people *p, int64_t a, int64_t b, bool is_together, int64_t decision)
-{
-    if (a == b)
-        return;
-    *GROW(p->hands, p->hand_count, p->hand_room) = (struct match_hand){
-        (int32_t)(a < b ? a : b), (int32_t)(a < b ? b : a), is_together, decision};
-}
-
-/* A decision names groups of accounts: any two of different groups are together, or apart. */
-static void add_groups(struct people *p, const json_t *groups, bool is_together, int64_t decision)
-{
-    size_t i, k, x, y;
-    json_t *left, *right, *a, *b;
-    json_array_foreach (groups, i, left)
-        json_array_foreach (groups, k, right) {
-            if (k <= i)
-                continue;
-            json_array_foreach (left, x, a)
-                json_array_foreach (right, y, b)
-                    add_hand(p, json_integer_value(a), json_integer_value(b), is_together, decision);
-        }
-}
-
-static int by_pair_then_newest(const void *a, const void *b)
-{
-    const struct match_hand *x = a, *y = b;
-    if (x->a != y->a)
-        return (x->a > y->a) - (x->a < y->a);
-    if (x->b != y->b)
-        return (x->b > y->b) - (x->b < y->b);
-    return (x->decision < y->decision) - (x->decision > y->decision);
-}
-
-static enum status read_decisions(struct people *p, struct error *err)
-{
-    auto_cursor struct cursor r = {0};
-    TRY(cursor_open(p->c, "select decision_id, kind = 'people_merge', detail::varchar from decision"
-                          " where kind in ('people_merge', 'people_part') and " NOT_UNDONE
-                          " order by decision_id", NULL, 0, &r, err));
-    while (cursor_next(&r)) {
-        auto_json json_t *detail = NULL;
-        struct error why = {0};
-        if (json_parse(cursor_text(&r, 2), DETAIL_BYTES_MAX, 8, &detail, &why) != STATUS_OK)
-            return fail(err, STATUS_INTERNAL, "decision %" PRId64 " cannot be read: %s",
-                        cursor_int(&r, 0, 0), why.text);
-        add_groups(p, jget(detail, "groups"), cursor_int(&r, 1, 0), cursor_int(&r, 0, 0));
-    }
-    if (p->hand_count < 2)
-        return STATUS_OK;
-    qsort(p->hands, p->hand_count, sizeof *p->hands, by_pair_then_newest);
-    size_t count = 1;
-    for (size_t i = 1; i < p->hand_count; i++)
-        if (p->hands[i].a != p->hands[count - 1].a || p->hands[i].b != p->hands[count - 1].b)
-            p->hands[count++] = p->hands[i];
-    p->hand_count = count;
-    return STATUS_OK;
-}
 
 /* --- at the same time elsewhere -------------------------------------------------------------- */
 
@@ -357,8 +296,8 @@ enum status people_match(struct store_conn *c, struct dims *d, int64_t decision,
 {
     auto_cleanup(people_done) struct people p = {.c = c, .decision = decision};
     TRY(read_accounts(&p, err));
-    TRY(read_decisions(&p, err));
-    TRY(match_people(p.accounts, p.count, p.hands, p.hand_count, find_apart, &p, &p.result, err));
+    TRY(hands_read(c, "people", &p.hands, err));
+    TRY(match_people(p.accounts, p.count, p.hands.list, p.hands.count, find_apart, &p, &p.result, err));
     TRY(give_homes(&p, d, err));
     TRY(move_accounts(&p, d, err));
     TRY(write_pairs(&p, err));

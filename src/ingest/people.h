@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "ingest/dims.h"
+#include "ingest/hands.h"
 #include "ingest/ingest.h"
 #include "store/store.h"
 
@@ -24,7 +25,7 @@ enum status people_match(struct store_conn *c, struct dims *d, int64_t decision,
  * they are taken back. `who` is the login, `why` a text of theirs or "". *ret_decision: to take it back
  * with. NOT_FOUND names what is not there; INVALID what makes no sense. Any thread but the writer's.
  */
-enum { PEOPLE_DECIDE_MAX = 100, PEOPLE_NAME_MAX = 200, PEOPLE_WHY_MAX = 500 };
+enum { PEOPLE_NAME_MAX = 200 };
 /* All accounts of these people are one person's. */
 enum status people_merge(struct ingest *i, const int64_t *people, size_t count, const char *who,
                          const char *why, int64_t *ret_decision, struct error *err);

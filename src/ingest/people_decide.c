@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "base/json_write.h"
+#include "ingest/hands.h"
 #include "ingest/people.h"
 #include "store/cursor.h"
 
@@ -34,22 +34,13 @@ static enum status write_accounts(struct store_conn *c, struct json_writer *w, c
     return STATUS_OK;
 }
 
-static bool has_twice(const int64_t *ids, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = i + 1; k < count; k++)
-            if (ids[i] == ids[k])
-                return true;
-    return false;
-}
-
 /* A group each person. */
 static enum status groups_of_people(struct store_conn *c, const struct wish *k,
                                     struct json_writer *w, struct error *err)
 {
-    if (k->count < 2 || k->count > PEOPLE_DECIDE_MAX || has_twice(k->ids, k->count))
+    if (k->count < 2 || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "people", "needs 2 to %d people, each once",
-                          PEOPLE_DECIDE_MAX);
+                          DECIDE_MAX);
     for (size_t i = 0; i < k->count; i++) {
         size_t count;
         TRY(write_accounts(c, w, "select account_id from account where person_id = $1"
@@ -65,9 +56,9 @@ static enum status groups_of_people(struct store_conn *c, const struct wish *k,
 static enum status groups_of_accounts(struct store_conn *c, const struct wish *k,
                                       struct json_writer *w, struct error *err)
 {
-    if (k->count < 2 || k->count > PEOPLE_DECIDE_MAX || has_twice(k->ids, k->count))
+    if (k->count < 2 || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "accounts", "needs 2 to %d accounts, each once",
-                          PEOPLE_DECIDE_MAX);
+                          DECIDE_MAX);
     for (size_t i = 0; i < k->count; i++) {
         size_t count;
         TRY(write_accounts(c, w, "select account_id from account where account_id = $1", k->ids[i],
@@ -83,9 +74,9 @@ static enum status groups_of_accounts(struct store_conn *c, const struct wish *k
 static enum status groups_of_split(struct store_conn *c, const struct wish *k,
                                    struct json_writer *w, struct error *err)
 {
-    if (!k->count || k->count > PEOPLE_DECIDE_MAX || has_twice(k->ids, k->count))
+    if (!k->count || k->count > DECIDE_MAX || decision_has_twice(k->ids, k->count))
         return fail_field(err, STATUS_INVALID, "accounts", "needs 1 to %d accounts, each once",
-                          PEOPLE_DECIDE_MAX);
+                          DECIDE_MAX);
     int64_t person = 0;
     jw_array(w);
     for (size_t i = 0; i < k->count; i++) {
@@ -160,39 +151,6 @@ static enum status check_person(struct store_conn *c, int64_t person, struct err
                  : fail_field(err, STATUS_NOT_FOUND, "id", "there is no person %" PRId64, person);
 }
 
-static enum status check_undo(struct store_conn *c, int64_t decision, struct error *err)
-{
-    struct store_value v[] = {{.kind = SV_INT, .i = decision}};
-    int64_t is_there, is_undone;
-    TRY(store_query_int(c, "select count(*) from decision where decision_id = $1 and kind in"
-                           " ('people_merge', 'people_part', 'people_rename')", v, 1, 0, &is_there,
-                        err));
-    TRY(store_query_int(c, "select count(*) from decision where subject = $1"
-                           " and kind = 'people_undo'", v, 1, 0, &is_undone, err));
-    if (!is_there)
-        return fail_field(err, STATUS_NOT_FOUND, "id", "there is no decision %" PRId64
-                          " about people", decision);
-    return is_undone ? fail_field(err, STATUS_CONFLICT, "id", "decision %" PRId64
-                                  " has been taken back already", decision)
-                     : STATUS_OK;
-}
-
-static enum status insert(struct store_conn *c, struct wish *k, const char *kind,
-                          struct str detail, struct error *err)
-{
-    TRY(store_query_int(c, "select coalesce(max(decision_id), 0) + 1 from decision", NULL, 0, 1,
-                        &k->decision, err));
-    struct store_value v[] = {{.kind = SV_INT, .i = k->decision},
-                              {.kind = SV_TIME, .i = clock_now_us()},
-                              {.kind = SV_TEXT, .s = str_of(k->who)},
-                              {.kind = SV_TEXT, .s = str_of(kind)},
-                              {.kind = k->subject ? SV_INT : SV_NULL, .i = k->subject},
-                              {.kind = detail.len ? SV_TEXT : SV_NULL, .s = detail}};
-    auto_result duckdb_result r = {0};
-    return store_query(c, "insert into decision values ($1, $2, $3, $4, $5, $6)", v, ARRAY_LEN(v),
-                       &r, err);
-}
-
 static enum status decide(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
 {
     static const char *const kinds[] = {[MERGE] = "people_merge",  [JOIN] = "people_merge",
@@ -203,17 +161,19 @@ static enum status decide(void *ctx, struct store_conn *c, struct dims *d, struc
     if (k->what == RENAME)
         TRY(check_person(c, k->subject, err));
     if (k->what == UNDO)
-        TRY(check_undo(c, k->subject, err));
+        TRY(decision_check_undo(c, k->subject, "people",
+                                "'people_merge', 'people_part', 'people_rename'", err));
     else
         TRY(write_detail(c, k, &detail, err));
-    TRY(insert(c, k, kinds[k->what], buf_str(&detail), err));
+    TRY(decision_insert(c, &(struct decision){kinds[k->what], k->who, k->subject, buf_str(&detail)},
+                        &k->decision, err));
     bool is_changed;
     return people_match(c, d, k->decision, &is_changed, err);
 }
 
 static enum status run(struct ingest *i, struct wish *k, int64_t *ret, struct error *err)
 {
-    size_t most = k->what == RENAME ? PEOPLE_NAME_MAX : PEOPLE_WHY_MAX;
+    size_t most = k->what == RENAME ? PEOPLE_NAME_MAX : DECIDE_WHY_MAX;
     if (strlen(k->text) > most)
         return fail_field(err, STATUS_INVALID, k->what == RENAME ? "name" : "reason",
                           "must have at most %zu bytes", most);

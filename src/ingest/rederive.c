@@ -144,10 +144,16 @@ static void keep_open(struct slice *s)
     s->arena = kept;
 }
 
+/* Of `s`, an input: the title that its row counts as. */
+#define TITLE "coalesce(w.root_id, s.title_id)"
+#define JOIN_WHOLE " left join title_join w on w.title_id = s.title_id"
+#define KEY_COLUMNS                                                                               \
+    "coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"                     \
+    " coalesce(" TITLE ", 0)::integer"
+
 /* The first columns of our own segments. */
 #define FACT_COLUMNS                                                                              \
-    "coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"                     \
-    " coalesce(s.title_id, 0)::integer, s.library_id, s.device_id, s.quality_id, s.address_id,"  \
+    KEY_COLUMNS ", s.library_id, s.device_id, s.quality_id, s.address_id,"  \
     " s.duration_ms, s.credits_ms, s.location, s.secure, s.relayed, s.bandwidth_kbps,"           \
     " s.bitrate_kbps, s.stream_bitrate_kbps, s.is_live, t.media_type"
 enum { FACTS = 17 };
@@ -190,7 +196,8 @@ static enum status read_live(struct slice *s, struct store_conn *c, const char *
         "select " FACT_COLUMNS ", s.segment_id, s.is_ended, o.state, o.first_at, o.last_at,"
         " o.head_at, o.moved_at, o.first_position_ms, o.last_position_ms, o.blind_ms,"
         " o.is_interrupted from session_in s join observation o using (segment_id)"
-        " left join title t using (title_id) where %s order by s.segment_id, o.observation_id",
+        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
+        " where %s order by s.segment_id, o.observation_id",
         condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -233,10 +240,10 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
                                 struct error *err)
 {
     auto_free char *sql = xasprintf(
-        "select coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"
-        " coalesce(s.title_id, 0)::integer, s.library_id, s.device_id, s.duration_ms, s.credits_ms,"
+        "select " KEY_COLUMNS ", s.library_id, s.device_id, s.duration_ms, s.credits_ms,"
         " s.is_live, t.media_type, s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
-        " s.paused_ms, s.position_ms from segment_in s left join title t using (title_id)"
+        " s.paused_ms, s.position_ms from segment_in s"
+        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
         " where %s and " IS_COUNTED, condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -274,9 +281,9 @@ static enum status read_views(struct slice *s, struct store_conn *c, const char 
                               struct error *err)
 {
     auto_free char *sql = xasprintf(
-        "select coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"
-        " coalesce(s.title_id, 0)::integer, s.view_in_id, s.library_id, s.viewed_at, s.ended,"
-        " t.media_type, v.kind = 'plex' from view_in s left join title t using (title_id)"
+        "select " KEY_COLUMNS ", s.view_in_id, s.library_id, s.viewed_at, s.ended,"
+        " t.media_type, v.kind = 'plex' from view_in s"
+        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
         " left join server v on v.server_id = s.server_id where %s", condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -311,13 +318,11 @@ static enum status read_mixed(struct slice *s, struct store_conn *c, const char 
                               struct error *err)
 {
     auto_free char *sql = xasprintf(
-        "with every as not materialized (select (coalesce(s.server_id, 0)::integer,"
-        " coalesce(s.account_id, 0)::integer, coalesce(s.title_id, 0)::integer) k,"
+        "with every as not materialized (select (" KEY_COLUMNS ") k,"
         " coalesce(s.is_live, false) is_live, s.started, s.segment_in_id id from segment_in s"
-        " where %s and " IS_COUNTED " union all select (coalesce(s.server_id, 0)::integer,"
-        " coalesce(s.account_id, 0)::integer, coalesce(s.title_id, 0)::integer),"
+        JOIN_WHOLE " where %s and " IS_COUNTED " union all select (" KEY_COLUMNS "),"
         " coalesce(s.is_live, false), l.started, s.segment_id from temp.live_start l"
-        " join session_in s using (segment_id))"
+        " join session_in s using (segment_id)" JOIN_WHOLE ")"
         " select k[1], k[2], k[3], first(is_live order by started, id) from every"
         " where k in (select k from every where is_live) group by k having not bool_and(is_live)"
         " order by k", condition);
@@ -474,12 +479,13 @@ static enum status write_imports(struct slice *s, struct store_conn *c, const ch
         return STATUS_OK;
     bool are_joined = s->joined_out.appender != NULL;
     auto_free char *sql = xasprintf(
-        "insert into %s select s.segment_in_id, %s, 'import', s.server_id, s.account_id, s.title_id,"
+        "insert into %s select s.segment_in_id, %s, 'import', s.server_id, s.account_id, " TITLE ","
         " s.library_id, s.device_id, s.quality_id, s.address_id, s.started,"
         " coalesce(s.ended, s.started), coalesce(s.watch_ms, 0), coalesce(s.watch_ms, 0),"
         " coalesce(s.watch_ms, 0), coalesce(s.paused_ms, 0), null, s.position_ms, s.duration_ms,"
         " s.credits_ms, s.location, s.secure, s.relayed, s.bandwidth_kbps, s.bitrate_kbps,"
-        " s.stream_bitrate_kbps, false, false, null from segment_in s %s where %s and " IS_COUNTED,
+        " s.stream_bitrate_kbps, false, false, null from segment_in s" JOIN_WHOLE
+        " %s where %s and " IS_COUNTED,
         table, are_joined ? "coalesce(j.play_id, s.segment_in_id)" : "s.segment_in_id",
         are_joined ? "left join temp.joined j on j.segment_id = s.segment_in_id" : "", condition);
     return store_exec(c, sql, err);
@@ -769,13 +775,17 @@ static enum status derive_slice(struct slice *s, struct store_conn *c, struct er
 enum { FEW_KEYS = 1000, ROW_GROUP = 122880, SLICE_ROWS = ROW_GROUP / 2,
        PART_ROWS = ROW_GROUP * 2 };
 
-static enum status write_touched(struct store_conn *c, const struct derive_key *keys, size_t count,
-                                 struct error *err)
+static enum status begin_touched(struct store_conn *c, struct error *err)
 {
-    TRY(store_exec(c, "create or replace temp table touched (server_id integer,"
-                      " account_id integer, title_id integer)", err));
+    return store_exec(c, "create or replace temp table touched_key (server_id integer,"
+                         " account_id integer, title_id integer)", err);
+}
+
+static enum status write_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
+                              struct error *err)
+{
     auto_appender duckdb_appender a = NULL;
-    TRY(append_open(c, "temp", "touched", &a, err));
+    TRY(append_open(c, "temp", "touched_key", &a, err));
     for (size_t i = 0; i < count; i++) {
         duckdb_append_int32(a, keys[i].server);
         duckdb_append_int32(a, keys[i].account);
@@ -783,6 +793,44 @@ static enum status write_touched(struct store_conn *c, const struct derive_key *
         TRY(append_row(a, err));
     }
     return append_close(a, err);
+}
+
+/* Whoever has played a moved title: what it left, where it went, and itself. */
+static enum status write_moved(struct store_conn *c, const struct title_move *moves, size_t count,
+                               struct error *err)
+{
+    if (!count)
+        return STATUS_OK;
+    TRY(store_exec(c, "create or replace temp table moved (title_id integer, other_id integer)", err));
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(c, "temp", "moved", &a, err));
+    for (size_t i = 0; i < count; i++) {
+        const int32_t others[] = {moves[i].row, moves[i].from, moves[i].to};
+        for (size_t k = 0; k < ARRAY_LEN(others); k++) {
+            duckdb_append_int32(a, moves[i].row);
+            duckdb_append_int32(a, others[k]);
+            TRY(append_row(a, err));
+        }
+    }
+    TRY(append_close(a, err));
+    return store_exec(c, "insert into temp.touched_key select coalesce(server_id, 0),"
+                         " coalesce(account_id, 0), other_id from (select server_id, account_id, title_id"
+                         "  from segment_in union select server_id, account_id, title_id from session_in"
+                         "  union select server_id, account_id, title_id from view_in)"
+                         " join temp.moved using (title_id);"
+                         " drop table temp.moved", err);
+}
+
+/* Each title stands for all rows that count as it: inputs know those, what is derived knows the title. */
+static enum status end_touched(struct store_conn *c, int64_t *ret_count, struct error *err)
+{
+    TRY(store_exec(c, "create or replace temp table touched as with whole as (select distinct server_id,"
+                      " account_id, coalesce(w.root_id, title_id) as root_id from temp.touched_key"
+                      "  left join title_join w using (title_id))"
+                      " select server_id, account_id, root_id as title_id from whole union all"
+                      " select server_id, account_id, w.title_id from whole"
+                      "  join title_join w using (root_id)", err));
+    return store_query_int(c, "select count(*) from temp.touched", NULL, 0, 0, ret_count, err);
 }
 
 /* Ids go up with time nearly, so that few rows are looked at between the first and the last. */
@@ -922,13 +970,24 @@ static enum status derive_touched(struct store_conn *c, bool are_few, const stru
     return write_imports(&s, c, "segment", IS_TOUCHED, err);
 }
 
+enum status derive_moved(struct store_conn *c, const struct title_move *moves, size_t move_count,
+                         const struct derive_key *keys, size_t count, const struct knobs *k,
+                         struct error *err)
+{
+    int64_t touched;
+    if (!count && !move_count)
+        return STATUS_OK;
+    TRY(begin_touched(c, err));
+    TRY(write_keys(c, keys, count, err));
+    TRY(write_moved(c, moves, move_count, err));
+    TRY(end_touched(c, &touched, err));
+    return derive_touched(c, touched <= FEW_KEYS, k, err);
+}
+
 enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
                         const struct knobs *k, struct error *err)
 {
-    if (!count)
-        return STATUS_OK;
-    TRY(write_touched(c, keys, count, err));
-    return derive_touched(c, count <= FEW_KEYS, k, err);
+    return derive_moved(c, NULL, 0, keys, count, k, err);
 }
 
 enum status derive_import(struct store_conn *c, int64_t import_id, const struct knobs *k,
@@ -941,12 +1000,13 @@ enum status derive_import(struct store_conn *c, int64_t import_id, const struct 
                            " + (select count(*) from view_in)", v, 1, 0, &is_most, err));
     if (is_most)
         return derive_all(c, k, NULL, err);
+    int64_t touched;
     auto_result duckdb_result r = {0};
-    TRY(store_query(c, "create or replace temp table touched as select distinct"
-                       " coalesce(server_id, 0)::integer server_id,"
-                       " coalesce(account_id, 0)::integer account_id,"
-                       " coalesce(title_id, 0)::integer title_id from segment_in"
+    TRY(begin_touched(c, err));
+    TRY(store_query(c, "insert into temp.touched_key select distinct coalesce(server_id, 0),"
+                       " coalesce(account_id, 0), coalesce(title_id, 0) from segment_in"
                        " where import_id = $1", v, 1, &r, err));
+    TRY(end_touched(c, &touched, err));
     return derive_touched(c, false, k, err);
 }
 

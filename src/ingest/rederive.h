@@ -1,7 +1,8 @@
 /*
- * From the store's inputs (session_in + observation, segment_in, view_in, decision) to its derived
- * tables (segment, play): reads all of some accounts and titles, or everything a stretch of time
- * after the other, runs the pure functions of derive.h on each account and title, writes the rows.
+ * From the store's inputs (session_in + observation, segment_in, view_in, decision), whose titles are taken
+ * for what they count as (title_join), to its derived tables (segment, play): reads all of some accounts
+ * and titles, or everything a stretch of time after the other, runs the pure functions of derive.h on each
+ * account and title, writes the rows.
  * The same inputs give the same rows, however often and in whatever portions they were added.
  *
  * Writer thread, in an open transaction.
@@ -20,7 +21,17 @@
 struct derive_key {
     int32_t server, account, title;
 };
-/* Replaces the rows of these keys; a key may be there twice. */
+/* A row of `title` that counted as one title and counts as another now (titles.h). */
+struct title_move {
+    int32_t row, from, to;
+    const char *why; /* static */
+};
+/* Replaces the rows of these keys, and those of moved titles; a key may be there twice, and names a row or
+ * its title. */
+enum status derive_moved(struct store_conn *c, const struct title_move *moves, size_t move_count,
+                         const struct derive_key *keys, size_t count, const struct knobs *k,
+                         struct error *err);
+/* The same where no title has moved. */
 enum status derive_keys(struct store_conn *c, const struct derive_key *keys, size_t count,
                         const struct knobs *k, struct error *err);
 /* Replaces the rows of all keys that this import has rows of, whether or not they count. */

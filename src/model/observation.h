@@ -45,6 +45,7 @@ bool play_state_parse(struct str s, enum play_state *ret);
     /* what */                                                                                   \
     X(media_type)   /* movie episode track live clip extra photo */                              \
     X(item_key)     /* rating key or item id on its server */                                    \
+    X(file_key)     /* of the file it is played from: facts.h; never its path */                 \
     X(guid)         /* plex://..., or "" */                                                      \
     X(provider_ids) /* "imdb:tt1 tmdb:2 tvdb:3", lower-case keys, blank separated */             \
     X(title)                                                                                     \

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <inttypes.h>
+#include <sodium.h>
 
 #include "base/json_read.h"
 
@@ -99,6 +101,19 @@ const char *fact_resolution(int64_t width, int64_t height)
         if (width >= steps[i].width || height >= steps[i].height)
             return steps[i].name;
     return "";
+}
+
+const char *fact_file_key(struct arena *a, const char *path, int64_t size_bytes, int64_t duration_ms)
+{
+    enum { BYTES = 16 };
+    unsigned char hash[BYTES];
+    char hex[2 * BYTES + 1];
+    if (!*path || size_bytes <= 0)
+        return "";
+    auto_free char *text = xasprintf("%s\n%" PRId64 "\n%" PRId64, path, size_bytes, duration_ms);
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), NULL, 0);
+    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+    return arena_strdup(a, hex);
 }
 
 int64_t fact_kbps(int64_t bits_per_second)

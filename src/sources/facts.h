@@ -24,3 +24,6 @@ bool fact_address_is_private(const char *address);
 const char *fact_resolution(int64_t width, int64_t height);
 /* 1000 a kilo; -1 for nothing and for the values that mean "no limit". */
 int64_t fact_kbps(int64_t bits_per_second);
+/* observation.file_key: a hash of where a file lies, how large and how long it is; "" where that is not
+ * known. The same for a file that is added again, whatever its item is called. */
+const char *fact_file_key(struct arena *a, const char *path, int64_t size_bytes, int64_t duration_ms);

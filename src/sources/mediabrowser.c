@@ -88,6 +88,9 @@ void mediabrowser_item(struct arena *a, const json_t *item, struct observation *
     o->grandparent_key = fact_text(a, item, is_track ? "AlbumId" : "SeriesId");
     if (streq(o->media_type, "live") && !*o->grandparent_title)
         o->grandparent_title = fact_text(a, item, "ChannelName");
+    const json_t *file = json_array_get(jget(item, "MediaSources"), 0);
+    o->file_key = fact_file_key(a, jstr(file, "Path"), fact_int(file, "Size"),
+                                ticks_ms(file, "RunTimeTicks"));
     o->content_rating = fact_text(a, item, "OfficialRating");
     o->genres = joined(a, jget(item, "Genres"), ';');
     o->duration_ms = ticks_ms(item, "RunTimeTicks");

@@ -18,7 +18,7 @@ async function addresses(page) {
   await page.goto('/settings');
   await page.locator('nav.settings a').first().waitFor();
   for (const address of await page.locator('nav.settings a').evaluateAll((links) => links.map((a) => a.pathname))) all.add(address);
-  return [...all, '/people/1'];
+  return [...all, '/people/1', '/settings/titles/1'];
 }
 
 // Everything asked and answered; what waits to be scrolled to, too.

@@ -14,6 +14,7 @@ import './sql.test.mjs';
 import './servers.test.mjs';
 import './backups.test.mjs';
 import './people.test.mjs';
+import './titles.test.mjs';
 import '../guide/page.mjs';
 import './login.test.mjs';
 import './base_path.test.mjs';

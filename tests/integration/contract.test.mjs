@@ -108,6 +108,11 @@ const firstPeople = async (n) =>
 const aDecision = async () =>
   (await (await ask('POST', '/api/v1/people/split', { body: JSON.stringify({ people: await firstPeople(2) }) })).json()).decision;
 
+const firstTitles = async (n) =>
+  (await (await ask('GET', '/api/v1/titles?media_type=movie')).json()).titles.slice(0, n).map((t) => t.id);
+const aPartedTitle = async () =>
+  (await (await ask('POST', '/api/v1/titles/split', { body: JSON.stringify({ titles: await firstTitles(2) }) })).json()).decision;
+
 const backedUp = () => until('there is a backup', async () => {
   const { backups, job } = await (await ask('GET', '/api/v1/backups')).json();
   if (!backups.length && job?.state !== 'running') await ask('POST', '/api/v1/backups');
@@ -188,6 +193,10 @@ const needs = {
   'POST /people/merge': { body: async () => JSON.stringify({ people: await firstPeople(2) }) },
   'POST /people/split': { body: async () => JSON.stringify({ people: await firstPeople(2), reason: 'a test' }) },
   'POST /people/history/{id}/undo': { path: async () => ({ id: await aDecision() }) },
+  'GET /titles/{id}': { path: () => firstOf('/api/v1/titles?joined=1', 'titles') },
+  'POST /titles/merge': { body: async () => JSON.stringify({ titles: await firstTitles(2), reason: 'a test' }) },
+  'POST /titles/split': { body: async () => JSON.stringify({ titles: await firstTitles(2) }) },
+  'POST /titles/history/{id}/undo': { path: async () => ({ id: await aPartedTitle() }) },
   'POST /rederive': {},
   'POST /backups': {},
   'DELETE /backups': {},

@@ -14,7 +14,7 @@ enum sync_step { SYNC_ACCOUNTS, SYNC_SECTIONS, SYNC_HISTORY, SYNC_DONE };
 
 struct plex {
     struct {
-        char key[24];
+        char key[128]; /* fact_key() */
         json_t *item; /* NULL: asked for, not to be had */
     } facts[FACTS_MAX];
     size_t next_fact;
@@ -72,6 +72,12 @@ static bool is_digits(const char *s)
     return *s && !s[strspn(s, "0123456789")] && strlen(s) < 20;
 }
 
+/* Of a session's item: a library that was built anew gives the number to something else. */
+static void fact_key(char *ret, size_t size, const char *rating_key, const json_t *row)
+{
+    snprintf(ret, size, "%s %s", rating_key, jstr(row, "guid"));
+}
+
 static bool find_facts(const struct plex *p, const char *key, json_t **ret)
 {
     for (size_t i = 0; i < FACTS_MAX; i++)
@@ -89,14 +95,16 @@ static bool plex_wants(struct source *s, const json_t *root, struct buf *path, s
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
-        char scratch[32];
+        char scratch[32], known[sizeof p->facts->key];
         json_t *item;
         const char *rating_key = jtext(row, "ratingKey", scratch);
-        if (!rating_key || !is_digits(rating_key) || jbool(row, "live") == 1 ||
-            find_facts(p, rating_key, &item))
+        if (!rating_key || !is_digits(rating_key) || jbool(row, "live") == 1)
+            continue;
+        fact_key(known, sizeof known, rating_key, row);
+        if (find_facts(p, known, &item))
             continue;
         buf_printf(path, "/library/metadata/%s?includeMarkers=1", rating_key);
-        buf_puts(key, rating_key);
+        buf_puts(key, known);
         return true;
     }
     return false;
@@ -135,11 +143,13 @@ static enum status plex_snapshot(struct source *s, const json_t *root, struct ar
     *ret_count = 0;
     for (size_t i = 0; i < room; i++) {
         const json_t *row = json_array_get(rows, i);
-        char scratch[32];
+        char scratch[32], known[sizeof plex_of(s)->facts->key];
         json_t *item = NULL;
         const char *key = jtext(row, "ratingKey", scratch);
-        if (key)
-            (void)find_facts(plex_of(s), key, &item);
+        if (key) {
+            fact_key(known, sizeof known, key, row);
+            (void)find_facts(plex_of(s), known, &item);
+        }
         if (plex_session_read(a, row, item, &(*ret)[*ret_count]))
             ++*ret_count;
         const char *public_address = plex_public_address(a, row);

@@ -1,5 +1,7 @@
 #include "sources/plex/plex.h"
 
+#include <stdlib.h>
+
 #include "base/json_read.h"
 #include "sources/facts.h"
 
@@ -93,6 +95,9 @@ void plex_item_read(struct arena *a, const json_t *item, struct observation *o)
     o->genres = tags(a, jget(item, "Genre"));
     o->duration_ms = fact_int(item, "duration");
     int64_t year = jint(item, "year", -1);
+    /* The history tells no year, but the day. */
+    if (year <= 0 && streq(o->media_type, "movie"))
+        year = strtol(jstr(item, "originallyAvailableAt"), NULL, 10);
     o->year = year > 0 ? year : -1;
     if (streq(o->media_type, "episode") || streq(o->media_type, "track")) {
         o->season = fact_int(item, "parentIndex");
@@ -403,6 +408,8 @@ bool plex_session_read(struct arena *a, const json_t *session, const json_t *sou
         const json_t *own_part = counterpart(jget(own_media, "Part"), part);
         read_source(a, own_media, own_part, part, &o);
         o.credits_ms = first_credits(source);
+        o.file_key = fact_file_key(a, jstr(own_part, "file"), fact_int(own_part, "size"),
+                                   fact_int(own_part, "duration"));
         const char *text = provider_ids(a, source);
         o.provider_ids = *text ? text : o.provider_ids;
         text = tags(a, jget(source, "Genre"));

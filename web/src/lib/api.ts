@@ -48,6 +48,15 @@ export const api = {
   renamePerson: (id: number, name: string) => ask('PATCH /people/{id}', { path: { id }, json: { name } }),
   undoPeople: (id: number) => ask('POST /people/history/{id}/undo', { path: { id } }),
 
+  titles: (query: URLSearchParams, signal?: AbortSignal) => ask('GET /titles', { query, signal }),
+  title: (id: number, signal?: AbortSignal) => ask('GET /titles/{id}', { path: { id }, signal }),
+  titleSuggestions: (signal?: AbortSignal) => ask('GET /titles/suggestions', { signal }),
+  titleHistory: (signal?: AbortSignal) => ask('GET /titles/history', { signal }),
+  mergeTitles: (titles: number[]) => ask('POST /titles/merge', { json: { titles } }),
+  partTitles: (titles: number[]) => ask('POST /titles/split', { json: { titles } }),
+  splitItems: (items: number[]) => ask('POST /titles/split', { json: { items } }),
+  undoTitles: (id: number) => ask('POST /titles/history/{id}/undo', { path: { id } }),
+
   // Row: one of the generated types of the query. query: the filter and the query's parameters.
   analytics: <Row>(name: string, query: URLSearchParams, signal?: AbortSignal) =>
     get<Answer<Row>>(`/analytics/${name}`, zoned(query), signal),

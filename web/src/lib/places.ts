@@ -44,6 +44,10 @@ export const places: readonly Place[] = [
     load: () => import('../places/Servers.svelte'),
   },
   {
+    path: '/settings/titles', name: 'place.titles', icon: 'film', link: 'settings', isFiltered: false, isForAdmin: true, hasPages: true,
+    load: () => import('../places/Titles.svelte'),
+  },
+  {
     path: '/settings/import', name: 'place.import', icon: 'import', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Import.svelte'),
   },

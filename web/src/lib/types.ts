@@ -58,6 +58,10 @@ export type PersonEvent = Known['person_event'];
 export type Profile = Known['person_profile'];
 export type Suggestion = Known['suggestion'];
 export type Decided = Known['decided'];
+export type Title = Known['one_title'];
+export type TitleItem = Known['title_item'];
+export type TitleEvent = Known['title_event'];
+export type TitleSuggestion = Known['title_suggestion'];
 
 export type Gap = Known['coverage_gap'];
 // What every answer to a question says about itself.

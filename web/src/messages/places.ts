@@ -6,6 +6,7 @@ export const places = {
   'place.people': 'People',
   'place.settings': 'Settings',
   'place.servers': 'Media servers',
+  'place.titles': 'Titles',
   'place.import': 'Import',
   'place.users': 'Users',
   'place.backups': 'Backups',
