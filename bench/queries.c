@@ -118,7 +118,7 @@ static enum status ask(struct analytics *a, const struct query *query, struct st
     auto_buf struct buf key = {0};
     enum status s = question_finish(q, err);
     analytics_key(a, q, &key);
-    if (s == STATUS_OK && !analytics_remembered(a, q, buf_text(&key), out))
+    if (s == STATUS_OK && !analytics_remembered(a, buf_text(&key), out))
         s = analytics_answer(a, q, buf_text(&key), c, out, err);
     question_free(q);
     return s;

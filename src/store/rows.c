@@ -1,14 +1,19 @@
 #include "store/rows.h"
 
 #include "base/json_write.h"
+#include "store/geojson.h"
 
 #include "base/banned.h"
 
 struct rows_column {
     char *name;
     char *before; /* of JSON: what stands in front of its value; NULL: not written */
+    duckdb_vector values; /* of the newest chunk */
     struct cell_type type;
 };
+
+const char rows_geojson_head[] = "{\"type\":\"FeatureCollection\",\"features\":[\n";
+const char rows_geojson_tail[] = "]}\n";
 
 static char *json_before(const char *name, bool is_first)
 {
@@ -19,6 +24,30 @@ static char *json_before(const char *name, bool is_first)
     jw_text(&w, name);
     buf_putc(&text, ':');
     return buf_steal(&text);
+}
+
+/* Of a column of places; a name may begin with '_', so that it is not written itself. */
+static const struct rows_column *find_degrees(const struct rows *r, const char *name)
+{
+    for (size_t i = 0; i < r->column_count; i++) {
+        const struct rows_column *c = &r->columns[i];
+        if (c->type.id == DUCKDB_TYPE_DOUBLE && streq(c->name + (c->name[0] == '_'), name))
+            return c;
+    }
+    return NULL;
+}
+
+static enum status find_places(struct rows *r, struct error *err)
+{
+    static const char *const place[] = {"latitude", "longitude"},
+                            *const from[] = {"server_latitude", "server_longitude"};
+    for (size_t i = 0; i < ARRAY_LEN(place); i++) {
+        r->place[i] = find_degrees(r, place[i]);
+        r->from[i] = find_degrees(r, from[i]);
+        if (!r->place[i])
+            return fail(err, STATUS_INTERNAL, "rows without %s are no GeoJSON", place[i]);
+    }
+    return STATUS_OK;
 }
 
 enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
@@ -42,7 +71,7 @@ enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format fo
         c->before = json_before(c->name, is_first);
         is_first = false;
     }
-    return STATUS_OK;
+    return format == ROWS_GEOJSON ? find_places(r, err) : STATUS_OK;
 }
 
 static void add_names(const struct rows *r, struct buf *out)
@@ -69,7 +98,7 @@ static void add_csv_row(const struct rows *r, idx_t row, struct buf *out)
         if (!is_first)
             buf_putc(out, ',');
         is_first = false;
-        cell_csv(&c->type, duckdb_data_chunk_get_vector(r->chunk, i), row, out);
+        cell_csv(&c->type, c->values, row, out);
     }
     buf_add_str(out, STR("\r\n"));
 }
@@ -83,14 +112,46 @@ static void add_object(const struct rows *r, idx_t row, struct buf *out)
             continue;
         is_empty = false;
         buf_puts(out, c->before);
-        cell_json(&c->type, duckdb_data_chunk_get_vector(r->chunk, i), row, out);
+        cell_json(&c->type, c->values, row, out);
     }
     buf_puts(out, is_empty ? "{}" : "}");
 }
 
+/* False where there is none in this row. */
+static bool read_place(const struct rows *r, const struct rows_column *const columns[2], idx_t row,
+                       struct geo_place *ret)
+{
+    double degrees[2];
+    for (size_t i = 0; i < 2; i++) {
+        duckdb_vector v = columns[i]->values;
+        if (cell_is_null(v, row))
+            return false;
+        degrees[i] = ((const double *)duckdb_vector_get_data(v))[row];
+    }
+    *ret = (struct geo_place){.latitude = degrees[0], .longitude = degrees[1]};
+    return geo_is_place(*ret);
+}
+
+static void add_feature(const struct rows *r, idx_t row, struct buf *out)
+{
+    struct geo_place place, from;
+    buf_puts(out, "{\"type\":\"Feature\",\"geometry\":");
+    if (!read_place(r, r->place, row, &place))
+        buf_puts(out, "null");
+    else if (!r->from[0])
+        geo_point(place, out);
+    else if (read_place(r, r->from, row, &from))
+        geo_line(from, place, out);
+    else
+        buf_puts(out, "null");
+    buf_puts(out, ",\"properties\":");
+    add_object(r, row, out);
+    buf_puts(out, "}\n");
+}
+
 bool rows_next(struct rows *r, struct buf *out)
 {
-    if (!r->is_begun && r->format == ROWS_CSV)
+    if (!r->is_begun && !r->is_going_on && r->format == ROWS_CSV)
         add_names(r, out);
     r->is_begun = true;
     duckdb_data_chunk chunk = duckdb_fetch_chunk(r->result);
@@ -98,14 +159,20 @@ bool rows_next(struct rows *r, struct buf *out)
         return false;
     duckdb_destroy_data_chunk(&r->chunk);
     r->chunk = chunk;
+    for (size_t i = 0; i < r->column_count; i++)
+        r->columns[i].values = duckdb_data_chunk_get_vector(chunk, i);
     idx_t n = duckdb_data_chunk_get_size(chunk);
     for (idx_t i = 0; i < n && !out->is_overflowed; i++) {
         if (r->format == ROWS_CSV) {
             add_csv_row(r, i, out);
             continue;
         }
-        if (r->format == ROWS_JSON && (r->count || i))
+        if (r->format != ROWS_NDJSON && (r->count || i || r->is_going_on))
             buf_putc(out, ',');
+        if (r->format == ROWS_GEOJSON) {
+            add_feature(r, i, out);
+            continue;
+        }
         add_object(r, i, out);
         if (r->format == ROWS_NDJSON)
             buf_putc(out, '\n');
@@ -122,7 +189,7 @@ static duckdb_vector last_of(const struct rows *r, const char *column, duckdb_ty
     for (size_t i = 0; n && i < r->column_count; i++) {
         if (!streq(r->columns[i].name, column))
             continue;
-        duckdb_vector v = duckdb_data_chunk_get_vector(r->chunk, i);
+        duckdb_vector v = r->columns[i].values;
         *ret_type = r->columns[i].type.id;
         *ret_row = n - 1;
         return cell_is_null(v, n - 1) ? NULL : v;
