@@ -203,6 +203,7 @@ HANDLER(audit);
 HANDLER(metrics);
 HANDLER(about);
 HANDLER(support_bundle);
+HANDLER(export_store);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);
