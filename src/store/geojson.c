@@ -91,10 +91,11 @@ static size_t great_circle(struct geo_place from, struct geo_place to,
 }
 
 /* Two neighbours lie on either side of the antimeridian where their longitudes are further apart than
- * half the earth; at the pole any longitude is right. */
+ * half the earth; over a pole it is just half, and there at the pole any longitude is right. */
 static bool is_crossing(struct geo_place a, struct geo_place b)
 {
-    return fabs(a.longitude - b.longitude) > 180 && fabs(a.latitude) < 90 - 1e-9;
+    return fabs(a.longitude - b.longitude) > 180 + 1e-6 && fabs(a.latitude) < 90 - 1e-9 &&
+           fabs(b.latitude) < 90 - 1e-9;
 }
 
 /* Where the way from a to b, which crosses it, meets the antimeridian: of the side that a is on. */

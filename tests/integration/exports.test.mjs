@@ -14,7 +14,7 @@ import { compressors } from 'hyparquet-compressors';
 import { newFolder, startIdle } from './program.mjs';
 import { binary, build, Children, until } from './simulator.mjs';
 
-const PLAYS = 40000;
+const PLAYS = 15000;
 const options = { API_MAX_PAGE_SIZE: '10000', SERVER_LATITUDE: '52.5', SERVER_LONGITUDE: '13.4' };
 const children = new Children();
 let folder, program, headers, all, queries;
@@ -46,11 +46,14 @@ function sameAsCsv(text, rows, what) {
   const read = parseCsv(text, { columns: true });
   assert.equal(read.length, rows.length, what);
   rows.forEach((row, i) => {
-    assert.deepEqual(Object.keys(read[i]), Object.keys(row), what);
-    for (const [name, value] of Object.entries(row)) assert.equal(field(read[i][name], value), value, `${what}, row ${i}, ${name}`);
+    if (i === 0) assert.deepEqual(Object.keys(read[i]), Object.keys(row), what);
+    for (const [name, value] of Object.entries(row))
+      if (field(read[i][name], value) !== value) assert.fail(`${what}, row ${i}, ${name}: ${read[i][name]}, not ${value}`);
   });
 }
 const ndjson = (body) => body.toString().trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+// deepEqual of thousands of rows takes a minute; it tells what differs.
+const same = (rows, wanted, what) => JSON.stringify(rows) === JSON.stringify(wanted) || assert.deepEqual(rows, wanted, what);
 const sum = (rows, name) => rows.reduce((total, row) => total + row[name], 0);
 
 before(async () => {
@@ -82,14 +85,14 @@ after(async () => {
 
 test('plays in every format are the plays of the history', async () => {
   assert.ok(all.length > PLAYS / 2, `${all.length} plays`);
-  assert.deepEqual(ndjson(await bytes('plays?short=include&format=ndjson')), all);
+  same(ndjson(await bytes('plays?short=include&format=ndjson')), all);
   sameAsCsv(await bytes('plays?short=include&format=csv'), all, 'csv');
   const rows = (await parquet(await bytes('plays?short=include&format=parquet&sort=started'))).map(plainRow);
-  assert.deepEqual(rows, all);
+  same(rows, all);
   const unordered = (await parquet(await bytes('plays?short=include&format=parquet'))).map(plainRow);
-  assert.deepEqual(unordered.sort((a, b) => a.id - b.id), all.toSorted((a, b) => a.id - b.id));
+  same(unordered.sort((a, b) => a.id - b.id), all.toSorted((a, b) => a.id - b.id));
   const map = checkGeojson((await bytes('plays?short=include&format=geojson')).toString());
-  assert.deepEqual(map.features.map((one) => one.properties), all);
+  same(map.features.map((one) => one.properties), all);
   assert.equal(map.features.filter((one) => one.geometry).length > 100, true);
   for (const one of map.features) assert.equal(one.geometry === null, one.properties.place === null, one.properties.place);
 });
@@ -121,10 +124,10 @@ test('every query in every format has the rows of its JSON', async () => {
     const { data } = await json(`analytics/${name}`);
     rows += data.length;
     sameAsCsv(await bytes(`analytics/${name}?format=csv`), data, name);
-    assert.deepEqual(ndjson(await bytes(`analytics/${name}?format=ndjson`)), data, name);
+    same(ndjson(await bytes(`analytics/${name}?format=ndjson`)), data, name);
     const file = await bytes(`analytics/${name}?format=parquet`);
     const read = (await parquet(file)).map(plainRow);
-    assert.deepEqual(read, data, name);
+    same(read, data, name);
     const schema = parquetMetadata(file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength)).schema.slice(1);
     assert.deepEqual(schema.map((one) => one.name), columns.map((one) => one.name), name);
     for (const [i, one] of columns.entries())
@@ -149,7 +152,7 @@ test('GeoJSON is of RFC 7946, and only of what has a place', async () => {
     assert.equal(answer.headers.get('content-disposition'), `attachment; filename="${name}.geojson"`);
     const map = checkGeojson(text);
     const { data } = await json(`analytics/${name}`);
-    assert.deepEqual(map.features.map((one) => one.properties), data, name);
+    same(map.features.map((one) => one.properties), data, name);
     for (const { geometry, properties } of map.features) {
       if (!geometry) {
         assert.equal(properties.latitude, null, name);
