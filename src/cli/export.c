@@ -100,7 +100,7 @@ static const struct arg_option options[] = {
     {"--force", NULL, "replace FILE if it is there", NULL, &is_forced},
 };
 static const struct args args = {
-    .usage = "export plays [PARAMETER=VALUE ...] -o FILE [--format FORMAT] | export store FILE.tar",
+    .usage = "export plays [PARAMETER=VALUE ...] -o FILE [--format FORMAT] | export store FILE",
     .about = "plays: all plays of a filter (days=30, users=1,2, media_types=movie, ...; as the history has\n"
              "them) in a file for other programs. store: everything that is stored, one Parquet file a table\n"
              "in one .tar; README.txt in it says what each is. It has e-mail and network addresses. FILE is\n"

@@ -87,7 +87,7 @@ enum status export_need_room(const struct export *e, uint64_t bytes, struct erro
                 " once", (double)bytes / 1e6, EXPORT_LEAVES / 1024 / 1024, (double)left / 1e6);
 }
 
-enum status export_write(struct export *e, struct str text, struct error *err)
+static enum status write_text(struct export *e, struct str text, struct error *err)
 {
     if (e->size + text.len > e->checked + EXPORT_SMALL) {
         TRY(export_need_room(e, text.len, err));
@@ -118,7 +118,7 @@ static enum status write_rows(struct export *e, struct rows *rows, struct error 
             return fail(err, STATUS_TOO_LARGE, "a row is too large to be exported");
         if (out.len < EXPORT_SMALL / 4 && has_more)
             continue;
-        TRY(export_write(e, buf_str(&out), err));
+        TRY(write_text(e, buf_str(&out), err));
         buf_clear(&out);
     }
     e->rows += rows->count;
@@ -133,7 +133,7 @@ enum status export_rows(struct export *e, duckdb_result result, struct rows *ret
     bool is_going_on = e->size > 0;
     TRY(rows_begin(rows, result, rows_format_of(e->format), err));
     if (!is_going_on && e->format == EXPORT_GEOJSON)
-        TRY(export_write(e, str_of(rows_geojson_head), err));
+        TRY(write_text(e, str_of(rows_geojson_head), err));
     rows->is_going_on = e->format == EXPORT_GEOJSON ? e->rows > 0 : is_going_on;
     return write_rows(e, rows, err);
 }
@@ -172,5 +172,5 @@ enum status export_query(struct export *e, struct store_conn *c, const char *sql
 
 enum status export_end(struct export *e, struct error *err)
 {
-    return e->format == EXPORT_GEOJSON ? export_write(e, str_of(rows_geojson_tail), err) : STATUS_OK;
+    return e->format == EXPORT_GEOJSON ? write_text(e, str_of(rows_geojson_tail), err) : STATUS_OK;
 }

@@ -43,8 +43,6 @@ void export_done(struct export *e);
 #define auto_export __attribute__((cleanup(export_done)))
 /* IO where the disk has not so much free, and EXPORT_LEAVES beside. */
 enum status export_need_room(const struct export *e, uint64_t bytes, struct error *err);
-/* Appends text: what stands between rows. */
-enum status export_write(struct export *e, struct str text, struct error *err);
 /* Appends all rows of a result, which has the same columns each time; text only. `ret_rows` (may be
  * NULL) is left at the last row, for rows_last_*(); the caller frees it. */
 enum status export_rows(struct export *e, duckdb_result result, struct rows *ret_rows,

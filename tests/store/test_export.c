@@ -233,10 +233,12 @@ static void test_every_table_has_a_meaning(void **state)
         struct str name = cursor_text(&r, 0);
         auto_free char *text = xstrndup(name.ptr, name.len);
         if (!*store_table_meaning(text))
-            fail_msg("the table %s has no row in src/store/tables.c", text);
+            fail_msg("the table %s has no row in src/store/tables.def", text);
         found++;
     }
-    assert_int_equal(found, store_meaning_count);
+#define STORE_TABLE(table, meaning) found--;
+#include "store/tables.def"
+    assert_int_equal(found, 0); /* else a row of tables.def has no table */
 }
 
 /* --- numbers and times, as files have them ----------------------------------------------------- */
