@@ -79,12 +79,15 @@ static void write_readme(const struct store_export *x, struct buf *out)
     buf_printf(out, "Everything that the store of Cartographus holds, as of one instant: one Parquet file a"
                     " table.\n\nmade at         %s\nversion         %s\nschema version  %" PRId64 "\n\n",
                time_format(x->made_us, made), x->r->api->config.version, x->schema);
-    buf_puts(out, "Columns and what they mean are told in the project's sql/migrations/, step by step up to that"
-                  " schema\nversion. Times are UTC. Any program that reads Parquet opens them, such as DuckDB:\n\n"
-                  "    select count(*) from 'play.parquet' where not is_hidden and kind <> 'extra' and not is_short\n\n"
-                  "PRIVATE: it has people's names, what they watched and when, their e-mail addresses (account) and"
-                  " their\nnetwork addresses (address). Passwords, tokens and settings are not in it. This is no"
-                  " backup: there is no\nway to take it in again; cartographus backup makes those.\n\n");
+    buf_puts(out,
+             "Columns and what they mean are told in the project's sql/migrations/, step by step up to\n"
+             "that schema version. Times are UTC. Any program that reads Parquet opens them, such as\n"
+             "DuckDB:\n\n"
+             "    select count(*) from 'play.parquet'\n"
+             "    where not is_hidden and kind <> 'extra' and not is_short\n\n"
+             "PRIVATE: it has people's names, what they watched and when, their e-mail addresses (account)\n"
+             "and their network addresses (address). Passwords, tokens and settings are not in it. This is\n"
+             "no backup: there is no way to take it in again; cartographus backup makes those.\n\n");
     for (size_t i = 0; i < x->count; i++)
         buf_printf(out, "%-24s %12" PRId64 "  %s\n", x->tables[i].name, x->tables[i].rows,
                    store_table_meaning(x->tables[i].name));

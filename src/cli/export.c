@@ -101,11 +101,11 @@ static const struct arg_option options[] = {
 };
 static const struct args args = {
     .usage = "export plays [PARAMETER=VALUE ...] -o FILE [--format FORMAT] | export store FILE",
-    .about = "plays: all plays of a filter (days=30, users=1,2, media_types=movie, ...; as the history has\n"
-             "them) in a file for other programs. store: everything that is stored, one Parquet file a table\n"
-             "in one .tar; README.txt in it says what each is. It has e-mail and network addresses. FILE is\n"
-             "there when it is whole, and is not replaced unless --force is given. The answer of a single\n"
-             "question: cartographus query NAME --format csv.",
+    .about = "plays: all plays of a filter (days=30, users=1,2, media_types=movie, ...; as the history\n"
+             "has them) in a file for other programs. store: everything that is stored, one Parquet file\n"
+             "a table in one .tar; README.txt in it says what each is. It has e-mail and network\n"
+             "addresses. FILE is there when it is whole, and is not replaced unless --force is given.\n"
+             "The answer of a single question: cartographus query NAME --format csv.",
     .options = options,
     .option_count = ARRAY_LEN(options),
     .least = 1,

@@ -246,8 +246,10 @@ test('the command line writes whole files and replaces none', async () => {
     const run = cli('plays', 'days=400', 'media_types=movie', '-o', path.join(out, name));
     assert.equal(run.status, 0, run.stderr);
     const format = name.split('.')[1];
-    const same = await bytes(`plays?days=400&media_types=movie&format=${format}`);
-    assert.deepEqual(readFileSync(path.join(out, name)), same, name);
+    const [mine, wanted] = [readFileSync(path.join(out, name)), await bytes(`plays?days=400&media_types=movie&format=${format}`)];
+    if (format !== 'parquet') assert.ok(mine.equals(wanted), name);
+    else // in no order, unless one is asked for
+      same(...await Promise.all([mine, wanted].map(async (file) => (await parquet(file)).map(plainRow).sort((a, b) => a.id - b.id))), name);
     assert.equal(statSync(path.join(out, name)).mode & 0o777, 0o600);
   }
   const file = path.join(out, 'plays.csv');
