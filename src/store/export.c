@@ -141,13 +141,14 @@ enum status export_rows(struct export *e, duckdb_result result, struct rows *ret
 /* --- Parquet ----------------------------------------------------------------------------------- */
 
 /* DuckDB opens the file anew by its descriptor. The text holds that number and no value of a user's:
- * they are bound. */
+ * they are bound. Row groups of a sixth of the usual size: each thread holds some of them, which at
+ * 700,000 plays took 400 MB instead of 230, and failed where DUCKDB_MAX_MEMORY is 200 MB. */
 static enum status copy(struct export *e, struct store_conn *c, const char *sql,
                         const struct store_named *values, size_t count, struct error *err)
 {
     auto_buf struct buf text = {0};
     buf_printf(&text, "copy (\n%s\n) to '/proc/self/fd/%d' (format parquet, compression zstd,"
-                      " use_tmp_file false)", sql, e->fd);
+                      " row_group_size 20480, use_tmp_file false)", sql, e->fd);
     auto_result duckdb_result result = {0};
     enum status s = store_query_named(c, buf_text(&text), values, count, &result, err);
     if (s == STATUS_IO)
