@@ -204,11 +204,15 @@ def operation(route, pattern):
         if not status.isdigit():
             continue
         kind = {"file": "application/gzip", "plain": "text/plain"}.get(answer, "application/json")
+        if isinstance(answer, str) and answer.startswith("file "):
+            answer, kind = answer.split()
         answers[status] = {"description": REASONS[status]} | (
             {"content": {kind: {"schema": schema(answer, key)}}} if answer else {})
     if "format" in names:
         answers["200"]["content"] |= {
-            kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")}
+            kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/x-ndjson")} | {
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/geo+json": {"schema": {"type": "object"}}}
     for status in errors_of(route, key, spec):
         answers.setdefault(status, {"$ref": f"#/components/responses/{ERRORS[status][0]}"})
     found["responses"] = answers | {"default": {"$ref": "#/components/responses/failed"}}

@@ -37,20 +37,18 @@ void analytics_key(struct analytics *a, const struct question *q, struct buf *ou
     buf_printf(out, " %" PRId64, store_data_version(a->store));
 }
 
-/* A JSON answer is kept up to where it says whether it is fresh. */
-static void finish(const struct question *q, bool is_cached, struct buf *out)
+/* An answer is kept up to where it says whether it is fresh. */
+static void finish(bool is_cached, struct buf *out)
 {
-    if (question_format(q) == FORMAT_JSON)
-        buf_puts(out, is_cached ? "true}}" : "false}}");
+    buf_puts(out, is_cached ? "true}}" : "false}}");
 }
 
-bool analytics_remembered(struct analytics *a, const struct question *q, const char *key,
-                          struct buf *out)
+bool analytics_remembered(struct analytics *a, const char *key, struct buf *out)
 {
     if (!cache_get(a->cache, key, out))
         return false;
     a->hits++;
-    finish(q, true, out);
+    finish(true, out);
     return true;
 }
 
@@ -76,8 +74,6 @@ static enum status work_out(struct analytics *a, struct question *q, struct stor
     struct answer_facts facts = {.data_version = store_data_version(a->store)};
     int64_t started_us = clock_monotonic_us();
     TRY(question_resolve(q, c, err));
-    if (question_format(q) != FORMAT_JSON)
-        return answer_rows(q, c, out, err);
     TRY(count_plays(a, q, c, facts.data_version, &facts.plays, err));
     TRY(answer_json(q, c, &facts, started_us, out, err));
     if (out->is_overflowed)
@@ -97,8 +93,15 @@ enum status analytics_answer(struct analytics *a, struct question *q, const char
     else if (!is_known)
         cache_give_up(a->cache, key);
     if (s == STATUS_OK)
-        finish(q, is_known, out);
+        finish(is_known, out);
     return s;
+}
+
+enum status analytics_file(struct question *q, struct store_conn *c, struct export *e,
+                           struct error *err)
+{
+    TRY(question_resolve(q, c, err));
+    return answer_file(q, c, e, err);
 }
 
 void analytics_get_stats(struct analytics *a, struct analytics_stats *ret)

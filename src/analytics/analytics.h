@@ -24,15 +24,17 @@ enum status analytics_check(struct store_conn *c, struct error *err);
  * Any thread. */
 void analytics_key(struct analytics *a, const struct question *q, struct buf *out);
 /* An earlier answer under that key, appended to out; false when there is none. Any thread. */
-bool analytics_remembered(struct analytics *a, const struct question *q, const char *key,
-                          struct buf *out);
+bool analytics_remembered(struct analytics *a, const char *key, struct buf *out);
 /* Of the answers that are kept; since the start. Any thread. */
 struct analytics_stats {
     int64_t hits, misses;
     size_t bytes, entries;
 };
 void analytics_get_stats(struct analytics *a, struct analytics_stats *ret);
-/* Answers, waiting where another thread is at the same question. INVALID: the filter does not go
+/* The rows as the file that is asked for; it is not kept. As analytics_answer. */
+enum status analytics_file(struct question *q, struct store_conn *c, struct export *e,
+                           struct error *err);
+/* Answers in JSON, waiting where another thread is at the same question. INVALID: the filter does not go
  * together. The connection's thread. */
 enum status analytics_answer(struct analytics *a, struct question *q, const char *key,
                              struct store_conn *c, struct buf *out, struct error *err);

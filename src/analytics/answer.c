@@ -117,12 +117,37 @@ enum status answer_count(const struct filter *f, struct store_conn *c, int64_t *
     return STATUS_OK;
 }
 
-enum status answer_rows(const struct question *q, struct store_conn *c, struct buf *out,
+/* Without what is only there to be read here, and with times that say that they are of UTC. */
+static void add_parquet_columns(const struct question *q, struct buf *out)
+{
+    const struct query *query = question_query(q);
+    for (size_t i = 0; i < query->column_count; i++) {
+        const struct query_column *column = &query->columns[i];
+        buf_puts(out, i ? ", " : "");
+        if (column->type == QUERY_TIME)
+            buf_printf(out, "timezone('UTC', \"%s\") as ", column->name);
+        buf_printf(out, "\"%s\"", column->name);
+    }
+    if (question_is_explained(q) && *query->behind_sql)
+        buf_puts(out, ", behind");
+}
+
+enum status answer_file(const struct question *q, struct store_conn *c, struct export *e,
                         struct error *err)
 {
-    out->cap = BODY_MOST;
-    return run(q, question_filter(q), c, question_format(q) == FORMAT_CSV ? ROWS_CSV : ROWS_NDJSON,
-               out, err);
+    auto_buf struct buf sql = {0};
+    bool is_parquet = e->format == EXPORT_PARQUET;
+    if (is_parquet) {
+        buf_puts(&sql, "select ");
+        add_parquet_columns(q, &sql);
+        buf_puts(&sql, " from (\n");
+    }
+    add_sql(question_query(q), question_filter(q), question_is_explained(q), &sql);
+    buf_puts(&sql, is_parquet ? ")" : "");
+    size_t count;
+    auto_free struct store_named *values = all_values(q, question_filter(q), &count);
+    TRY(export_query(e, c, buf_text(&sql), values, count, err));
+    return export_end(e, err);
 }
 
 /* --- what stands beside the rows ------------------------------------------------------------- */

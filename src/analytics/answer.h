@@ -12,8 +12,8 @@ struct answer_facts {
 /* How many plays the filter leaves. */
 enum status answer_count(const struct filter *f, struct store_conn *c, int64_t *ret,
                          struct error *err);
-/* The rows alone, as CSV or NDJSON. */
-enum status answer_rows(const struct question *q, struct store_conn *c, struct buf *out,
+/* The rows alone, as the file that was asked for. */
+enum status answer_file(const struct question *q, struct store_conn *c, struct export *e,
                         struct error *err);
 /* {"data":[...],...,"meta":{...,"is_cached": and no further: whoever sends it says that. */
 enum status answer_json(const struct question *q, struct store_conn *c,

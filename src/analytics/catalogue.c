@@ -40,6 +40,14 @@ const struct query *query_find(const char *name)
     return NULL;
 }
 
+bool query_has_place(const struct query *q)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < q->column_count; i++)
+        found += streq(q->columns[i].name, "latitude") || streq(q->columns[i].name, "longitude");
+    return found == 2;
+}
+
 static void write_param(const struct query_param *p, struct json_writer *w)
 {
     jw_object(w);

@@ -57,6 +57,8 @@ struct query {
 extern const struct query query_catalogue[];
 extern const size_t query_count;
 
+/* Whether a row may have a place: columns latitude and longitude. */
+bool query_has_place(const struct query *q);
 /* NULL where there is none of that name. */
 const struct query *query_find(const char *name);
 /* The query as an object of GET /analytics. */

@@ -15,7 +15,8 @@ struct given {
 
 struct question {
     const struct query *query;
-    enum question_format format;
+    bool is_file;
+    enum export_format format; /* of a file */
     enum question_compare compare;
     bool is_explained;
     struct filter_config config;
@@ -60,7 +61,6 @@ struct question *question_new(const struct query *query, const struct filter_con
 {
     struct question *q = xcalloc(1, sizeof *q);
     q->query = query;
-    q->format = FORMAT_JSON;
     q->compare = COMPARE_NOTHING;
     q->config = *config;
     q->config.time_zone = q->time_zone = xstrdup(config->time_zone);
@@ -114,14 +114,15 @@ static enum status take_word(const char *name, const char *value, const char *co
 static enum status take_common(struct question *q, const char *name, const char *value,
                                bool *ret_is_known, struct error *err)
 {
-    static const char *const formats[] = {"json", "csv", "ndjson", NULL};
     static const char *const compares[] = {"previous", "year", NULL};
     static const char *const yes_or_no[] = {"0", "1", NULL};
     int place = 0;
     *ret_is_known = true;
     if (streq(name, "format")) {
-        TRY(take_word(name, value, formats, &place, err));
-        q->format = FORMAT_JSON + (enum question_format)place;
+        q->is_file = export_parse(value, &q->format);
+        if (!q->is_file && !streq(value, "json"))
+            return fail_field(err, STATUS_INVALID, name, "'%.60s' is not right; it must be one of json,"
+                              " csv, ndjson, parquet, geojson", value);
     } else if (streq(name, "compare")) {
         TRY(take_word(name, value, compares, &place, err));
         q->compare = COMPARE_PREVIOUS + (enum question_compare)place;
@@ -190,7 +191,10 @@ static int by_name(const void *a, const void *b)
 enum status question_finish(struct question *q, struct error *err)
 {
     qsort(q->given, q->given_count, sizeof q->given[0], by_name);
-    if (q->compare != COMPARE_NOTHING && q->format != FORMAT_JSON)
+    if (q->is_file && q->format == EXPORT_GEOJSON && !query_has_place(q->query))
+        return fail_field(err, STATUS_INVALID, "format", "the rows of '%s' have no place: geojson is for"
+                          " locations, cities, arcs and the others that have a latitude", q->query->name);
+    if (q->compare != COMPARE_NOTHING && q->is_file)
         return fail_field(err, STATUS_INVALID, "compare", "it goes with format=json only");
     if (q->compare != COMPARE_NOTHING && !question_given(q, "days") &&
         !question_given(q, "start_date"))
@@ -204,9 +208,11 @@ const struct query *question_query(const struct question *q)
     return q->query;
 }
 
-enum question_format question_format(const struct question *q)
+bool question_is_file(const struct question *q, enum export_format *ret)
 {
-    return q->format;
+    if (q->is_file && ret)
+        *ret = q->format;
+    return q->is_file;
 }
 
 enum question_compare question_compare(const struct question *q)

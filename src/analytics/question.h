@@ -10,8 +10,8 @@
 #include "analytics/catalogue.h"
 #include "analytics/filter.h"
 #include "base/error.h"
+#include "store/export.h"
 
-enum question_format { FORMAT_JSON = 1, FORMAT_CSV, FORMAT_NDJSON };
 enum question_compare { COMPARE_NOTHING = 1, COMPARE_PREVIOUS, COMPARE_YEAR };
 
 struct question;
@@ -27,7 +27,8 @@ enum status question_take(struct question *q, const char *name, const char *valu
 enum status question_finish(struct question *q, struct error *err);
 
 const struct query *question_query(const struct question *q);
-enum question_format question_format(const struct question *q);
+/* False: JSON; else the answer is a file. */
+bool question_is_file(const struct question *q, enum export_format *ret);
 enum question_compare question_compare(const struct question *q);
 bool question_is_explained(const struct question *q);
 bool question_sees_all(const struct question *q);

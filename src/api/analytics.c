@@ -85,38 +85,35 @@ static bool has_already(const struct request *r, const char *etag)
     return held && (streq(held, "*") || strstr(held, etag + 2));
 }
 
-static const char *content_type(const struct question *q)
-{
-    switch (question_format(q)) {
-    case FORMAT_CSV:
-        return "text/csv; charset=utf-8";
-    case FORMAT_NDJSON:
-        return "application/x-ndjson; charset=utf-8";
-    case FORMAT_JSON:
-        break;
-    }
-    return "application/json; charset=utf-8";
-}
-
 static void add_cache_headers(struct request *r, const char *etag)
 {
     http_add_header(r->x, "ETag", etag);
     http_add_header(r->x, "Cache-Control", "private, no-cache");
 }
 
-static void reply(struct request *r, const struct question *q, const char *etag, struct buf *body)
+static void reply(struct request *r, const char *etag, struct buf *body)
 {
     struct http_exchange *x = r->x;
     add_cache_headers(r, etag);
-    if (question_format(q) != FORMAT_JSON) {
-        auto_free char *name = xasprintf("%s.%s", question_query(q)->name,
-                                         question_format(q) == FORMAT_CSV ? "csv" : "ndjson");
-        request_add_attachment(r, name);
-    }
-    const char *type = content_type(q);
     request_release(r, 200);
     size_t len = body->len;
-    http_reply_take(x, 200, type, buf_steal(body), len);
+    http_reply_take(x, 200, "application/json; charset=utf-8", buf_steal(body), len);
+}
+
+static void reply_file(struct request *r, struct question *q, enum export_format format,
+                       const char *etag)
+{
+    auto_export struct export e = {.fd = -1};
+    struct error err = {0};
+    enum status s = export_open(r->api->config.config->data_dir, format, &e, &err);
+    if (s == STATUS_OK)
+        s = analytics_file(q, r->conn, &e, &err);
+    if (s != STATUS_OK) {
+        request_fail(r, &err);
+        return;
+    }
+    add_cache_headers(r, etag);
+    request_end_export(r, &e, question_query(q)->name);
 }
 
 static void reply_not_modified(struct request *r, const char *etag)
@@ -140,8 +137,8 @@ static void answer_at_once(struct request *r)
     make_etag(&key, etag);
     if (has_already(r, etag))
         reply_not_modified(r, etag);
-    else if (analytics_remembered(a, q, buf_text(&key), &body))
-        reply(r, q, etag, &body);
+    else if (!question_is_file(q, NULL) && analytics_remembered(a, buf_text(&key), &body))
+        reply(r, etag, &body);
     else
         request_to_worker(r);
 }
@@ -155,8 +152,11 @@ static void answer_in_worker(struct request *r)
     char etag[ETAG_MAX];
     analytics_key(a, q, &key);
     make_etag(&key, etag);
-    if (analytics_answer(a, q, buf_text(&key), r->conn, &body, &err) == STATUS_OK)
-        reply(r, q, etag, &body);
+    enum export_format format;
+    if (question_is_file(q, &format))
+        reply_file(r, q, format, etag);
+    else if (analytics_answer(a, q, buf_text(&key), r->conn, &body, &err) == STATUS_OK)
+        reply(r, etag, &body);
     else
         request_fail(r, &err);
 }

@@ -80,7 +80,7 @@ static enum status add_play(struct store_conn *c, const struct filter *f, int64_
     auto_buf struct buf sql = {0};
     buf_puts(&sql, "with ");
     filter_sql(f, &sql);
-    buf_printf(&sql, ",\npage_key as materialized (\n  select play_id, watch_ms, person_id,"
+    buf_printf(&sql, ",\npage_key as materialized (\n  select play_id, watch_ms as shown_ms, person_id,"
                      " title_id, server_id,\n    library_id from filtered_play"
                      " where play_id = $play),\n%s\nselect * exclude (segments) from (select %s%s)",
                plays_relations, plays_columns, plays_joins);

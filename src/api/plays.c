@@ -1,23 +1,21 @@
 /* The history: plays filtered and sorted, by pages, or all of them as a file. */
 #include "api/plays.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "api/pool.h"
 #include "api/request.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include "base/banned.h"
 
-enum { EXPORT_BATCH = 10000 };
-
 struct reading {
     struct request *r;
     struct plays_query q;
-    const char *cursor, *format;
+    const char *cursor;
+    bool is_file;
+    enum export_format format; /* of a file */
     bool has_limit;
     char limit_words[64]; /* what is right for it */
     enum status status;
@@ -43,6 +41,7 @@ static const char *read_own(struct reading *g, const char *name, const char *val
         g->cursor = value; /* read once the sort is known */
         return NULL;
     }
+    q->is_ordered |= streq(name, "sort") || streq(name, "dir");
     if (streq(name, "sort"))
         return plays_sort_parse(value, &q->sort) ? NULL : plays_sort_words;
     if (streq(name, "dir")) {
@@ -50,10 +49,8 @@ static const char *read_own(struct reading *g, const char *name, const char *val
         return q->is_ascending || streq(value, "desc") ? NULL : "asc or desc";
     }
     if (streq(name, "format")) {
-        g->format = value;
-        return streq(value, "json") || streq(value, "csv") || streq(value, "ndjson")
-                   ? NULL
-                   : "json, csv or ndjson";
+        g->is_file = export_parse(value, &g->format);
+        return g->is_file || streq(value, "json") ? NULL : "json, csv, ndjson, parquet or geojson";
     }
     *ret_is_known = false;
     return NULL;
@@ -82,8 +79,7 @@ static enum status read_query(struct reading *g)
     http_query_each(r->x, read_parameter, g);
     TRY(g->status);
     TRY(filter_finish(g->q.filter, r->conn, &g->err));
-    bool is_file = g->format && !streq(g->format, "json");
-    if (is_file && (g->has_limit || g->cursor))
+    if (g->is_file && (g->has_limit || g->cursor))
         return fail_field(&g->err, STATUS_INVALID, g->cursor ? "cursor" : "limit",
                           "a file has all rows: %s is for format=json",
                           g->cursor ? "cursor" : "limit");
@@ -103,7 +99,7 @@ static enum status write_page(struct request *r, struct plays_query *q, struct b
     jw_begin(&w, out);
     jw_object(&w);
     jw_kv_array(&w, "rows");
-    TRY(plays_read(r->conn, q, ROWS_JSON, false, out, &count, err));
+    TRY(plays_read(r->conn, q, ROWS_JSON, out, &count, err));
     jw_array_end(&w);
     if (count == q->limit) {
         char cursor[PLAYS_CURSOR_MAX];
@@ -119,65 +115,35 @@ static enum status write_page(struct request *r, struct plays_query *q, struct b
 
 /* --- a file ---------------------------------------------------------------------------------- */
 
-static enum status write_all(int fd, struct str text, struct error *err)
+/* Longer than that nobody waits; it keeps a query worker meanwhile. */
+#define EXPORT_MOST_US (60 * US_PER_MIN)
+
+static bool is_wanted(void *ctx)
 {
-    while (text.len) {
-        ssize_t n = write(fd, text.ptr, text.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_errno(err, errno, "write the export to the data folder");
-        text.ptr += n;
-        text.len -= (size_t)n;
-    }
-    return STATUS_OK;
+    const struct request *r = ctx;
+    return !http_is_gone(r->x) && !r->is_timed_out;
 }
 
-/* All rows into a file without a name, a batch at a time: a failure is still an error then, not a
- * file cut short, and a slow reader keeps no query worker. */
-static enum status export_rows(struct request *r, struct plays_query *q, enum rows_format format,
-                               int fd, uint64_t *ret_size, struct error *err)
+/* All rows into a file without a name, then that: a failure is still an error then, not a file cut
+ * short, and a slow reader keeps no query worker. */
+static void reply_file(struct request *r, struct plays_query *q, enum export_format format)
 {
-    auto_buf struct buf out = {0};
-    *ret_size = 0;
-    q->limit = EXPORT_BATCH;
-    TRY(plays_total(r->conn, q->filter, &q->total, err));
-    for (int64_t count = q->limit; count == q->limit;) {
-        pool_extend(r);
-        TRY(plays_read(r->conn, q, format, *ret_size == 0, &out, &count, err));
-        if (out.is_overflowed)
-            return fail(err, STATUS_TOO_LARGE, "a batch of rows is too large");
-        TRY(write_all(fd, buf_str(&out), err));
-        *ret_size += out.len;
-        buf_clear(&out);
-    }
-    return STATUS_OK;
-}
-
-static void reply_file(struct request *r, struct plays_query *q, const char *format)
-{
-    bool is_csv = streq(format, "csv");
+    auto_export struct export e = {.fd = -1};
     struct error err = {0};
-    uint64_t size = 0;
-    if (atomic_exchange(&r->api->is_exporting, true)) {
-        http_add_header(r->x, "Retry-After", "5");
-        request_failf(r, STATUS_UNAVAILABLE, "", "another export is being made: try again");
+    if (!request_begin_export(r))
         return;
-    }
-    int fd = open(r->api->config.config->data_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    enum status s = fd < 0 ? fail_errno(&err, errno, "make a file for the export")
-                           : export_rows(r, q, is_csv ? ROWS_CSV : ROWS_NDJSON, fd, &size, &err);
+    pool_allow(r, EXPORT_MOST_US);
+    enum status s = export_open(r->api->config.config->data_dir, format, &e, &err);
+    if (s == STATUS_OK)
+        s = plays_export(r->conn, q, &e, is_wanted, r, &err);
     r->api->is_exporting = false;
     if (s != STATUS_OK) {
-        if (fd >= 0)
-            close(fd);
         request_fail(r, &err);
         return;
     }
-    struct http_exchange *x = r->x;
-    request_add_attachment(r, is_csv ? "plays.csv" : "plays.ndjson");
-    request_release_no_store(r, 200);
-    http_reply_fd(x, 200, is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson", fd, size);
+    request_note(r, "%lld plays", (long long)q->total);
+    http_add_header(r->x, "Cache-Control", "no-store");
+    request_end_export(r, &e, "plays");
 }
 
 void handle_plays(struct request *r)
@@ -189,10 +155,9 @@ void handle_plays(struct request *r)
                               .limit = r->api->config.config->api_default_page_size}};
     struct buf out = {0};
     enum status s = read_query(&g);
-    bool is_file = s == STATUS_OK && g.format && !streq(g.format, "json");
-    if (s == STATUS_OK && !is_file)
+    if (s == STATUS_OK && !g.is_file)
         s = write_page(r, &g.q, &out, &g.err);
-    if (is_file)
+    if (s == STATUS_OK && g.is_file)
         reply_file(r, &g.q, g.format);
     else
         request_end(r, s, &out, &g.err);

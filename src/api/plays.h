@@ -7,7 +7,7 @@
 #include "analytics/filter.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "store/rows.h"
+#include "store/export.h"
 #include "store/store.h"
 
 enum plays_sort { PLAYS_BY_STARTED, PLAYS_BY_WATCH, PLAYS_BY_PERSON, PLAYS_BY_TITLE,
@@ -24,9 +24,11 @@ struct plays_query {
     struct filter *filter; /* finished */
     enum plays_sort sort;
     bool is_ascending;
+    bool is_ordered; /* somebody asked for this order */
     int64_t limit;
     int64_t total; /* of the filter, as far as known: it only helps to find the rows; 0: unknown */
     struct plays_place after;
+    bool is_export; /* set by plays_export() */
 };
 
 /* A word of the `sort` parameter; false when it is none. */
@@ -40,10 +42,16 @@ void plays_cursor_format(const struct plays_query *q, char dst[static PLAYS_CURS
 bool plays_cursor_parse(struct plays_query *q, const char *text);
 
 /* Appends the next rows, at most q->limit, and moves q->after behind them; *ret_count < q->limit:
- * there are no more. What stays as it is while pages are read comes exactly once. names: whether a
- * CSV begins with the line of names. The connection's thread. */
+ * there are no more. What stays as it is while pages are read comes exactly once. The connection's
+ * thread. */
 enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_format format,
-                       bool names, struct buf *out, int64_t *ret_count, struct error *err);
+                       struct buf *out, int64_t *ret_count, struct error *err);
+/* All rows as a file, of one instant; q->total is set before the first. Parquet is in the order of the
+ * store unless q->is_ordered, because all would have to be sorted at once. `go_on` is asked between
+ * batches; false: CANCELLED. The connection's thread. */
+enum { PLAYS_PARQUET_BYTES = 100 }; /* of a play, more than ever seen */
+enum status plays_export(struct store_conn *c, struct plays_query *q, struct export *e,
+                         bool (*go_on)(void *ctx), void *ctx, struct error *err);
 enum status plays_total(struct store_conn *c, const struct filter *f, int64_t *ret,
                         struct error *err);
 

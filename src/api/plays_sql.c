@@ -40,12 +40,12 @@ static const struct sorting sortings[PLAYS_SORTS] = {
 const char plays_sort_words[] = "one of started, watch_ms, person, title, percent";
 
 const char plays_columns[] =
-    "p.play_id as id, p.started, p.ended, k.watch_ms, p.watch_low_ms, p.watch_high_ms, p.paused_ms,"
-    " p.percent, p.is_watched, p.is_short, p.is_open, coalesce(p.hidden_by, '') = 'deleted' as"
-    " is_deleted, p.kind, p.origin, p.server_id, n.server, n.server_kind, k.person_id, n.person,"
+    "p.play_id as id, p.started, p.ended, shown_ms as watch_ms, p.watch_low_ms, p.watch_high_ms,"
+    " p.paused_ms, p.percent, p.is_watched, p.is_short, p.is_open, coalesce(p.hidden_by, '') = 'deleted' as"
+    " is_deleted, p.kind, p.origin, p.server_id, server, server_kind, person_id, person,"
     " p.media_type, p.title_id, t.title, t.parent_title, t.grandparent_title, t.full_title,"
-    " t.season, t.episode, t.year, p.duration_ms, p.segments, h.platform, h.player,"
-    " h.transcode_decision, h.video_resolution, h.place, n.library";
+    " t.season, t.episode, t.year, p.duration_ms, p.segments, platform, player,"
+    " transcode_decision, video_resolution, place, library";
 /* Small tables are joined with narrow rows, apart: every join hands on all columns of its rows. */
 const char plays_relations[] =
     "page_title as materialized (\n  select * from title"
@@ -71,6 +71,28 @@ const char plays_joins[] =
     "\n  left join page_name n on n.play_id = k.play_id"
     "\n  left join page_how h on h.play_id = k.play_id"
     "\n  left join page_title t on t.title_id = k.title_id";
+
+/* The same of many plays: each small table is joined once, and nearly all plays have one segment. */
+static const char export_main[] =
+    "page_main as (\n  select play_id, device_id, quality_id, address_id from segment"
+    "\n  where play_id in (select play_id from page_key where segments = 1)"
+    "\n  union all (\n  select distinct on (play_id) play_id, device_id, quality_id, address_id"
+    "\n  from segment where play_id in (select play_id from page_key where segments > 1)"
+    "\n  order by play_id, watch_ms desc, segment_id))";
+static const char export_joins[] =
+    "\nfrom page_key p"
+    "\n  left join title t on t.title_id = p.title_id"
+    "\n  left join (select server_id as v_id, name as server, kind as server_kind from server)"
+    " on v_id = p.server_id"
+    "\n  left join (select person_id as o_id, name as person from person) on o_id = p.person_id"
+    "\n  left join (select library_id as b_id, name as library from library) on b_id = p.library_id"
+    "\n  left join page_main m on m.play_id = p.play_id"
+    "\n  left join (select device_id as d_id, platform, player from device) on d_id = m.device_id"
+    "\n  left join (select quality_id as q_id, transcode_decision, video_resolution from quality)"
+    " on q_id = m.quality_id"
+    "\n  left join (select address_id as e_id, latitude as _latitude, longitude as _longitude,"
+    "\n    nullif(concat_ws(', ', city, coalesce(country, country_code)), '') as place"
+    "\n    from address left join place using (place_id)) on e_id = m.address_id";
 
 bool plays_sort_parse(const char *word, enum plays_sort *ret)
 {
@@ -176,7 +198,7 @@ static void add_page(const struct plays_query *q, bool has_edge, struct buf *out
     buf_puts(out, "with ");
     filter_sql(q->filter, out);
     buf_printf(out, ",\npage_key as materialized (\n  select f.play_id, f.started,"
-                    " f.watch_ms, f.person_id, f.title_id, f.server_id, f.library_id,"
+                    " f.watch_ms as shown_ms, f.person_id, f.title_id, f.server_id, f.library_id,"
                     "\n    %s as folded, %s as mark\n  from filtered_play f%s\n  where true",
                s->key ? s->key : "null", s->mark, s->join);
     if (has_edge)
@@ -189,11 +211,33 @@ static void add_page(const struct plays_query *q, bool has_edge, struct buf *out
     add_order(q, "k", "k.folded", out);
 }
 
-static enum status run_page(struct store_conn *c, const struct plays_query *q, int64_t edge_us,
-                            duckdb_result *ret, struct error *err)
+/* The same for a file: all columns at once, as most rows are wanted. */
+static void add_export(const struct plays_query *q, bool has_edge, struct buf *out)
 {
-    auto_buf struct buf sql = {0};
-    add_page(q, edge_us != TIME_NONE, &sql);
+    const struct sorting *s = &sortings[q->sort];
+    buf_puts(out, "with ");
+    filter_sql(q->filter, out);
+    buf_printf(out, ",\npage_key as %s (\n  select f.*, f.watch_ms as shown_ms, %s as folded,"
+                    " %s as mark\n  from filtered_play f%s\n  where true",
+               q->limit ? "materialized" : "not materialized", s->key ? s->key : "null", s->mark,
+               s->join);
+    if (has_edge)
+        buf_puts(out, "\n    and f.started >= make_timestamp($page_edge)");
+    add_after(q, out);
+    if (q->limit) {
+        add_order(q, "f", s->key, out);
+        buf_puts(out, "\n  limit $page_limit");
+    }
+    buf_printf(out, "),\n%s\nselect %s, _latitude, _longitude, epoch_us(p.started) as _started,"
+                    " p.play_id as _play_id, coalesce(p.mark::varchar, '') as _key%s",
+               export_main, plays_columns, export_joins);
+    if (q->is_ordered || q->limit)
+        add_order(q, "p", "p.folded", out);
+}
+
+/* All values of a page's text; the caller frees it. */
+static struct store_named *page_values(const struct plays_query *q, int64_t edge_us, size_t *ret_count)
+{
     const struct store_named own[] = {
         {"page_limit", {.kind = SV_INT, .i = q->limit}},
         {"page_started", {.kind = SV_INT, .i = q->after.started_us}},
@@ -204,10 +248,21 @@ static enum status run_page(struct store_conn *c, const struct plays_query *q, i
     };
     size_t count;
     const struct store_named *filters = filter_values(q->filter, &count);
-    auto_free struct store_named *all = xcalloc(count + ARRAY_LEN(own), sizeof *all);
+    struct store_named *all = xcalloc(count + ARRAY_LEN(own), sizeof *all);
     memcpy(all, filters, count * sizeof *all);
     memcpy(all + count, own, sizeof own);
-    return store_query_named(c, buf_text(&sql), all, count + ARRAY_LEN(own), ret, err);
+    *ret_count = count + ARRAY_LEN(own);
+    return all;
+}
+
+static enum status run_page(struct store_conn *c, const struct plays_query *q, int64_t edge_us,
+                            duckdb_result *ret, struct error *err)
+{
+    auto_buf struct buf sql = {0};
+    (q->is_export ? add_export : add_page)(q, edge_us != TIME_NONE, &sql);
+    size_t count;
+    auto_free struct store_named *values = page_values(q, edge_us, &count);
+    return store_query_named(c, buf_text(&sql), values, count, ret, err);
 }
 
 static enum status read_bounds(struct store_conn *c, int64_t *ret_oldest, int64_t *ret_newest,
@@ -226,13 +281,14 @@ static enum status run_newest(struct store_conn *c, const struct plays_query *q,
 {
     int64_t oldest_us, newest_us, to_us = filter_to_us(q->filter);
     TRY(read_bounds(c, &oldest_us, &newest_us, err));
-    double share = q->total > 0 ? 8.0 * (double)q->limit / (double)q->total : 1;
+    double margin = q->is_export ? 2 : 8;
+    double share = q->total > 0 ? margin * (double)q->limit / (double)q->total : 1;
     double span_us = share * (double)(newest_us - oldest_us);
     if (q->after.is_there && q->after.started_us < newest_us)
         newest_us = q->after.started_us;
     if (to_us != TIME_NONE && to_us < newest_us)
         newest_us = to_us;
-    for (; share < 0.5; share *= 8, span_us *= 8) {
+    for (; share < 0.5; share *= margin, span_us *= margin) {
         int64_t edge_us = newest_us - (int64_t)span_us;
         if (edge_us <= filter_from_us(q->filter))
             break;
@@ -244,32 +300,104 @@ static enum status run_newest(struct store_conn *c, const struct plays_query *q,
     return run_page(c, q, TIME_NONE, ret, err);
 }
 
-enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_format format,
-                       bool names, struct buf *out, int64_t *ret_count, struct error *err)
+static enum status run(struct store_conn *c, const struct plays_query *q, duckdb_result *ret,
+                       struct error *err)
 {
-    auto_result duckdb_result result = {0};
-    if (q->sort == PLAYS_BY_STARTED && !q->is_ascending)
-        TRY(run_newest(c, q, &result, err));
-    else
-        TRY(run_page(c, q, TIME_NONE, &result, err));
-    auto_rows struct rows rows = {0};
-    TRY(rows_begin(&rows, result, format, err));
-    rows.is_begun = !names;
-    while (rows_next(&rows, out)) {
-    }
-    *ret_count = rows.count;
-    if (!rows.count)
+    return q->sort == PLAYS_BY_STARTED && !q->is_ascending ? run_newest(c, q, ret, err)
+                                                           : run_page(c, q, TIME_NONE, ret, err);
+}
+
+/* The next page begins behind the last of the rows. */
+static enum status move_on(struct plays_query *q, const struct rows *rows, struct error *err)
+{
+    if (!rows->count)
         return STATUS_OK;
     struct plays_place *p = &q->after;
     p->is_there = true;
-    p->started_us = rows_last_int(&rows, "_started", 0);
-    p->play_id = rows_last_int(&rows, "_play_id", 0);
-    struct str key = rows_last_text(&rows, "_key");
+    p->started_us = rows_last_int(rows, "_started", 0);
+    p->play_id = rows_last_int(rows, "_play_id", 0);
+    struct str key = rows_last_text(rows, "_key");
     if (key.len >= sizeof p->key)
         return fail(err, STATUS_INTERNAL, "a sort key is too long");
     memcpy(p->key, key.ptr, key.len);
     p->key[key.len] = '\0';
     return STATUS_OK;
+}
+
+enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_format format,
+                       struct buf *out, int64_t *ret_count, struct error *err)
+{
+    auto_result duckdb_result result = {0};
+    TRY(run(c, q, &result, err));
+    auto_rows struct rows rows = {0};
+    TRY(rows_begin(&rows, result, format, err));
+    while (rows_next(&rows, out)) {
+    }
+    *ret_count = rows.count;
+    return move_on(q, &rows, err);
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
+/* A batch costs a look at all plays of the filter, and memory for its rows. */
+enum { EXPORT_BATCH = 100000 };
+
+static enum status export_batch(struct store_conn *c, struct plays_query *q, struct export *e,
+                                int64_t *ret_count, struct error *err)
+{
+    auto_result duckdb_result result = {0};
+    TRY(run(c, q, &result, err));
+    auto_rows struct rows rows = {0};
+    TRY(export_rows(e, result, &rows, err));
+    *ret_count = rows.count;
+    return move_on(q, &rows, err);
+}
+
+static enum status export_parquet(struct store_conn *c, struct plays_query *q, struct export *e,
+                                  struct error *err)
+{
+    auto_buf struct buf sql = {0};
+    q->limit = 0;
+    buf_puts(&sql, "select * exclude (_latitude, _longitude, _started, _play_id, _key) replace"
+                   " (timezone('UTC', started) as started, timezone('UTC', ended) as ended) from (\n");
+    add_export(q, false, &sql);
+    buf_putc(&sql, ')');
+    size_t count;
+    auto_free struct store_named *values = page_values(q, TIME_NONE, &count);
+    TRY(export_need_room(e, (uint64_t)q->total * PLAYS_PARQUET_BYTES, err));
+    return export_query(e, c, buf_text(&sql), values, count, err);
+}
+
+/* In one transaction, so that all batches see the same plays. */
+struct export_run {
+    struct plays_query *q;
+    struct export *e;
+    bool (*go_on)(void *ctx);
+    void *ctx;
+};
+
+static enum status export_all(void *ctx, struct store_conn *c, struct error *err)
+{
+    struct export_run *run = ctx;
+    struct plays_query *q = run->q;
+    TRY(plays_total(c, q->filter, &q->total, err));
+    if (run->e->format == EXPORT_PARQUET)
+        return export_parquet(c, q, run->e, err);
+    q->limit = EXPORT_BATCH;
+    for (int64_t count = q->limit; count == q->limit;) {
+        if (!run->go_on(run->ctx))
+            return fail(err, STATUS_CANCELLED, "the client has gone");
+        TRY(export_batch(c, q, run->e, &count, err));
+    }
+    return export_end(run->e, err);
+}
+
+enum status plays_export(struct store_conn *c, struct plays_query *q, struct export *e,
+                         bool (*go_on)(void *ctx), void *ctx, struct error *err)
+{
+    struct export_run run = {q, e, go_on, ctx};
+    q->is_export = true;
+    return store_transaction(c, export_all, &run, err);
 }
 
 enum status plays_total(struct store_conn *c, const struct filter *f, int64_t *ret,

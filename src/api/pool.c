@@ -37,11 +37,11 @@ struct pool {
     _Atomic bool is_stopping;
 };
 
-static void set_current(struct worker *w, struct request *r)
+static void set_current(struct worker *w, struct request *r, int64_t most_us)
 {
     pthread_mutex_lock(&w->mutex);
     w->request = r;
-    w->deadline_us = clock_monotonic_us() + w->pool->config.most_us;
+    w->deadline_us = clock_monotonic_us() + most_us;
     pthread_mutex_unlock(&w->mutex);
 }
 
@@ -57,7 +57,7 @@ static void run_request(struct worker *w, struct request *r)
     }
     logger_set_request(http_request_id(r->x));
     r->conn = w->conn;
-    set_current(w, r);
+    set_current(w, r, w->pool->config.most_us);
     r->watch = w;
     r->route->handle(r);
     logger_set_request(NULL);
@@ -66,7 +66,13 @@ static void run_request(struct worker *w, struct request *r)
 void pool_extend(struct request *r)
 {
     if (r->watch != NULL)
-        set_current(r->watch, r);
+        set_current(r->watch, r, r->watch->pool->config.most_us);
+}
+
+void pool_allow(struct request *r, int64_t most_us)
+{
+    if (r->watch != NULL)
+        set_current(r->watch, r, most_us);
 }
 
 void pool_forget(struct request *r)

@@ -36,6 +36,8 @@ bool pool_submit(struct pool *p, struct request *r);
 bool pool_call(struct pool *p, void (*call)(void *ctx, struct store_conn *c), void *ctx);
 /* The time limit begins anew: for a request that is made of many queries. Its worker's thread. */
 void pool_extend(struct request *r);
+/* It is that long from now: for one query that may take longer than most. Its worker's thread. */
+void pool_allow(struct request *r, int64_t most_us);
 /* What waits and works now. Any thread. */
 struct pool_stats {
     size_t waiting, most_waiting;

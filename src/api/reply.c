@@ -1,5 +1,7 @@
 #include "api/request.h"
 
+#include <stdatomic.h>
+
 #include "api/metrics.h"
 #include "api/pool.h"
 #include "base/clock.h"
@@ -53,6 +55,28 @@ void request_reply(struct request *r, int http_status, struct buf *json)
     request_release_no_store(r, http_status);
     size_t len = json->len;
     http_reply_take(x, http_status, "application/json; charset=utf-8", buf_steal(json), len);
+}
+
+bool request_begin_export(struct request *r)
+{
+    if (!atomic_exchange(&r->api->is_exporting, true))
+        return true;
+    request_retry_after(r, 5);
+    request_failf(r, STATUS_UNAVAILABLE, "", "another export is being made: try again");
+    return false;
+}
+
+void request_end_export(struct request *r, struct export *e, const char *name)
+{
+    struct http_exchange *x = r->x;
+    if (is_scope_forgotten(r, 200)) {
+        request_failf(r, STATUS_INTERNAL, "", "this file is not limited to what you may see");
+        return;
+    }
+    auto_free char *file = xasprintf("%s.%s", name, export_word(e->format));
+    request_add_attachment(r, file);
+    request_release(r, 200);
+    http_reply_fd(x, 200, export_media_type(e->format), steal_fd(&e->fd), e->size);
 }
 
 void request_no_content(struct request *r)

@@ -15,6 +15,7 @@
 #include "base/json_write.h"
 #include "base/str.h"
 #include "net/http_server.h"
+#include "store/export.h"
 #include "store/store.h"
 
 struct analytics;
@@ -123,6 +124,12 @@ void request_redirect_to_page(struct request *r);         /* 303 to where the pa
 void request_retry_after(struct request *r, int64_t seconds); /* the header; 0: none */
 /* The answer is a file of that name. */
 void request_add_attachment(struct request *r, const char *name);
+/* Exports that keep a query worker for long are made one at a time: false after having answered that
+ * another one is. After true: r->api->is_exporting = false. */
+bool request_begin_export(struct request *r);
+/* The answer is that file, whose descriptor it takes, called `name` with the format's ending. Whether it
+ * may be kept the caller has said by a header. */
+void request_end_export(struct request *r, struct export *e, const char *name);
 /* What the audit log says beside the parameters of path and query; no secret. */
 void request_note(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Notes the request in the audit log, if it is of those that are; once it is answered. */
@@ -198,6 +205,7 @@ HANDLER(audit);
 HANDLER(metrics);
 HANDLER(about);
 HANDLER(support_bundle);
+HANDLER(export_store);
 HANDLER(sync_status);
 HANDLER(sync_trigger);
 HANDLER(sessions);

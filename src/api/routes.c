@@ -62,6 +62,8 @@ const struct route api_routes[] = {
     ROUTE("GET", "/about", ADMIN, QUERY, about, "Version, system and whether all is well"),
     ROUTE("GET", "/support-bundle", ADMIN, QUERY, support_bundle,
           "What a report of a fault needs, without secrets, names, titles and addresses"),
+    ROUTE("GET", "/export/store", ADMIN, QUERY, export_store,
+          "Everything that is stored: a tar of one Parquet file a table"),
     SETUP_ROUTE("GET", "/sync/status", NOBODY, QUERY, sync_status, "State of each media server"),
     ROUTE("POST", "/sync/trigger", NOBODY, AT_ONCE, sync_trigger, "Ask all media servers now"),
     VIEWER_ROUTE("GET", "/sessions", FILTER, QUERY, sessions, "What plays now"),

@@ -213,11 +213,8 @@ void handle_support_bundle(struct request *r)
     struct buf out = {0};
     struct error err = {0};
     /* It may wait for media servers: one at a time keeps the other workers free. */
-    if (atomic_exchange(&r->api->is_exporting, true)) {
-        request_retry_after(r, 5);
-        request_failf(r, STATUS_UNAVAILABLE, "", "another export is being made: try again");
+    if (!request_begin_export(r))
         return;
-    }
     enum status s = make(r, folder, &out, &err);
     r->api->is_exporting = false;
     if (s != STATUS_OK) {

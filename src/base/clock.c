@@ -48,6 +48,13 @@ void civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_d
     *ret_year = yoe + era * 400 + (*ret_month <= 2);
 }
 
+/* Exports write millions of times: printf would be most of their work. */
+static void put_digits(char *dst, int n, int v)
+{
+    for (; n > 0; n--, v /= 10)
+        dst[n - 1] = (char)('0' + v % 10);
+}
+
 const char *time_format(int64_t us, char dst[static TIME_TEXT_MAX])
 {
     int64_t days = us / US_PER_DAY, rest = us % US_PER_DAY;
@@ -58,9 +65,21 @@ const char *time_format(int64_t us, char dst[static TIME_TEXT_MAX])
     int64_t year;
     int month, day;
     civil_from_days(days, &year, &month, &day);
-    snprintf(dst, TIME_TEXT_MAX, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
-             (int)(rest / US_PER_HOUR), (int)(rest / US_PER_MIN % 60), (int)(rest / US_PER_S % 60),
-             (int)(rest / US_PER_MS % 1000));
+    int hour = (int)(rest / US_PER_HOUR), minute = (int)(rest / US_PER_MIN % 60),
+        second = (int)(rest / US_PER_S % 60), ms = (int)(rest / US_PER_MS % 1000);
+    if (year < 0 || year > 9999) {
+        snprintf(dst, TIME_TEXT_MAX, "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
+                 hour, minute, second, ms);
+        return dst;
+    }
+    memcpy(dst, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
+    put_digits(dst, 4, (int)year);
+    put_digits(dst + 5, 2, month);
+    put_digits(dst + 8, 2, day);
+    put_digits(dst + 11, 2, hour);
+    put_digits(dst + 14, 2, minute);
+    put_digits(dst + 17, 2, second);
+    put_digits(dst + 20, 3, ms);
     return dst;
 }
 

@@ -139,6 +139,40 @@ void jw_int(struct json_writer *w, int64_t v)
     buf_printf(w->out, "%" PRId64, v);
 }
 
+/* The digits of whole / 10^decimals at the end of `text`. */
+static struct str decimal_text(uint64_t whole, unsigned decimals, bool is_negative, char text[static 32])
+{
+    char *at = text + 32;
+    for (unsigned digits = 0; whole || digits <= decimals; whole /= 10) {
+        *--at = (char)('0' + whole % 10);
+        if (++digits == decimals)
+            *--at = '.';
+    }
+    if (is_negative)
+        *--at = '-';
+    return (struct str){at, (size_t)(text + 32 - at)};
+}
+
+/*
+ * The shortest decimal of most numbers, many times faster than printf: below 2^53 and with at most 22
+ * places the division is of two exact numbers, so that its result is the one that the text stands for.
+ */
+static bool short_decimal(double v, char text[static 32], struct str *ret)
+{
+    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    double size = fabs(v);
+    for (unsigned i = 0; i < ARRAY_LEN(tens) && size * tens[i] < 9007199254740992.0; i++) {
+        double whole = nearbyint(size * tens[i]), back = whole / tens[i];
+        if (back < size || back > size)
+            continue;
+        *ret = decimal_text((uint64_t)whole, i, v < 0, text);
+        return true;
+    }
+    return false;
+}
+
 void jw_double(struct json_writer *w, double v)
 {
     if (!isfinite(v)) {
@@ -148,7 +182,14 @@ void jw_double(struct json_writer *w, double v)
     if (!(v < 0) && !(v > 0))
         v = 0; /* not -0 */
     char text[32];
-    for (int precision = 6; precision <= 17; precision++) {
+    struct str decimal;
+    if (short_decimal(v, text, &decimal)) {
+        jw_raw(w, decimal);
+        return;
+    }
+    /* What is neither very small nor very large has more than 15 digits now. */
+    bool is_long = fabs(v) > 1e-6 && fabs(v) < 1e15;
+    for (int precision = is_long ? 16 : 6; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*g", precision, v);
         double back;
         if (str_to_double(str_of(text), &back) && !(back < v) && !(back > v))

@@ -192,8 +192,10 @@ static bool read_whole(duckdb_type id, const void *data, idx_t row, wide *ret)
 
 struct str cell_text(duckdb_vector v, idx_t row)
 {
-    duckdb_string_t *s = (duckdb_string_t *)duckdb_vector_get_data(v) + row;
-    return (struct str){duckdb_string_t_data(s), duckdb_string_t_length(*s)};
+    const duckdb_string_t *s = (const duckdb_string_t *)duckdb_vector_get_data(v) + row;
+    return duckdb_string_is_inlined(*s)
+               ? (struct str){s->value.inlined.inlined, s->value.inlined.length}
+               : (struct str){s->value.pointer.ptr, s->value.pointer.length};
 }
 
 static void add_time(const struct cell_type *t, struct buf *out, int64_t us)
@@ -388,11 +390,17 @@ static bool is_formula(struct str s)
     return s.len && memchr("=+-@\t\r", s.ptr[0], 6);
 }
 
+static bool has_special_byte(struct str s)
+{
+    bool is_found = false;
+    for (size_t i = 0; i < s.len; i++)
+        is_found |= s.ptr[i] == '"' || s.ptr[i] == ',' || s.ptr[i] == '\r' || s.ptr[i] == '\n';
+    return is_found;
+}
+
 void cell_csv_text(struct str s, struct buf *out)
 {
-    bool is_guarded = is_formula(s), has_special = false;
-    for (size_t i = 0; i < s.len && !has_special; i++)
-        has_special = memchr("\",\r\n", s.ptr[i], 4) != NULL;
+    bool is_guarded = is_formula(s), has_special = has_special_byte(s);
     if (has_special)
         buf_putc(out, '"');
     if (is_guarded)

@@ -3,14 +3,19 @@
 #include <strings.h>
 
 #include "base/json_write.h"
+#include "store/geojson.h"
 
 #include "base/banned.h"
 
 struct rows_column {
     char *name;
     char *before; /* of JSON: what stands in front of its value; NULL: not written */
+    duckdb_vector values; /* of the newest chunk */
     struct cell_type type;
 };
+
+const char rows_geojson_head[] = "{\"type\":\"FeatureCollection\",\"features\":[\n";
+const char rows_geojson_tail[] = "]}\n";
 
 static char *json_before(const char *name, bool is_first)
 {
@@ -42,6 +47,30 @@ static char *unique_name(const struct rows *r, const char *name)
     return unique;
 }
 
+/* Of a column of places; a name may begin with '_', so that it is not written itself. */
+static const struct rows_column *find_degrees(const struct rows *r, const char *name)
+{
+    for (size_t i = 0; i < r->column_count; i++) {
+        const struct rows_column *c = &r->columns[i];
+        if (c->type.id == DUCKDB_TYPE_DOUBLE && streq(c->name + (c->name[0] == '_'), name))
+            return c;
+    }
+    return NULL;
+}
+
+static enum status find_places(struct rows *r, struct error *err)
+{
+    static const char *const place[] = {"latitude", "longitude"},
+                            *const from[] = {"server_latitude", "server_longitude"};
+    for (size_t i = 0; i < ARRAY_LEN(place); i++) {
+        r->place[i] = find_degrees(r, place[i]);
+        r->from[i] = find_degrees(r, from[i]);
+        if (!r->place[i])
+            return fail(err, STATUS_INTERNAL, "rows without %s are no GeoJSON", place[i]);
+    }
+    return STATUS_OK;
+}
+
 static enum status begin(struct rows *r, bool is_foreign, struct error *err)
 {
     size_t count = duckdb_column_count(&r->result);
@@ -64,7 +93,7 @@ static enum status begin(struct rows *r, bool is_foreign, struct error *err)
         c->before = json_before(c->name, is_first);
         is_first = false;
     }
-    return STATUS_OK;
+    return r->format == ROWS_GEOJSON ? find_places(r, err) : STATUS_OK;
 }
 
 enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
@@ -115,7 +144,7 @@ static void add_csv_row(const struct rows *r, idx_t row, struct buf *out)
         if (!is_first)
             buf_putc(out, ',');
         is_first = false;
-        cell_csv(&c->type, duckdb_data_chunk_get_vector(r->chunk, i), row, out);
+        cell_csv(&c->type, c->values, row, out);
     }
     buf_add_str(out, STR("\r\n"));
 }
@@ -129,14 +158,46 @@ static void add_object(const struct rows *r, idx_t row, struct buf *out)
             continue;
         is_empty = false;
         buf_puts(out, c->before);
-        cell_json(&c->type, duckdb_data_chunk_get_vector(r->chunk, i), row, out);
+        cell_json(&c->type, c->values, row, out);
     }
     buf_puts(out, is_empty ? "{}" : "}");
 }
 
+/* False where there is none in this row. */
+static bool read_place(const struct rows *r, const struct rows_column *const columns[2], idx_t row,
+                       struct geo_place *ret)
+{
+    double degrees[2];
+    for (size_t i = 0; i < 2; i++) {
+        duckdb_vector v = columns[i]->values;
+        if (cell_is_null(v, row))
+            return false;
+        degrees[i] = ((const double *)duckdb_vector_get_data(v))[row];
+    }
+    *ret = (struct geo_place){.latitude = degrees[0], .longitude = degrees[1]};
+    return geo_is_place(*ret);
+}
+
+static void add_feature(const struct rows *r, idx_t row, struct buf *out)
+{
+    struct geo_place place, from;
+    buf_puts(out, "{\"type\":\"Feature\",\"geometry\":");
+    if (!read_place(r, r->place, row, &place))
+        buf_puts(out, "null");
+    else if (!r->from[0])
+        geo_point(place, out);
+    else if (read_place(r, r->from, row, &from))
+        geo_line(from, place, out);
+    else
+        buf_puts(out, "null");
+    buf_puts(out, ",\"properties\":");
+    add_object(r, row, out);
+    buf_puts(out, "}\n");
+}
+
 bool rows_next(struct rows *r, struct buf *out)
 {
-    if (!r->is_begun && r->format == ROWS_CSV)
+    if (!r->is_begun && !r->is_going_on && r->format == ROWS_CSV)
         add_names(r, out);
     r->is_begun = true;
     duckdb_data_chunk chunk = duckdb_fetch_chunk(r->result);
@@ -144,6 +205,8 @@ bool rows_next(struct rows *r, struct buf *out)
         return false;
     duckdb_destroy_data_chunk(&r->chunk);
     r->chunk = chunk;
+    for (size_t i = 0; i < r->column_count; i++)
+        r->columns[i].values = duckdb_data_chunk_get_vector(chunk, i);
     idx_t n = duckdb_data_chunk_get_size(chunk);
     if (r->most && (int64_t)n > r->most - r->count) {
         r->has_more = true;
@@ -154,8 +217,12 @@ bool rows_next(struct rows *r, struct buf *out)
             add_csv_row(r, i, out);
             continue;
         }
-        if (r->format == ROWS_JSON && (r->count || i))
+        if (r->format != ROWS_NDJSON && (r->count || i || r->is_going_on))
             buf_putc(out, ',');
+        if (r->format == ROWS_GEOJSON) {
+            add_feature(r, i, out);
+            continue;
+        }
         add_object(r, i, out);
         if (r->format == ROWS_NDJSON)
             buf_putc(out, '\n');
@@ -172,7 +239,7 @@ static duckdb_vector last_of(const struct rows *r, const char *column, duckdb_ty
     for (size_t i = 0; n && i < r->column_count; i++) {
         if (!streq(r->columns[i].name, column))
             continue;
-        duckdb_vector v = duckdb_data_chunk_get_vector(r->chunk, i);
+        duckdb_vector v = r->columns[i].values;
         *ret_type = r->columns[i].type.id;
         *ret_row = n - 1;
         return cell_is_null(v, n - 1) ? NULL : v;

@@ -1,5 +1,5 @@
 /*
- * A result written row by row, straight from DuckDB's column chunks, as JSON, NDJSON or CSV.
+ * A result written row by row, straight from DuckDB's column chunks, as JSON, NDJSON, CSV or GeoJSON.
  *
  *     auto_rows struct rows r = {0};
  *     TRY(rows_begin(&r, result, ROWS_JSON, err));
@@ -8,7 +8,10 @@
  * JSON gives objects with commas between; the caller writes the brackets around them. NDJSON gives
  * one object a line. CSV (RFC 4180) begins with a line of names; a text that a spreadsheet would
  * take for a formula gets ' in front. Times are RFC 3339 UTC, whole numbers are whole at any size,
- * what is not finite is null. Lists become arrays, in CSV "a; b".
+ * what is not finite is null. Lists become arrays, in CSV "a; b". GeoJSON gives features with commas
+ * between, whose properties are the row: a point at `latitude` and `longitude`, a line from
+ * `server_latitude` and `server_longitude` to it where there are such columns, no geometry where one
+ * of them is unknown; the caller writes what stands around them (rows_geojson_head, _tail).
  *
  * A column whose name begins with '_' is not written; rows_last_*() read it, for cursors. Of a statement
  * that is not ours (rows_begin_foreign) every column is written, and a name that was there already gets
@@ -23,7 +26,9 @@
 #include "store/cell.h"
 #include "store/store.h"
 
-enum rows_format { ROWS_JSON = 1, ROWS_NDJSON, ROWS_CSV };
+struct rows_column;
+enum rows_format { ROWS_JSON = 1, ROWS_NDJSON, ROWS_CSV, ROWS_GEOJSON };
+extern const char rows_geojson_head[], rows_geojson_tail[];
 
 struct rows {
     duckdb_result result; /* borrowed: must outlive it */
@@ -35,9 +40,11 @@ struct rows {
     int64_t most;            /* rows that are written; 0: all */
     bool has_more;           /* there were further ones */
     bool is_begun;
+    bool is_going_on; /* may be set: rows of another result were written before, no names then */
+    const struct rows_column *place[2], *from[2]; /* GeoJSON: latitude, longitude; NULL: no such column */
 };
 
-/* INTERNAL where a column's type has no text form. */
+/* INTERNAL where a column's type has no text form, or GeoJSON is asked of rows without a place. */
 enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format format,
                        struct error *err);
 enum status rows_begin_foreign(struct rows *r, duckdb_result result, enum rows_format format,

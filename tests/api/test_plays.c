@@ -95,7 +95,7 @@ static json_t *read_page(struct plays_query *q, int64_t *ret_count)
     auto_buf struct buf text = {0};
     struct error err = {0};
     buf_putc(&text, '[');
-    if (plays_read(conn, q, ROWS_JSON, false, &text, ret_count, &err) != STATUS_OK)
+    if (plays_read(conn, q, ROWS_JSON, &text, ret_count, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     buf_putc(&text, ']');
     json_t *page = NULL;
@@ -271,7 +271,7 @@ static void a_row_says_what_is_known(void **state)
     auto_buf struct buf text = {0};
     int64_t count;
     struct error err;
-    if (plays_read(conn, &q, ROWS_NDJSON, false, &text, &count, &err) != STATUS_OK)
+    if (plays_read(conn, &q, ROWS_NDJSON, &text, &count, &err) != STATUS_OK)
         fail_msg("%s", err.text);
     assert_string_equal(
         buf_text(&text),

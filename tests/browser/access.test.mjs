@@ -65,6 +65,10 @@ test('what opens has no fault either: filters, menus, a play', on({ reducedMotio
   await page.getByRole('checkbox').first().waitFor();
   await check('people');
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('link', { name: /^Parquet/ }).waitFor();
+  await check('export');
+  await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Menu of admin' }).click();
   await check('menu');
   await page.keyboard.press('Escape');

@@ -251,6 +251,9 @@ test('a chart is taken along as picture, drawing and table', on({}, async (page)
   assert.doesNotMatch(svg, /var\(--/, 'colours are written out');
   const csv = (await take('Table (CSV)')).bytes.toString().trim().split(/\r?\n/);
   assert.equal(csv.length, (await ask('trends')).data.length + 1);
+  const parquet = await take('Table (Parquet)');
+  assert.equal(parquet.name, 'plays-over-time.parquet');
+  assert.equal(parquet.bytes.subarray(0, 4).toString(), 'PAR1');
 }));
 
 test('"why this number?" tells definition, query and values', on({}, async (page) => {

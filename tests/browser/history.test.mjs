@@ -190,11 +190,24 @@ test('the file has exactly what is filtered', on({}, async (page) => {
   const { query, total: n } = await settledPast();
   await page.goto(`/history?${query}&sort=title&dir=asc`);
   await settled(page);
-  const [download] = await Promise.all([
-    page.waitForEvent('download'), page.getByRole('link', { name: 'Export CSV' }).click()]);
-  const lines = (await readFile(await download.path(), 'utf8')).trimEnd().split(/\r?\n/);
+  const take = async (format) => {
+    await page.getByRole('button', { name: 'Export' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText(`Exactly what is filtered here: ${n.toLocaleString('en-GB')} play`).waitFor();
+    const link = page.getByRole('link', { name: new RegExp(`^${format}`) });
+    await link.focus();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
+    assert.equal(download.suggestedFilename(), `plays.${format.toLowerCase()}`);
+    await link.waitFor({ state: 'detached' });
+    return readFile(await download.path());
+  };
+  const lines = (await take('CSV')).toString().trimEnd().split(/\r?\n/);
   assert.match(lines[0], /started.*watch_ms.*person/);
   assert.equal(lines.length - 1, n);
+  assert.equal((await take('NDJSON')).toString().trimEnd().split('\n').length, n);
+  assert.equal(JSON.parse(await take('GeoJSON')).features.length, n);
+  const parquet = await take('Parquet');
+  assert.equal(parquet.subarray(0, 4).toString() + parquet.subarray(-4).toString(), 'PAR1PAR1');
 }));
 
 test('an address with a wrong value says which', on({}, async (page, { expect }) => {

@@ -134,7 +134,7 @@ test('every sort is one, in both directions, by pages', async () => {
 
 test('a file holds all rows of the filter, and no page', async () => {
   const answer = await ask('plays?short=include&format=ndjson');
-  assert.equal(answer.headers.get('content-type'), 'application/x-ndjson');
+  assert.equal(answer.headers.get('content-type'), 'application/x-ndjson; charset=utf-8');
   assert.match(answer.headers.get('content-disposition'), /attachment; filename="plays.ndjson"/);
   const rows = (await answer.text()).trim().split('\n').map((line) => JSON.parse(line));
   assert.deepEqual(rows, all);

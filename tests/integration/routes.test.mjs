@@ -6,6 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { WebSocket } from 'ws';
 import { startProgram } from './program.mjs';
 import { binary, Children, startSimulator, until } from './simulator.mjs';
@@ -94,8 +96,9 @@ before(async () => {
     return { is: sessions.length >= 3, value: sessions };
   }, 30000);
   await until('the three are in the history', async () => {
-    const { total } = await json(admin, '/plays?days=1&short=include&media_types=movie,episode');
-    return { is: total >= 3, value: total };
+    const { rows } = await json(admin, '/plays?days=2&short=include&limit=200');
+    const live = rows.filter((row) => row.origin === 'live');
+    return { is: live.length >= 3, value: live };
   }, 30000);
   john.played = played;
   for (const session of Object.values(played)) await sim.act(session, 'pause');
@@ -217,7 +220,7 @@ function curious(parameter) {
     platforms: [other.platform ?? 'unknown'], devices: ['1,2,3,4,5,6,7,8,9', 'unknown'], server_ids: ['1', '2', '3', '4,5,6'],
     libraries: ['1,2,3,4,5,6', 'unknown'], cities: ['Berlin', 'unknown'], countries: ['DE,US,FR,GB', 'unknown'],
     cursor: [`title.desc.0.1.${other.title_id}`, `person.asc.0.1.${other.person_id}`],
-    format: ['csv', 'ndjson', 'json'], compare: ['previous', 'year'], explain: ['1'], deleted: ['only', 'include'],
+    format: ['csv', 'ndjson', 'json', 'geojson'], compare: ['previous', 'year'], explain: ['1'], deleted: ['only', 'include'],
   }[parameter.name];
   return [...(values ?? []), ...(parameter.schema.enum ?? []), parameter.example].filter((v) => v !== undefined && v !== null).map(String);
 }
@@ -302,6 +305,20 @@ test('exports have the own plays', async () => {
     const full = await (await ask(admin, `/plays?format=${format}&short=include`)).text();
     assert.ok(secrets.filter((t) => full.includes(t)).length > 50, format);
   }
+  for (const route of ['/plays?short=include&', '/analytics/popular?short=include&', '/analytics/locations?', '/analytics/users?']) {
+    const rowsOf = async (cookie) => {
+      const file = await (await ask(cookie, `${route}format=parquet`)).arrayBuffer();
+      return JSON.stringify(await parquetReadObjects({ file, compressors }), (name, value) => (typeof value === 'bigint' ? Number(value) : value));
+    };
+    const [rows, full] = [await rowsOf(viewer), await rowsOf(admin)];
+    told(`${route}parquet`, rows);
+    assert.notEqual(rows, full, route);
+    if (route.startsWith('/plays')) assert.equal(JSON.parse(rows).length, own.length);
+  }
+  const map = await (await ask(viewer, '/plays?format=geojson&short=include')).text();
+  told('geojson', map);
+  assert.equal(JSON.parse(map).features.length, own.length);
+  assert.equal((await ask(viewer, '/export/store')).status, 403);
 });
 
 test('frames tell a viewer of their own sessions only', async () => {

@@ -60,4 +60,5 @@ export const actions: Readonly<Record<string, string>> = {
   'GET /backups/{backup}': 'Downloaded a backup',
   'DELETE /backups/{backup}': 'Removed a backup',
   'GET /support-bundle': 'Made a support bundle',
+  'GET /export/store': 'Exported everything that is stored',
 };

@@ -144,6 +144,7 @@ export const explore = {
   'download.png': 'Picture (PNG)',
   'download.svg': 'Drawing (SVG)',
   'download.csv': 'Table (CSV)',
+  'download.parquet': 'Table (Parquet)',
   'download.failed': 'The picture could not be made: {message}',
   'no_amount': 'Of these plays no amount is known: they are counted, but nobody saw how long they went on. The other counts show them.',
   'marks': '{title} {n} values; arrow keys move between them.',

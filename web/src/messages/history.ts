@@ -2,7 +2,6 @@ export const history = {
   'history.title': 'History',
   'history.your_total': { one: '{n} play of yours', other: '{n} plays of yours' },
   'history.total': { one: '{n} play', other: '{n} plays' },
-  'history.csv': 'Export CSV',
   'history.none': 'No plays match these filters',
   'history.none_in': 'No plays in this time: {range}',
   'history.all_time': 'Show all time',

@@ -1,0 +1,18 @@
+export const exports = {
+  'export': 'Export',
+  'as.csv': 'CSV',
+  'as.ndjson': 'NDJSON',
+  'as.parquet': 'Parquet',
+  'as.geojson': 'GeoJSON',
+  'for.csv': 'spreadsheets',
+  'for.ndjson': 'one JSON object a line',
+  'for.parquet': 'DuckDB, pandas, R',
+  'for.geojson': 'maps, such as QGIS',
+  'plays': { one: 'Exactly what is filtered here: {n} play', other: 'Exactly what is filtered here: {n} plays' },
+  'places': { one: '{n} place, and what has none', other: '{n} places, and what has none' },
+  'ways': { one: '{n} line to a server', other: '{n} lines to the servers' },
+  'store.title': 'Take everything out',
+  'store.about': 'All that is stored, for other programs: one Parquet file a table, in one .tar; README.txt in it says what each table is. It is made first and then sent, which takes a moment.',
+  'store.private': 'It has people’s names, e-mail addresses and network addresses. It is no backup: there is no way to take it in again.',
+  'store.get': 'Export everything as Parquet',
+} as const;
