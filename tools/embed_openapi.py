@@ -40,23 +40,25 @@ def add_query(query):
     """The query as an operation, with a schema of its rows and its own parameters."""
     name, own = query["name"], []
     for one in query["params"]:
-        values = "|".join(one["choices"]) or ("int" if one["type"] == "int" else "double")
+        values = "|".join(one["choices"]) or one["type"]
         values = f"'{values}'" if len(one["choices"]) == 1 else values
-        key = f"{name}.{one['name']}"
-        document["parameters"][key] = [f"{values}: {one['help']}", one["default"]]
+        key = f"{name.replace('/', '-')}.{one['name']}" # a slash would be one of the reference to it
+        document["parameters"][key] = [f"{values}: {one['help']}", one["default"] or "a"]
         own.append(key)
     row = {c["name"]: c["type"] + ("?" if c["may_be_null"] else "") + ": " + c["help"]
            for c in query["columns"]}
     if query["behind_sql"]:
         row["behind?"] = "text?: with explain, the filter of the plays behind the row"
-    document["schemas"][f"row.{name}"] = row
-    document["schemas"][f"answer.{name}"] = {
-        "data": f"[row.{name}]", "explain?": "explanation",
-        "compare?": {"from": "time", "to": "time", "data": f"[row.{name}]"}, "meta": "query_meta"}
+    own_row = f"row.{name.replace('/', '-')}"
+    own_answer = f"answer.{name.replace('/', '-')}"
+    document["schemas"][own_row] = row
+    document["schemas"][own_answer] = {
+        "data": f"[{own_row}]", "explain?": "explanation",
+        "compare?": {"from": "time", "to": "time", "data": f"[{own_row}]"}, "meta": "query_meta"}
     document["operations"][f"GET /analytics/{name}"] = {
         "parameters": own + ["@filter", "format", "compare", "explain"],
         "description": f"{query['title']}: {query['question']} {query['about']}",
-        "200": f"answer.{name}", "304": None}
+        "200": own_answer, "304": None}
 
 
 # The queries are one route.

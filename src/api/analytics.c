@@ -111,6 +111,8 @@ static void reply(struct request *r, const struct question *q, const char *etag,
     if (question_format(q) != FORMAT_JSON) {
         auto_free char *name = xasprintf("%s.%s", question_query(q)->name,
                                          question_format(q) == FORMAT_CSV ? "csv" : "ndjson");
+        for (char *slash = name; (slash = strchr(slash, '/'));)
+            *slash = '-';
         request_add_attachment(r, name);
     }
     const char *type = content_type(q);
