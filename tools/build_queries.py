@@ -151,15 +151,16 @@ def finish(query, folder):
 
 
 def behind_sql(template):
-    """The filter of the plays behind a row, as an SQL expression on the query's columns."""
+    """The filter of the plays behind a row, as an SQL expression on the query's columns. An empty
+    value leaves the filter as it is."""
     parts = []
     for pair in filter(None, template.split("&")):
         found = re.fullmatch(r"([a-z_]+)=\{(_?[a-z][a-z0-9_]*)\}", pair)
         if not found:
             raise Fault("behind is `parameter={column}&parameter={column}`")
         name, column = found.groups()
-        parts.append(f"'{name}=' || coalesce(url_encode({column}::varchar), 'unknown')")
-    return " || '&' || ".join(parts)
+        parts.append(f"'{name}=' || nullif(coalesce(url_encode({column}::varchar), 'unknown'), '')")
+    return f"concat_ws('&', {', '.join(parts)})" if parts else ""
 
 
 def read_shared(path):

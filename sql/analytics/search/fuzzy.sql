@@ -111,7 +111,7 @@ scored as (
     jaro_winkler_similarity(folded, whole) as likeness,
     case when folded = whole then 100
       when starts_with(folded, whole) then 80 + 18 * length(whole) // length(folded)
-      else (7 * fit + 90 * least(own, words) // words) // 10 end as score
+      else (7 * fit + 90 * least(own, words) // words) // 10 end::integer as score
   from fitting join named using (id), asked
   where strlen(whole) > 2 or starts_with(folded, whole) or not regexp_matches(whole, '[\pL\pN]')
 ),
