@@ -27,6 +27,7 @@ int cli_backup(struct cli *c, int argc, char **argv);
 int cli_restore(struct cli *c, int argc, char **argv);
 int cli_people(struct cli *c, int argc, char **argv);
 int cli_query(struct cli *c, int argc, char **argv);
+int cli_search(struct cli *c, int argc, char **argv);
 int cli_rederive(struct cli *c, int argc, char **argv);
 int cli_user(struct cli *c, int argc, char **argv);
 int cli_token(struct cli *c, int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct {
     {"import", cli_import, "take in another tool's history (Tautulli); list, undo"},
     {"people", cli_people, "list people, join and part them, and take that back"},
     {"query", cli_query, "ask one of the catalogue's questions"},
+    {"search", cli_search, "find titles, shows, artists and people, typos forgiven"},
     {"backup", cli_backup, "make a backup now; list, verify, open, prune"},
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},
     {"rederive", cli_rederive, "make all plays anew from what was recorded"},

@@ -4,6 +4,7 @@ export const history = {
   'history.total': { one: '{n} play', other: '{n} plays' },
   'history.csv': 'Export CSV',
   'history.none': 'No plays match these filters',
+  'history.did_you_mean': 'Did you mean',
   'history.none_in': 'No plays in this time: {range}',
   'history.all_time': 'Show all time',
   'history.clear': 'Clear all filters',
