@@ -126,7 +126,8 @@ test('on a phone it fills the screen', on({ size: phone }, async (page) => {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(wide <= 0, `${wide} px wider than the window`);
   const { width, height } = await page.locator('dialog').boundingBox();
-  assert.deepEqual([width, height], [await page.evaluate(() => document.documentElement.clientWidth), phone.height]);
+  // But for the place of a scroll bar, which a phone has none of.
+  assert.ok(width > phone.width - 20 && height === phone.height, `${width} x ${height}`);
   await assertAccessible(page);
   await page.getByRole('button', { name: 'Close the search' }).click();
   await box(page).waitFor({ state: 'detached' });

@@ -8,7 +8,6 @@ export const search = {
   'search.close': 'Close the search',
   'search.hits': { one: '{n} hit', other: '{n} hits' },
   'search.none': 'Nothing that was played is called “{words}”, or nearly so.',
-  'search.failed': 'Searching did not work.',
   'search.plays': { one: '{n} play', other: '{n} plays' },
   'search.episode': 'S{season} · E{episode}',
   'search.in_history': 'All plays with the words “{words}”',
