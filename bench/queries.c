@@ -100,12 +100,23 @@ struct timing {
 static const struct filter_config all = {
     .time_zone = "Europe/Berlin", .now_us = INT64_C(1774000000000000), .sees_all = true};
 
+/* The window, and for a query that takes any text what BENCH_TEXT says. */
+static enum status take(struct question *q, const char *days, struct error *err)
+{
+    const struct query *query = question_query(q);
+    const char *text = getenv("BENCH_TEXT");
+    for (size_t i = 0; i < query->param_count; i++)
+        if (query->params[i].type == QUERY_TEXT && !query->params[i].choices)
+            TRY(question_take(q, query->params[i].name, text ? text : "tilte 4711", err));
+    return question_take(q, "days", days, err);
+}
+
 static enum status ask(struct analytics *a, const struct query *query, const char *days,
                        struct store_conn *c, struct buf *out, struct error *err)
 {
     struct question *q = question_new(query, &all);
     auto_buf struct buf key = {0};
-    enum status s = question_take(q, "days", days, err);
+    enum status s = take(q, days, err);
     if (s == STATUS_OK)
         s = question_finish(q, err);
     analytics_key(a, q, &key);
@@ -134,7 +145,7 @@ static enum status measure(struct store *store, struct store_conn *c, const stru
         ret->cached = ms_since(started);
         analytics_free(a);
         struct question *q = question_new(query, &all);
-        TRY(question_take(q, "days", days, err));
+        TRY(take(q, days, err));
         TRY(question_resolve(q, c, err));
         started = cpu_us();
         enum status s = answer_discard(q, c, err);
