@@ -12,7 +12,7 @@ help:
 	@echo "make run      install what is missing, build, serve on http://localhost:3857"
 	@echo "make test     install what is missing, run the whole test suite"
 	@echo "make build    build $(BUILD_DIR)/cartographus"
-	@echo "make bench    measure and print ratios"
+	@echo "make bench    measure and print ratios; PLAYS=\"100000 10000000\" for other sizes, WRITE=1 for docs/performance.md"
 	@echo "make lint     static checks"
 	@echo "make install  install below PREFIX (default /usr/local); make uninstall takes it away again"
 
@@ -37,7 +37,7 @@ test:
 	@scripts/test
 
 bench: build
-	@scripts/bench $(BUILD_DIR)
+	@scripts/bench $(BUILD_DIR) $(if $(WRITE),--write) $(PLAYS)
 
 lint: setup
 	@scripts/lint $(BUILD_DIR)

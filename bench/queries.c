@@ -1,10 +1,13 @@
 /*
- * Every query on a store of invented plays: bench_queries FOLDER PLAYS. Prints, of each, the first
- * CPU milliseconds, the best of some, the same SQL run without counting or writing rows, and the
- * cached answer.
+ * Every query on a store of invented plays, FOLDER/cartographus.duckdb, which is made where it is not
+ * there. Prints, of each, the first CPU milliseconds, the best of some, the same SQL run without
+ * counting or writing rows, and the cached answer. With `sum` a sum of the rows of each, to compare two builds by; with `profile` what DuckDB
+ * spent where, as JSON.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -93,32 +96,38 @@ static enum status make_store(struct store_conn *c, const char *plays, struct er
 }
 
 struct timing {
-    double first, best, direct, cached;
+    double first, best, direct, cached; /* CPU ms */
+    double wall;                        /* ms, the least */
     size_t bytes;
 };
+
+static double wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
 
 static const struct filter_config all = {
     .time_zone = "Europe/Berlin", .now_us = INT64_C(1774000000000000), .sees_all = true};
 
-/* The window, and for a query that takes any text what BENCH_TEXT says. */
-static enum status take(struct question *q, const char *days, struct error *err)
+/* For a query that takes any text, what BENCH_TEXT says. */
+static struct question *new_question(const struct query *query)
 {
-    const struct query *query = question_query(q);
+    struct question *q = question_new(query, &all);
     const char *text = getenv("BENCH_TEXT");
     for (size_t i = 0; i < query->param_count; i++)
         if (query->params[i].type == QUERY_TEXT && !query->params[i].choices)
-            TRY(question_take(q, query->params[i].name, text ? text : "tilte 4711", err));
-    return question_take(q, "days", days, err);
+            (void)question_take(q, query->params[i].name, text ? text : "tilte 4711", NULL);
+    return q;
 }
 
-static enum status ask(struct analytics *a, const struct query *query, const char *days,
-                       struct store_conn *c, struct buf *out, struct error *err)
+static enum status ask(struct analytics *a, const struct query *query, struct store_conn *c,
+                       struct buf *out, struct error *err)
 {
-    struct question *q = question_new(query, &all);
+    struct question *q = new_question(query);
     auto_buf struct buf key = {0};
-    enum status s = take(q, days, err);
-    if (s == STATUS_OK)
-        s = question_finish(q, err);
+    enum status s = question_finish(q, err);
     analytics_key(a, q, &key);
     if (s == STATUS_OK && !analytics_remembered(a, q, buf_text(&key), out))
         s = analytics_answer(a, q, buf_text(&key), c, out, err);
@@ -126,74 +135,147 @@ static enum status ask(struct analytics *a, const struct query *query, const cha
     return s;
 }
 
-static enum status measure(struct store *store, struct store_conn *c, const struct query *query,
-                           const char *days, struct timing *ret, struct error *err)
+/* Runs it once and prints what DuckDB spent where. */
+static enum status profile(struct store_conn *c, const struct query *query, struct error *err)
 {
-    *ret = (struct timing){.best = 1e9, .direct = 1e9};
-    for (int i = 0; i < 4; i++) {
+    struct question *q = new_question(query);
+    enum status s = question_resolve(q, c, err);
+    if (s == STATUS_OK)
+        s = store_exec(c, "pragma enable_profiling = 'json'", err);
+    if (s == STATUS_OK)
+        s = answer_discard(q, c, err);
+    question_free(q);
+    return s == STATUS_OK ? store_exec(c, "pragma disable_profiling", err) : s;
+}
+
+/* Prints a sum of its rows, to compare two builds by. */
+static enum status sum(struct store_conn *c, const struct query *query, struct error *err)
+{
+    struct question *q = new_question(query);
+    auto_buf struct buf out = {0};
+    enum status s = question_take(q, "format", "csv", err);
+    if (s == STATUS_OK)
+        s = question_resolve(q, c, err);
+    int64_t started = cpu_us();
+    if (s == STATUS_OK)
+        s = answer_rows(q, c, &out, err);
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < out.len; i++)
+        h = (h ^ (unsigned char)out.data[i]) * 1099511628211u;
+    printf("%-20s %016" PRIx64 " %9zu %8.1f\n", query->name, h, out.len, ms_since(started));
+    question_free(q);
+    return s;
+}
+
+static enum status measure(struct store *store, struct store_conn *c, const struct query *query,
+                           bool is_thorough, struct timing *ret, struct error *err)
+{
+    *ret = (struct timing){.best = 1e9, .wall = 1e9};
+    for (int i = 0; i < (is_thorough ? 2 : 1); i++) {
         struct analytics *a = analytics_new(store, 1 << 24);
         auto_buf struct buf out = {0};
+        double wall = wall_ms();
         int64_t started = cpu_us();
-        TRY(ask(a, query, days, c, &out, err));
+        TRY(ask(a, query, c, &out, err));
         double took = ms_since(started);
+        wall = wall_ms() - wall;
         ret->first = i ? ret->first : took;
         ret->best = took < ret->best ? took : ret->best;
+        ret->wall = wall < ret->wall ? wall : ret->wall;
         ret->bytes = out.len;
         buf_clear(&out);
         started = cpu_us();
-        TRY(ask(a, query, days, c, &out, err));
+        TRY(ask(a, query, c, &out, err));
         ret->cached = ms_since(started);
         analytics_free(a);
-        struct question *q = question_new(query, &all);
-        TRY(take(q, days, err));
+        if (!is_thorough)
+            return STATUS_OK;
+        struct question *q = new_question(query);
         TRY(question_resolve(q, c, err));
         started = cpu_us();
         enum status s = answer_discard(q, c, err);
         took = ms_since(started);
-        ret->direct = took < ret->direct ? took : ret->direct;
+        ret->direct = i && ret->direct < took ? ret->direct : took;
         question_free(q);
         TRY(s);
     }
     return STATUS_OK;
 }
 
+/* Whether the name is a word of the list. */
+static bool is_listed(const char *list, const char *name)
+{
+    struct str rest = str_of(list), word;
+    while (str_next(&rest, ' ', &word))
+        if (str_eq(word, str_of(name)))
+            return true;
+    return false;
+}
+
+static long peak_mb(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss / 1024;
+}
+
+/* The same text under another name is not measured twice. */
+static bool is_also(size_t i)
+{
+    return i && streq(query_catalogue[i].sql, query_catalogue[i - 1].sql);
+}
+
+/* Over all time. Of many plays once, and not beside the bare SQL: it takes long enough. */
+static enum status measure_all(struct store *store, struct store_conn *c, const char *names,
+                               bool are_many, struct error *err)
+{
+    printf("%-20s %10s %10s %10s %10s %6s %10s %9s\n", "query", "first cpu", "best cpu", "best wall",
+           "direct cpu", "ratio", "cached ms", "bytes");
+    for (size_t i = 0; i < query_count; i++) {
+        if (is_also(i) || (*names && !is_listed(names, query_catalogue[i].name)))
+            continue;
+        struct timing t;
+        if (measure(store, c, &query_catalogue[i], !are_many, &t, err) != STATUS_OK)
+            return fail_prefix(err, "%s", query_catalogue[i].name);
+        printf("%-20s %10.1f %10.1f %10.1f %10.1f %6.2f %10.3f %9zu\n", query_catalogue[i].name,
+               t.first, t.best, t.wall, t.direct, t.direct > 0 ? t.best / t.direct : 0, t.cached,
+               t.bytes);
+        fflush(stdout);
+    }
+    printf("peak %ld MB\n", peak_mb());
+    return STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
+    const char *names = argc > 3 ? argv[3] : "", *what = argc > 4 ? argv[4] : "measure";
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_queries FOLDER PLAYS\n");
+        fprintf(stderr, "usage: bench_queries FOLDER PLAYS [NAMES [measure|sum|profile|make]]\n");
         return 2;
     }
     struct error err = {0};
-    auto_free char *path = xasprintf("%s/bench-%s.duckdb", argv[1], argv[2]);
+    auto_free char *path = xasprintf("%s/cartographus.duckdb", argv[1]);
+    auto_free char *temp = xasprintf("%s.tmp", path);
     struct stat known;
     bool is_new = stat(path, &known) != 0;
-    struct store_config config = {.path = path, .max_memory = "1GB"};
+    struct store_config config = {.path = path, .temp_path = temp, .max_memory = "1GB"};
     struct store *store = NULL;
     struct store_conn *c = NULL;
     if (store_open(&config, &store, NULL, &err) != STATUS_OK ||
         store_connect(store, &c, &err) != STATUS_OK)
         return give_up(&err);
-    if (is_new && make_store(c, argv[2], &err) != STATUS_OK)
-        return give_up(&err);
-    printf("%-20s %-5s %10s %10s %10s %6s %10s %9s\n", "query", "days", "first ms", "best ms",
-           "direct ms", "ratio", "cached ms", "bytes");
-    static const char *const windows[] = {"", "365", "30"};
-    for (size_t i = 0; i < query_count; i++) {
-        if (argc > 3 && !strstr(argv[3], query_catalogue[i].name))
+    enum status s = is_new ? make_store(c, argv[2], &err) : STATUS_OK;
+    if (s == STATUS_OK && streq(what, "measure"))
+        s = measure_all(store, c, names, atol(argv[2]) > 2000000, &err);
+    for (size_t i = 0; s == STATUS_OK && i < query_count; i++) {
+        if (is_also(i) || (*names && !is_listed(names, query_catalogue[i].name)))
             continue;
-        for (size_t k = 0; k < ARRAY_LEN(windows); k++) {
-            struct timing t;
-            if (measure(store, c, &query_catalogue[i], windows[k], &t, &err) != STATUS_OK) {
-                (void)fail_prefix(&err, "%s", query_catalogue[i].name);
-                return give_up(&err);
-            }
-            printf("%-20s %-5s %10.1f %10.1f %10.1f %6.2f %10.3f %9zu\n", query_catalogue[i].name,
-                   *windows[k] ? windows[k] : "all", t.first, t.best, t.direct, t.best / t.direct,
-                   t.cached, t.bytes);
-            fflush(stdout);
-        }
+        if (streq(what, "profile"))
+            s = profile(c, &query_catalogue[i], &err);
+        else if (streq(what, "sum"))
+            s = sum(c, &query_catalogue[i], &err);
     }
     store_disconnect(c);
     store_close(store);
-    return 0;
+    return s == STATUS_OK ? 0 : give_up(&err);
 }

@@ -16,7 +16,7 @@ ROLES = {"viewer": "ROLE_VIEWER", "admin": "ROLE_ADMIN"}
 # Bound for every query: the time zone, and the instant that "today" is of.
 BUILT_IN = {"tz", "now", "sees_all"}
 ONCE = {"shared", "title", "question", "row", "role", "cache", "behind", "about", "short"}
-REQUIRED = ("title", "question", "row", "about")
+REQUIRED = ("title", "question", "row", "about", "behind")
 MOST_CACHE_S = 86400
 WORDS = r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*"
 # A file in a folder has a name with a slash, and so has its route: search/fuzzy.
@@ -145,22 +145,51 @@ def finish(query, folder):
     for one in query["params"]:
         if not re.search(rf"\${one['name']}\b", query["sql"]):
             raise Fault(f"the text does not use the param ${one['name']}")
-    query["behind_sql"] = behind_sql(query.get("behind", ""))
+    query["behind_kind"], query["behind_sql"], query["behind_why"], query["behind_for"] = read_behind(query["behind"])
+    for param in query["params"]:
+        if query["behind_for"] and param["name"] == query["behind_for"][0]:
+            for one in query["behind_for"][1]:
+                if one not in param["choices"]:
+                    raise Fault(f"behind: {one} is no choice of {param['name']}")
     if query["behind_sql"] and re.search(r"\b_has_behind\b", query["sql"]):
         query["behind_sql"] = f"case when _has_behind then {query['behind_sql']} end"
+
+
+BEHIND = {"exact": "BEHIND_EXACT", "among": "BEHIND_AMONG", "none": "BEHIND_NONE"}
+
+
+def read_behind(text):
+    """How well the plays behind a row can be told, their filter as an SQL expression, and why not better."""
+    found = re.fullmatch(r"none: (.+)", text)
+    if found:
+        return "none", "", found[1], None
+    found = re.fullmatch(r"among: (\S+): (.+)", text)
+    if found:
+        return "among", behind_sql(found[1]), found[2], None
+    found = re.fullmatch(rf"(\S+) for ({WORD}) = ([^:]+): (.+)", text)
+    if found:
+        choices = [one.strip() for one in found[3].split(",")]
+        listed = ", ".join(f"'{one}'" for one in choices)
+        return ("exact", f"case when ${found[2]} in ({listed}) then {behind_sql(found[1])} end",
+                f"for {found[2]} = {', '.join(choices)} only: {found[4]}", (found[2], choices))
+    return "exact", "''" if text == "all" else behind_sql(text), "", None
 
 
 def behind_sql(template):
     """The filter of the plays behind a row, as an SQL expression on the query's columns. An empty
     value leaves the filter as it is."""
     parts = []
-    for pair in filter(None, template.split("&")):
-        found = re.fullmatch(r"([a-z_]+)=\{(_?[a-z][a-z0-9_]*)\}", pair)
+    for pair in template.split("&"):
+        found = re.fullmatch(r"([a-z_]+)=(?:\{(_?[a-z][a-z0-9_]*)\}|([a-z]+))", pair)
         if not found:
-            raise Fault("behind is `parameter={column}&parameter={column}`")
-        name, column = found.groups()
-        parts.append(f"'{name}=' || nullif(coalesce(url_encode({column}::varchar), 'unknown'), '')")
-    return f"concat_ws('&', {', '.join(parts)})" if parts else ""
+            raise Fault("behind is `parameter={column}&parameter=word`, of the very plays that a row counts (with "
+                        "` for param = choice, choice: why not for others` where it is so); `all`; "
+                        "`among: parameter={column}: why there are others, too`; or `none: why`")
+        name, column, word = found.groups()
+        parts.append(f"'{name}={word}'" if word else
+                     f"case when coalesce({column}::varchar, '?') <> '' then "
+                     f"'{name}=' || coalesce(url_encode({column}::varchar), 'unknown') end")
+    return f"concat_ws('&', {', '.join(parts)})"
 
 
 def read_shared(path):
@@ -237,8 +266,10 @@ def others(query, path):
                     raise Fault(f"{path}:1: also {one['name']}: {missing[0]} is no choice of `of`")
                 param = {**param, "choices": one["choices"], "default": one["choices"][0]}
             params.append(param)
-        yield {**query, "name": one["name"], "title": one["title"], "question": one["question"],
-               "params": params}
+        made = {**query, "name": one["name"], "title": one["title"], "question": one["question"], "params": params}
+        if query["behind_for"] and not set(query["behind_for"][1]) & set(one["choices"]):
+            made |= {"behind_kind": "none", "behind_sql": "", "behind_why": query["behind_why"].split(": ", 1)[1]}
+        yield made
 
 
 def c_text(text):
@@ -277,8 +308,8 @@ def c_table(queries):
         text = [c_text(query[key]) for key in ("name", "title", "question", "row", "about")]
         rows.append(f"    {{{', '.join(text)}, {ROLES[query['role']]}, {query['cache']}, "
                     f"{str(query['short'] == 'include').lower()}, {params}, "
-                    f"{own}_columns, {len(query['columns'])},\n        {c_text(query['behind_sql'])},"
-                    f"\n{c_lines(query['sql'])}}},")
+                    f"{own}_columns, {len(query['columns'])},\n        {BEHIND[query['behind_kind']]}, "
+                    f"{c_text(query['behind_why'])},\n        {c_text(query['behind_sql'])},\n{c_lines(query['sql'])}}},")
     out += ["", "const struct query query_catalogue[] = {", *rows, "};",
             f"const size_t query_count = {len(queries)};", ""]
     return "\n".join(out)
@@ -292,6 +323,14 @@ def values_of(param):
     return f"{param['least']} to {param['most']}"
 
 
+def behind_words(query):
+    if query["behind_kind"] == "exact":
+        return f"`explain=1` tells the plays behind a row{', ' if query['behind_why'] else ''}{query['behind_why']}."
+    if query["behind_kind"] == "among":
+        return f"`explain=1` tells plays among which those behind a row are: {query['behind_why']}."
+    return f"The plays behind a row cannot be told: {query['behind_why']}."
+
+
 def docs(queries):
     out = ["# Queries", "",
            "Made from `sql/analytics/` by `tools/build_queries.py`; the words are in",
@@ -301,7 +340,7 @@ def docs(queries):
     for query in queries:
         out += [f"## {query['name']}", "", f"**{query['title']}.** {query['question']}", "",
                 f"`GET /api/v1/analytics/{query['name']}`; a row is {query['row']}. For: "
-                f"{query['role']}.", "", query["about"], ""]
+                f"{query['role']}.", "", query["about"], "", behind_words(query), ""]
         if query["params"]:
             out += ["| Parameter | Values | Default | |", "|---|---|---|---|"]
             out += [f"| `{p['name']}` | {values_of(p)} | {p['default']} | {p['help']} |"

@@ -10,6 +10,7 @@
 -- column: sketch double?: by approx_count_distinct or approx_quantile
 -- column: exact double?: by count(distinct) or quantile_cont
 -- column: difference double?: of the sketch, as a share of what is exact
+-- behind: none: a figure is of all plays that pass, not of some
 -- about: Each query of this catalogue counts exactly. This one shows what DuckDB's sketches would say of
 -- about: the same plays. Its HyperLogLog for different values has a standard error of some 13 %, its
 -- about: t-digest for percentiles is close at the ends and within a percentile or two in the middle. What

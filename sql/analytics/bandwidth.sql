@@ -10,13 +10,14 @@
 -- column: p95_kbps double?: nineteen of twenty of its quarters had no more
 -- column: peak_kbps double?: the most of a quarter
 -- column: unknown_ms int: watch time in it whose bitrate is not known, and which is not in the other figures
+-- behind: none: what all streams need together is of no play alone
 -- about: What was sent is the measured bitrate of each stream times its watch time, where that
 -- about: happened; none is guessed from a resolution. A quarter of an hour has the mean of its 15
 -- about: minutes; quarters in which nothing was sent count, as zero, from the first to the last play
 -- about: known. The p95s of networks do not add up to that of all. Network: as the server said, else by
 -- about: the address (home, loopback and link-local addresses are lan; public ones, relays and
 -- about: tunnels wan).
-with routed as (
+with routed as not materialized (
   select started, ended, s.watch_ms, spans, from_at, to_at, stream_bitrate_kbps as kbps,
     case when location = 'lan' then 'lan' when location is not null then 'wan'
       when class in ('lan', 'loopback', 'link-local', 'ula') then 'lan'
@@ -48,7 +49,7 @@ loads as (
 ),
 slots as (
   select quarter, case $by when 'hour'
-      then strftime(make_timestamptz(quarter * 900000000) at time zone $tz, '%H') else name end as slot
+      then strftime(local, '%H') else name end as slot
   from time_quarter join time_bucket using (bucket)
 ),
 networks as (

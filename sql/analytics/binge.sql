@@ -16,7 +16,7 @@
 -- column: plays int: how many
 -- column: watch_ms int: their watch time
 -- column: ended time: when the last one ended
--- behind: users={_users}&shows={_shows}&media_types={_media_types}&start_date={_from}&end_date={_to}
+-- behind: users={_users}&shows={_shows}&media_types={_media_types}&start_date={_from}&end_date={_to} for by = run: of several runs no filter is made
 -- about: A run is plays of episodes of one show by one person, each starting at most so many hours after
 -- about: the one before ended, with at least so many different episodes; watching one twice does not
 -- about: make it longer. Shows are told apart by name. Accounts that belong to nobody are left out.
@@ -32,13 +32,19 @@ episodes as (
   from filtered_play join shows using (title_id)
   where person_id is not null
 ),
-numbered as (
+followed as (
+  select *, coalesce(started - max(ended) over (own rows between unbounded preceding and 1 preceding)
+      > to_hours($gap_hours), true) as is_first,
+    coalesce(lead(started) over own - max(ended) over (own rows unbounded preceding)
+      > to_hours($gap_hours), true) as is_last
+  from episodes
+  window own as (partition by person_id, show_id order by started, play_id)
+),
+numbered as ( -- single ones are most and go at once
   select *, sum(is_first::integer) over (partition by person_id, show_id order by started, play_id
       rows unbounded preceding) as run
-  from (select *, coalesce(started - max(ended) over (partition by person_id, show_id
-          order by started, play_id rows between unbounded preceding and 1 preceding)
-          > to_hours($gap_hours), true) as is_first
-      from episodes)
+  from followed
+  where not (is_first and is_last)
 ),
 long_runs as (
   select person_id, show_id, run
@@ -68,7 +74,7 @@ told as (
   group by all
 )
 select started, person_id, name as person, series, runs, people, episodes, longest, plays, watch_ms, ended,
-  $by = 'run' as _has_behind, person_id::varchar as _users,
+  person_id::varchar as _users,
   replace(replace(series, '\', '\\'), ',', '\,') as _shows, 'episode' as _media_types,
   strftime(started, '%Y-%m-%dT%H:%M:%S.%fZ') as _from,
   strftime(last + interval 1 microsecond, '%Y-%m-%dT%H:%M:%S.%fZ') as _to

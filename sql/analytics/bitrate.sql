@@ -8,6 +8,7 @@
 -- column: people int: people who watched so
 -- column: watch_ms int: watch time
 -- column: share double?: of the watch time whose bitrate is known
+-- behind: none: there is no filter on bitrates
 -- about: Bitrates are those that the server told of the segment; none is guessed from a resolution.
 -- about: They belong to segments: watch time is split by them, a play counts once under each step
 -- about: that it has. Unknown is a row of its own, with the backfilled views.

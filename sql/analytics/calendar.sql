@@ -11,10 +11,8 @@
 -- behind: start_date={_from}&end_date={_to}
 -- about: The longest streak of the period is the greatest of the column.
 with started as (
-  select bucket, sum(plays)::bigint as plays, count(distinct person_id) as people
-  from (select bucket, person_id, count(*) as plays
-      from filtered_play join time_quarter on quarter = epoch_us(started) // 900000000
-      group by all)
+  select bucket, count(*) as plays, distinct_ids(person_id) as people
+  from filtered_play join time_quarter on quarter = epoch_us(started) // 900000000
   group by bucket
 ),
 watched as (

@@ -11,6 +11,7 @@
 -- column: transcodes_peak int?: the most
 -- column: upload_p95_kbps double?: the same of what was sent out of the own network, in kbit/s
 -- column: upload_peak_kbps double?: the most
+-- behind: none: what goes on at once is of no play alone
 -- about: Of a quarter of an hour count the most streams at once in it (pauses too), and the mean bitrate
 -- about: of what was sent; streams whose bitrate is not known count nothing there. Quarters without any
 -- about: count as zero, from the first to the last play known. Out of the own network: as the server
@@ -40,7 +41,7 @@ sent as (
     else class not in ('lan', 'loopback', 'link-local', 'ula', 'unknown') end
 ),
 filled as (
-  select make_timestamptz(q.quarter * 900000000) at time zone $tz as local,
+  select local,
     coalesce(streams, 0) as streams, coalesce(transcodes, 0) as transcodes,
     coalesce(millibits, 0)::double / 900000000 as kbps
   from time_quarter q left join streams using (quarter) left join sent using (quarter)

@@ -14,6 +14,7 @@
 -- column: previous_early_share double?: its share
 -- column: first_seen time?: first session in the period
 -- column: last_seen time?: last session in the period
+-- behind: none: sessions of a version are counted, and there is no filter on versions
 -- about: A session is one continuous playback on one device. Versions follow each other as they were
 -- about: first seen in the period; one that is not known has none before it and is before none. Music
 -- about: is left out. Errors of players are told by no server. Ordered by sessions, then client.

@@ -8,6 +8,7 @@
 -- column: size int: people who came in the cohort's week
 -- column: people int: of them with a play in this week
 -- column: share double: people in size
+-- behind: none: people are counted, not plays
 -- about: People come with their first play ever, of whatever kind and however the filter narrows what
 -- about: is asked about; only its users and accounts count for that. A cohort is there when its week
 -- about: is in the period. Whether they still watch is told by the plays that the filter lets through.

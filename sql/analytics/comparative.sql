@@ -11,6 +11,7 @@
 -- column: change double?: share by which it grew; null: there was none before
 -- column: rank int?: place by plays in the period; equal ones have the same; null: none in it
 -- column: previous_rank int?: place in the period before; null: none in it
+-- behind: titles={_titles}&shows={_shows}&users={_users}&media_types={_media_types}
 -- about: The period before is as long, by the clock of the time zone, and ends where the period begins; it
 -- about: needs a period with a beginning, else there is no row. An open end is now. Figures: plays,
 -- about: people, titles, finished (plays watched to their end). Plays are counted where they start; for
@@ -59,7 +60,12 @@ ranked as (
   from counted
 )
 select value, title_id, person_id, plays, previous, plays / nullif(previous, 0) - 1 as change, rank,
-  previous_rank
+  previous_rank,
+  case when $by = 'title' then title_id::varchar else '' end as _titles,
+  case when $by = 'person' then person_id::varchar else '' end as _users,
+  case when $by = 'show' then replace(replace(value, '\', '\\'), ',', '\,') else '' end as _shows,
+  case when $by = 'show' then 'episode' else '' end as _media_types,
+  $by <> 'figure' or value = 'plays' as _has_behind
 from (select value, null as title_id, null as person_id, plays, previous, null as rank,
       null as previous_rank, place
     from figures

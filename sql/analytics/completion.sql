@@ -7,6 +7,7 @@
 -- column: finished int: of the plays that count as watched to the end
 -- column: reached int?: plays that came at least to its beginning
 -- column: reached_share double?: share of those of which it is known
+-- behind: none: there is no filter on how far a play came
 -- about: How far a play came is its greatest position. Plays that still go on and backfilled views are
 -- about: left out; what came past the end is in the last twentieth. With titles or shows in the filter it
 -- about: is where people stop in these.

@@ -8,6 +8,7 @@
 -- column: peak_at time?: the first instant at which there were as many; null where there were none
 -- column: mean double: streams on the average of the bucket's time
 -- column: stream_ms int: time of all streams together
+-- behind: none: what goes on at once is of no play alone
 -- about: A stream lasts from the beginning of its segment to its end, pauses too, and is half open: one
 -- about: that ends as the next begins is not beside it. The peak is exact. The peaks of decisions do
 -- about: not add up to the peak of all, as they may be at other times; their means do. The mean is

@@ -9,6 +9,7 @@
 -- column: went_on int?: of them with a play of the next season
 -- column: went_on_share double?: share of people
 -- column: plays int: plays of the season
+-- behind: none: there is no filter on seasons
 -- about: Shows are told apart by name. Season 0 (specials) and episodes without a season are left out, and
 -- about: so are accounts that belong to nobody. The order in which the seasons are watched does not
 -- about: matter. Shows are ordered by the people of their most watched season.

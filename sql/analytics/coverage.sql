@@ -9,6 +9,7 @@
 -- column: duration_ms int: how long
 -- column: why text?: what was said about it (administrators)
 -- column: plays int: plays of this server that start in it
+-- behind: server_ids={server_id}&start_date={_from}&end_date={_to}
 -- about: connected: the server's own messages and polling; polling: asked regularly; blind: not seen,
 -- about: so that what was watched in it is known only from the server's history, if at all. A
 -- about: stretch that goes on counts up to now. Only the filter's period, servers and, for the plays,
@@ -26,6 +27,8 @@ bounded as (
 select server_id, v.name as server, state, started, ended,
   greatest(epoch_us(until) - epoch_us(started), 0) // 1000 as duration_ms,
   case when $sees_all then why end as why,
+  strftime(b.started, '%Y-%m-%dT%H:%M:%S.%fZ') as _from,
+  coalesce(strftime(b.ended, '%Y-%m-%dT%H:%M:%S.%fZ'), '') as _to,
   (select count(*) from filtered_play p where p.server_id = b.server_id and p.started >= b.started
     and p.started < b.until) as plays
 from bounded b join server v using (server_id)

@@ -11,6 +11,7 @@
 -- column: duplicate int: there more than once
 -- column: orphaned int: that point at something that is not there
 -- column: missing_share double?: share without a value
+-- behind: among: server_ids={server_id}&short=include: all plays of the server are told, not only those with the fault
 -- about: Each figure is counted, none estimated. Fields of the play: person, library, year, duration,
 -- about: position, time (an end before its start, or more watch time than time), play (the same
 -- about: account, title and start twice). Fields of the segment: player, platform, decision,

@@ -5,6 +5,7 @@
 -- column: bucket text: Monday of the week
 -- column: state text: new, regular, returned, away or lapsed
 -- column: people int: how many are in it
+-- behind: none: people are counted, not plays
 -- about: Each person who has ever played something that the filter lets through is in one state in
 -- about: each week from their first on. new: the first play ever is in this week. regular: a play in
 -- about: it, and one in the four weeks before. returned: a play in it, but none in the four before.

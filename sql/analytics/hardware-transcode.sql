@@ -7,6 +7,7 @@
 -- column: engine text?: full, encode or decode (of hardware), or the hardware's name; null: none is told
 -- column: plays int: plays that start in it and whose video was transcoded so, at least in part
 -- column: watch_ms int: watch time inside it whose video was transcoded so
+-- behind: none: there is no filter on engines
 -- about: Only transcoded video counts. full: hardware decodes and encodes; encode, decode: one of
 -- about: both. Servers name the hardware and are silent where there is none, so null is software, or
 -- about: not told. Decisions belong to segments: watch time is split by them, a play counts once

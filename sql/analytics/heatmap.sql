@@ -5,6 +5,7 @@
 -- column: hour int: 0 to 23, local
 -- column: watch_ms int: watch time inside these hours
 -- column: starts int: plays that start in them
+-- behind: none: there is no filter on weekdays and hours
 -- about: Watch time is counted in the hours it happened in, not in the one a play starts in. Hours
 -- about: are of the time zone; a local hour that occurs twice on one day counts twice as long.
 with quarters as (

@@ -15,6 +15,7 @@
 -- column: percent double?: mean of how far into the title a segment there came
 -- column: first_seen time?: first time in the period
 -- column: last_seen time?: last time in the period
+-- behind: none: the filter knows places by the names of their cities only, and several may have one
 -- about: Addresses of the own network, relays and the like have no place and are rows of
 -- about: their own by class; so are public addresses that no database knows. Plays without any
 -- about: address, backfilled views among them, are the row without a class.

@@ -10,7 +10,7 @@
 -- column: watch_ms int: watch time
 -- column: share double?: of the watch time whose value is known; null for the row of the unknown
 -- column: last_seen time?: when last in the period
--- behind: platforms={_platforms}&players={_players}&devices={_devices}
+-- behind: platforms={_platforms}&players={_players}&devices={_devices} for of = platform, player, device: the filter knows no products
 -- about: They belong to segments: watch time is split by them, a play counts once under each that it
 -- about: has. Unknown is a row of its own, backfilled views are in it. Devices are told apart by the
 -- about: identity that the player gives, and named by the player. Ordered by watch time, then plays.

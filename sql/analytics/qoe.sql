@@ -14,6 +14,7 @@
 -- column: paused_share double?: share of all
 -- column: finished_share double?: share of plays watched to their end, of those where it can be told
 -- column: score double?: 0 to 100, of these four
+-- behind: none: music and backfilled views are left out, which no filter does
 -- about: The score is 100 - 3 x exits - 0.5 x lowered - 0.2 x paused - 0.3 x (not finished), each in
 -- about: percent, and at least 0; a part that is not known takes nothing off. Music is left out, and
 -- about: so are backfilled views. A play counts once under each platform that it has; of it only the

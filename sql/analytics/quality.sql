@@ -15,7 +15,7 @@
 -- column: watch_ms int: watch time
 -- column: share double?: of the watch time whose value is known; null for the row of the unknown
 -- column: finished_share double?: share of those plays that were watched to their end, of those where it can be told
--- behind: video_resolutions={_resolutions}&video_codecs={_video_codecs}&audio_codecs={_audio_codecs}&media_types={_media_types}
+-- behind: video_resolutions={_resolutions}&video_codecs={_video_codecs}&audio_codecs={_audio_codecs}&media_types={_media_types} for of = resolution, video-codec, audio-codec: the filter knows only these, of the file
 -- about: Values belong to segments: watch time is split by them, a play counts once under each that
 -- about: it has. Unknown is a row of its own, with the backfilled views. Music is left out of what
 -- about: only video has: resolution, video codec, range, frame rate, subtitles. Codecs that are one
@@ -73,21 +73,23 @@ part as (
   from filtered_part left join valued using (quality_id), asked
   where has_music or media_type <> 'track'
 ),
-told as (
-  select play_id, is_watched::integer as is_finished
-  from filtered_play
-  where kind = 'play' and not is_open and percent is not null
+undone as ( -- the fewer: what is not in it was watched to its end
+  select play_id, is_told
+  from (select play_id, is_watched, coalesce(kind = 'play' and not is_open and percent is not null, false)
+        as is_told
+      from filtered_play)
+  where (is_told and is_watched) is not true
 ),
 seen as (
-  select value, person_id, count(*) as plays, 0 as watch_ms, count(is_finished) as told,
-    sum(is_finished) as finished
+  select value, person_id, count(*) as plays, 0 as watch_ms, count(play_id) filter (coalesce(is_told, true)) as told,
+    count(play_id) filter (is_told is null) as finished
   from (select value, person_id, play_id from part where is_alone
       union all
       select distinct value, person_id, play_id from part where not is_alone
       union all
       select null, person_id, null from filtered_play, asked
       where segments = 0 and (has_music or media_type <> 'track'))
-    left join told using (play_id)
+    left join undone using (play_id)
   group by all
   union all
   select case $of
@@ -111,8 +113,8 @@ raws as (
   group by value
 ),
 types as (
-  select coalesce(string_agg(distinct media_type, ','), '') as words
-  from filtered_play, asked
+  select coalesce(string_agg(media_type, ',' order by media_type), '') as words
+  from (select distinct media_type from filtered_play), asked
   where has_music or media_type <> 'track'
 )
 select value, plays, people, watch_ms,
@@ -122,7 +124,6 @@ select value, plays, people, watch_ms,
   case $of when 'resolution' then coalesce(raws.words, 'unknown') else '' end as _resolutions,
   case $of when 'video-codec' then coalesce(raws.words, 'unknown') else '' end as _video_codecs,
   case $of when 'audio-codec' then coalesce(raws.words, 'unknown') else '' end as _audio_codecs,
-  types.words as _media_types,
-  $of in ('resolution', 'video-codec', 'audio-codec') as _has_behind
+  types.words as _media_types
 from counted left join raws using (value), types
 order by watch_ms desc, plays desc, value nulls last

@@ -15,7 +15,7 @@
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
 -- column: share double?: of the watch time whose country (region, city) is known
--- behind: countries={_countries}&cities={_cities}
+-- behind: countries={_countries}&cities={_cities} for of = country, city: the filter knows no regions, and of cities only the name
 -- about: A play that went on in two counts once in each; watch time is counted where it happened. Cities
 -- about: are told apart by region and country. Addresses that have no place, of the own network for
 -- about: example, are under unknown, with the plays of no address. The plays behind a row can be told

@@ -8,6 +8,7 @@
 -- column: people int: people who watched so
 -- column: watch_ms int: watch time
 -- column: share double?: of the watch time of which both are known
+-- behind: among: video_resolutions={_resolutions}: the filter knows the resolution of the file, not that of what was sent
 -- about: Resolutions belong to segments: watch time is split by them, a play counts once under each
 -- about: pair that it has. SD is taken as 480 lines. Music is left out. Backfilled views are under
 -- about: unknown. Ordered by watch time, then plays.
@@ -42,6 +43,7 @@ counted as (
 select source, delivered, case when source = delivered or s.height = d.height then 'same'
     when d.height < s.height then 'lower' when d.height > s.height then 'higher' end as change,
   plays, people, watch_ms,
-  case when is_known then watch_ms / nullif(sum(watch_ms) filter (is_known) over (), 0) end as share
+  case when is_known then watch_ms / nullif(sum(watch_ms) filter (is_known) over (), 0) end as share,
+  replace(replace(source, '\', '\\'), ',', '\,') as _resolutions
 from counted left join lines s on s.name = source left join lines d on d.name = delivered
 order by watch_ms desc, plays desc, source nulls last, delivered nulls last

@@ -8,7 +8,7 @@
 -- column: year int?: of the title
 -- column: people int: people who have finished it more than once
 -- column: plays int: plays that those people have finished
--- behind: titles={title_id}
+-- behind: among: titles={title_id}: all plays of the title are told, not only those to the end by people who have more than one
 -- about: A play is finished when it is watched (85 % of the title, or its first credits marker);
 -- about: what Plex itself notes as watched counts, too. Resuming is not watching again: a title taken
 -- about: up again within a day is the same play. Accounts that belong to nobody are left out, since

@@ -10,6 +10,7 @@
 -- column: bytes int: data sent, where the stream's bitrate is known
 -- column: first time?: start of the earliest play
 -- column: last time?: start of the newest play
+-- behind: all
 -- about: Plays are counted where they start, watch time where it happens. A play is finished when
 -- about: its position passed the watched threshold; the share is of plays that have ended and
 -- about: whose position is known, without backfilled views. Data sent is the measured bitrate of

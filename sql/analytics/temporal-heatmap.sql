@@ -11,6 +11,7 @@
 -- column: plays int: plays that start in the bucket and were seen there
 -- column: people int: people who watched there then
 -- column: watch_ms int: watch time there and then
+-- behind: none: the filter knows places by the names of their cities only, and several may have one
 -- about: Only places with coordinates. Plays are counted where they start, watch time where it happens.
 -- about: Every place is there in every bucket in which it has any; none is cut off, nor filled in.
 with placed as (
@@ -18,24 +19,31 @@ with placed as (
   from filtered_segment join address using (address_id), filter_window
   where place_id is not null
 ),
-bounded as (
-  select p.*, a.bucket as first_bucket, b.bucket as last_bucket
-  from placed p
-    join time_quarter a on a.quarter = epoch_us(greatest(started, coalesce(from_at, started))) // 900000000
-    join time_quarter b on b.quarter = greatest(epoch_us(greatest(started, coalesce(from_at, started))),
-      epoch_us(least(ended, coalesce(to_at, ended))) - 1) // 900000000
+slots as (
+  select quarter, bucket, max(quarter) over (partition by bucket) as last_quarter from time_quarter
+),
+bounded as not materialized (
+  select p.*, bucket as first_bucket, last_quarter,
+    greatest(epoch_us(greatest(started, coalesce(from_at, started))),
+      epoch_us(least(ended, coalesce(to_at, ended))) - 1) // 900000000 as ends_in
+  from placed p left join slots
+    on quarter = epoch_us(greatest(started, coalesce(from_at, started))) // 900000000
+  where bucket is not null
+),
+crossing as (
+  select p.*, a.bucket as last_bucket
+  from (select * from bounded where ends_in > last_quarter) p join time_quarter a on a.quarter = ends_in
 ),
 cut as (
   select t.bucket, place_id, person_id, watch_ms, started, ended, spans,
     greatest(epoch_us(begins), epoch_us(started)) as cut_from,
     least(epoch_us(ends), epoch_us(ended)) as cut_to
-  from bounded join time_bucket t on t.bucket between first_bucket and last_bucket
-  where first_bucket <> last_bucket
+  from crossing join time_bucket t on t.bucket between first_bucket and last_bucket
 ),
 seen as (
   select first_bucket as bucket, place_id, person_id, 0 as plays, sum(window_ms)::double as watch_ms
   from bounded
-  where first_bucket = last_bucket and window_ms > 0
+  where ends_in <= last_quarter and window_ms > 0
   group by all
   union all
   select bucket, place_id, person_id, 0, case
@@ -48,9 +56,9 @@ seen as (
   union all
   select bucket, place_id, person_id,
     count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone), 0
-  from filtered_part join address using (address_id)
-    join time_quarter on quarter = epoch_us(play_started) // 900000000
-  where place_id is not null
+  from filtered_part left join address using (address_id)
+    left join time_quarter on quarter = epoch_us(play_started) // 900000000
+  where place_id is not null and bucket is not null
   group by all
 ),
 counted as (

@@ -11,6 +11,7 @@
 -- column: watch_ms int: transcoded watch time
 -- column: share double?: of the transcoded watch time whose value is known
 -- column: avoided_by text?: what would have avoided it
+-- behind: none: there is no filter on causes
 -- about: Only segments that were transcoded, in picture or sound, count. Jellyfin and Emby tell reasons;
 -- about: where none is told (Plex), the cause is seen from what was changed: burnt-in subtitles, a
 -- about: lower resolution, HDR turned to SDR, another video codec, another audio codec. One segment

@@ -7,11 +7,11 @@
 -- column: decision text?: direct play, copy, transcode or what the server said; null: unknown
 -- column: plays int: plays that start in it and were delivered so, at least in part
 -- column: watch_ms int: watch time inside it that was delivered so
--- behind: start_date={_from}&end_date={_to}&transcode_decisions={_decision}
+-- behind: start_date={_from}&end_date={_to}&transcode_decisions={_decision} for of = stream: the filter knows only that of the whole stream
 -- about: Decisions belong to segments: watch time is split by them, a play counts once under each
 -- about: that it has. Of the container: transcode where the delivered one is another than the
 -- about: file's. Backfilled views are under unknown. The plays behind a row can be told for
--- about: of=stream only; else they are all of the bucket.
+-- about: of=stream only.
 with decided as (
   select quality_id, case $of when 'stream' then transcode_decision when 'video' then video_decision
       when 'audio' then audio_decision when 'subtitle' then subtitle_decision

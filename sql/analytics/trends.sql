@@ -12,10 +12,8 @@
 -- about: midnight is one play of the first day and watch time of both. Every media type that occurs
 -- about: in the period has a row in every bucket.
 with started as (
-  select bucket, media_type, sum(plays)::bigint as plays, count(distinct person_id) as people
-  from (select bucket, media_type, person_id, count(*) as plays
-      from filtered_play join time_quarter on quarter = epoch_us(started) // 900000000
-      group by all)
+  select bucket, media_type, count(*) as plays, distinct_ids(person_id) as people
+  from filtered_play join time_quarter on quarter = epoch_us(started) // 900000000
   group by all
 ),
 watched as (

@@ -14,7 +14,7 @@
 -- column: parties int: parties that both were in
 -- column: is_linked bool: whether the overlap is large enough, or there was a party
 -- column: cluster int?: number of the group of linked people that both are in; null: they are not in one
--- behind: users={_users}
+-- behind: among: users={_users}: all plays of the two are told, not only those of titles that they share
 -- about: The overlap is the Jaccard index of their titles in the period. People who are linked, directly
 -- about: or through others, are one group; groups are numbered from the one with the least id on.
 -- about: Accounts that belong to nobody are left out. Ordered by overlap, then shared titles. The plays

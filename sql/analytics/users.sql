@@ -15,7 +15,7 @@
 -- about: happens. The finished share is of plays that have ended and whose position is known,
 -- about: without backfilled views. Ordered by watch time, then plays, then person.
 with started as (
-  select person_id, count(*) as plays, count(distinct title_id) as titles,
+  select person_id, count(*) as plays, distinct_ids(title_id) as titles,
     avg(is_watched::integer) filter (kind = 'play' and not is_open and percent is not null)
       as finished_share,
     max(coalesce(ended, started)) as last_play
@@ -23,8 +23,8 @@ with started as (
   group by person_id
 ),
 watched as (
-  select person_id, sum(window_ms)::bigint as watch_ms, count(distinct device_id) as devices,
-    count(distinct place_id) as places,
+  select person_id, sum(window_ms)::bigint as watch_ms, distinct_ids(device_id) as devices,
+    distinct_ids(place_id) as places,
     max(least(ended, coalesce(to_at, ended))) filter (window_ms > 0) as last_watch
   from filtered_segment left join address using (address_id), filter_window
   group by person_id

@@ -15,6 +15,7 @@
 -- column: watch_ms int: their watch time
 -- column: same_address bool?: whether all were at one address; null: not known of somebody
 -- column: ended time: when the last one ended
+-- behind: among: titles={title_id}: all plays of the title are told, also those of no party
 -- about: The address is that of each play's first segment; with by=title it is one address when each of
 -- about: its parties was at one. Parties are ordered by the newest; titles by parties, then people.
 with addressed as (

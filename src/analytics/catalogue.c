@@ -19,6 +19,19 @@ const char *query_type_name(enum query_type t)
     return "text";
 }
 
+static const char *behind_name(enum query_behind b)
+{
+    switch (b) {
+    case BEHIND_EXACT:
+        return "exact";
+    case BEHIND_AMONG:
+        return "among";
+    case BEHIND_NONE:
+        return "none";
+    }
+    return "none";
+}
+
 const struct query *query_find(const char *name)
 {
     for (size_t i = 0; i < query_count; i++)
@@ -55,6 +68,8 @@ void query_write(const struct query *q, struct json_writer *w)
     jw_kv_text(w, "row", q->row);
     jw_kv_text(w, "about", q->about);
     jw_kv_text(w, "role", role_name(q->role));
+    jw_kv_text(w, "behind", behind_name(q->behind));
+    jw_kv_text(w, "behind_why", q->behind_why);
     jw_kv_array(w, "params");
     for (size_t i = 0; i < q->param_count; i++)
         write_param(&q->params[i], w);

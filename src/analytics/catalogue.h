@@ -27,6 +27,13 @@ struct query_column {
     const char *help;
 };
 
+/* How well the filter can tell the plays that a row counts. */
+enum query_behind {
+    BEHIND_EXACT = 1, /* these and no other */
+    BEHIND_AMONG,     /* among others */
+    BEHIND_NONE,
+};
+
 struct query {
     const char *name; /* the route: "data-quality", "search/fuzzy" */
     const char *title;
@@ -40,6 +47,8 @@ struct query {
     size_t param_count;
     const struct query_column *columns;
     size_t column_count;
+    enum query_behind behind;
+    const char *behind_why; /* why not better; "" for BEHIND_EXACT */
     const char *behind_sql; /* an expression: the filter of the plays behind a row; "" for none */
     const char *sql;        /* begins with `with` or `select` */
 };

@@ -70,6 +70,8 @@ const char *filter_time_zone(const struct filter *f);
  *                  other segment. Plays by a value of their segments are counted here:
  *                  count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone)
  * filtered_ever    filtered_play as if no period were given
+ * filtered_edge    one row: data_first, data_last (TIMESTAMP UTC): where the window is open, the first
+ *                  and the last instant of filtered_play and filtered_segment; else NULL
  * known_play       one row a play at any time of what the asker may see, under the filter's users
  *                  and accounts only: for "first ever"; the columns of filtered_play
  *
@@ -81,6 +83,9 @@ const char *filter_time_zone(const struct filter *f);
  * views are in filtered_play, with kind 'view' and no watch time.
  */
 void filter_sql(const struct filter *f, struct buf *out);
+/* The same for the text that will read them: what costs a join and is never named in it, media_type of
+ * the relations of segments, is left out. */
+void filter_sql_for(const struct filter *f, const char *reader, struct buf *out);
 /* Appends the condition on `account_id` of the accounts that are in the scope. */
 void filter_scope_sql(const struct filter *f, struct buf *out);
 /* What they refer to, by name. Owned by the filter. */

@@ -138,10 +138,15 @@ static void add_target(const struct filter *f, enum filter_table t, const char *
                        struct buf *out)
 {
     bool unknown = takes_unknown(f, t);
-    buf_printf(out, "\n    and %s%s.%s%s in (", unknown ? "coalesce(" : "", fact, targets[t].key,
-               unknown ? ", 0)" : "");
+    /* A key that leads nowhere tells nothing either: the queries count it as unknown. */
+    bool is_lost = unknown && targets[t].from;
+    buf_printf(out, "\n    and %s%s%s.%s%s in (", is_lost ? "(" : "", unknown ? "coalesce(" : "", fact,
+               targets[t].key, unknown ? ", 0)" : "");
     add_keys(f, t, out);
     buf_puts(out, ")");
+    if (is_lost)
+        buf_printf(out, " or %s.%s not in (select %s from %s))", fact, targets[t].key, targets[t].key,
+                   targets[t].from);
 }
 
 /* Where the viewer was: what the server said and what the address is, either. */
@@ -360,12 +365,10 @@ static void add_overlap(const struct filter *f, const char *fact, struct buf *ou
                       " and (@.ended > $filter_from or @.started >= $filter_from)", fact);
 }
 
-/* " from segment s ..." with what both relations of segments ask of the segment and its play. */
+/* " from segment s ..." with what all relations of segments ask of the segment and its play. */
 static void add_segment_rows(const struct filter *f, const char *join, struct buf *out)
 {
-    buf_printf(out, "\n  from segment s"
-                    "\n    left join account a on a.account_id = s.account_id"
-                    "\n    left join title t on t.title_id = s.title_id%s"
+    buf_printf(out, "\n  from segment s%s"
                     "\n  where s.play_id not in (select p.play_id from play p"
                     " where p.segments > 0 and not (", join);
     add_play_kind(f, out);
@@ -382,30 +385,65 @@ static void add_segment_rows(const struct filter *f, const char *join, struct bu
     add_segment_conditions(f, out);
 }
 
-static void add_segments(const struct filter *f, struct buf *out)
+static const char join_account[] = "\n    left join account a on a.account_id = s.account_id";
+static const char join_title[] = "\n    left join title t on t.title_id = s.title_id";
+
+/* The type costs a join with the many titles; where the reader never says its name it is left out. */
+static bool reads_media_type(const char *reader)
 {
-    buf_puts(out, ",\nfiltered_segment as (\n  select s.*, a.person_id, t.media_type,\n    ");
+    return !reader || strstr(reader, "media_type");
+}
+
+static void add_segments(const struct filter *f, const char *reader, struct buf *out)
+{
+    bool has_type = reads_media_type(reader);
+    buf_printf(out, ",\nfiltered_segment as not materialized (\n  select s.*, a.person_id,%s\n    ",
+               has_type ? " t.media_type," : "");
     add_window_ms(f, out);
     buf_puts(out, " as window_ms");
-    add_segment_rows(f, "", out);
+    auto_free char *join = xasprintf("%s%s", join_account, has_type ? join_title : "");
+    add_segment_rows(f, join, out);
     add_overlap(f, "s", out);
     buf_puts(out, ")");
 }
 
 /* A play of one segment starts with it, so only the others have to be looked up. */
-static void add_parts(const struct filter *f, struct buf *out)
+static void add_parts(const struct filter *f, const char *reader, struct buf *out)
 {
-    buf_puts(out, ",\nfiltered_part as (\n  select s.*, a.person_id, t.media_type,"
-                  "\n    coalesce(m.started, s.started) as play_started, m.play_id is null as is_alone");
+    bool has_type = reads_media_type(reader);
+    buf_printf(out, ",\nfiltered_part as not materialized (\n  select s.*, a.person_id,%s"
+                    "\n    coalesce(m.started, s.started) as play_started, m.play_id is null as is_alone",
+               has_type ? " t.media_type," : "");
     auto_free char *join = xasprintf(
-        "\n    left join (select p.play_id, p.started from play p where p.segments > 1%s) m"
-        " on m.play_id = s.play_id", has_from(f) ? " and p.ended >= $filter_from" : "");
+        "%s%s\n    left join (select p.play_id, p.started from play p where p.segments > 1%s) m"
+        " on m.play_id = s.play_id", join_account, has_type ? join_title : "",
+        has_from(f) ? " and p.ended >= $filter_from" : "");
     add_segment_rows(f, join, out);
     if (has_from(f))
         buf_puts(out, "\n    and s.started >= $filter_from"
                       " and coalesce(m.started, s.started) >= $filter_from");
     if (has_to(f))
         buf_puts(out, "\n    and coalesce(m.started, s.started) < $filter_to");
+    buf_puts(out, ")");
+}
+
+/* Where the period is open its edges are those of the data. No segment outlasts its play, but a play that
+ * began before the period is not in filtered_play. */
+static void add_edge(const struct filter *f, struct buf *out)
+{
+    buf_printf(out, ",\nfiltered_edge as (\n  select %s as data_first,\n    %s as data_last",
+               has_from(f) ? "null::timestamp" : "min(started)",
+               has_to(f) ? "null::timestamp"
+                         : "greatest(max(started) + interval 1 microsecond, max(ended))");
+    if (has_from(f) && !has_to(f)) {
+        buf_puts(out, "\n  from (select started, ended from filtered_play union all\n"
+                      "    select null, s.ended");
+        add_segment_rows(f, "", out);
+        add_overlap(f, "s", out);
+        buf_puts(out, ")");
+    } else if (!has_from(f)) {
+        buf_puts(out, "\n  from filtered_play");
+    }
     buf_puts(out, ")");
 }
 
@@ -419,6 +457,11 @@ static void add_people(struct buf *out)
 
 void filter_sql(const struct filter *f, struct buf *out)
 {
+    filter_sql_for(f, NULL, out);
+}
+
+void filter_sql_for(const struct filter *f, const char *reader, struct buf *out)
+{
     if (filter_is_scoped(f))
         add_people(out);
     add_window(f, out);
@@ -429,6 +472,7 @@ void filter_sql(const struct filter *f, struct buf *out)
     add_plays(f, "filtered_play", "filter_match", true, out);
     add_plays(f, "filtered_ever", "filter_match_ever", false, out);
     add_known(f, out);
-    add_segments(f, out);
-    add_parts(f, out);
+    add_segments(f, reader, out);
+    add_parts(f, reader, out);
+    add_edge(f, out);
 }

@@ -154,6 +154,16 @@ static enum status take_own(struct question *q, const char *name, const char *va
     return STATUS_OK;
 }
 
+static bool is_parameter(struct question *q, const char *name)
+{
+    bool is_known = streq(name, "format") || streq(name, "compare") || streq(name, "explain");
+    for (size_t i = 0; i < q->query->param_count; i++)
+        is_known = is_known || streq(q->query->params[i].name, name);
+    if (!is_known)
+        (void)filter_take(q->filter, name, "", &is_known, NULL);
+    return is_known;
+}
+
 enum status question_take(struct question *q, const char *name, const char *value,
                           struct error *err)
 {
@@ -163,6 +173,10 @@ enum status question_take(struct question *q, const char *name, const char *valu
         return fail_field(err, STATUS_INVALID, name, "'%.60s' is there twice", name);
     if (q->given_count == GIVEN_MAX)
         return fail_field(err, STATUS_INVALID, name, "there are too many parameters");
+    if (!*name && !*value)
+        return STATUS_OK;
+    if (!is_parameter(q, name))
+        return fail_field(err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
     bool is_known;
     if (!*value)
         return STATUS_OK;
@@ -173,8 +187,6 @@ enum status question_take(struct question *q, const char *name, const char *valu
         TRY(take_own(q, name, g->value, &is_known, err));
     if (!is_known)
         TRY(filter_take(q->filter, name, g->value, &is_known, err));
-    if (!is_known)
-        return fail_field(err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
     return STATUS_OK;
 }
 

@@ -66,7 +66,7 @@ static bool find_route(struct request *r)
     auto_free char *query = NULL;
     if (below != NULL && str_has_prefix(str_of(below), STR("/search/")))
         below = query = xasprintf("/analytics%s", below);
-    if (below != NULL) {
+    if (below != NULL && str_is_utf8(str_of(path))) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;
             /* The first pattern that fits is meant: /servers/test is no server's key. */
@@ -124,11 +124,14 @@ static struct request *request_new(struct api *a, struct http_exchange *x)
 /* By a login that is known. Any thread. */
 static void run(struct request *r)
 {
+    struct error err = {0};
     request_find_scope(r);
     if (!request_is_allowed(r))
         request_refuse(r);
     else if (!r->route->is_for_setup && !http_is_control(r->x) && setup_is_due(r->api))
         request_failf(r, STATUS_CONFLICT, "", "there is no media server yet: log in and add the first one");
+    else if (request_check_parameters(r, &err) != STATUS_OK || request_check_body(r, &err) != STATUS_OK)
+        request_fail(r, &err);
     else if (r->route->run_in == RUN_QUERY)
         request_to_worker(r);
     else

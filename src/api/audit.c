@@ -119,6 +119,8 @@ static bool read_parameter(void *ctx, const char *name, const char *value)
     struct audit_filter *f = &g->filter;
     int64_t n = 0;
     bool is_number = str_to_i64(str_of(value), &n);
+    if (*value == '\0')
+        return true;
     if (!str_is_utf8(str_of(value)))
         g->status = fail_field(&g->err, STATUS_INVALID, name, "this is no UTF-8 text");
     else if (streq(name, "kind") && audit_kind_parse(value, &f->kind))

@@ -1,15 +1,36 @@
-/* What goes in and out of each route, made of api.json by tools/embed_openapi.py. */
+/* The description of the API (OpenAPI 3.1), made of api.json, the route table and the queries by
+ * tools/embed_openapi.py: everything but what is known only when the program runs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* One operation: members of its OpenAPI object, without the braces. */
-struct api_doc {
-    const char *method;
-    const char *pattern; /* as in the route table */
-    const char *json;
+/* Of each row of the route table, in its order: the parameters that its address may have, each with a
+ * blank before and after it; NULL where the handler sees to it itself. */
+extern const char *const api_parameters[];
+/* JSON types, as bits: a number without a fraction is both. */
+enum {
+    BODY_OBJECT = 1,
+    BODY_ARRAY = 2,
+    BODY_STRING = 4,
+    BODY_INTEGER = 8,
+    BODY_NUMBER = 16,
+    BODY_BOOLEAN = 32,
+    BODY_NULL = 64,
 };
-extern const struct api_doc api_docs[];
-extern const size_t api_doc_count;
-/* Members of `components`, without the braces. */
+struct api_member {
+    const char *name;
+    unsigned types;
+    unsigned item_types; /* of a list's items */
+    bool is_needed;
+};
+/* Of each row: the object that it takes as its body; no members: none, or a file. */
+struct api_body {
+    const struct api_member *members;
+    size_t count;
+};
+extern const struct api_body api_bodies[];
+/* Members of `components.securitySchemes`, of `components` and of the whole, each without the braces. */
+extern const char api_schemes[];
 extern const char api_components[];
+extern const char api_paths[];

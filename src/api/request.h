@@ -125,6 +125,11 @@ void request_add_attachment(struct request *r, const char *name);
 void request_note(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Notes the request in the audit log, if it is of those that are; once it is answered. */
 void audit_request(const struct request *r, int http_status);
+/* Whether the query of the address has only what the description names for the route, each once and as
+ * text; handlers need not look. Any thread. */
+enum status request_check_parameters(const struct request *r, struct error *err);
+/* The same of the body, where the route takes one in JSON: its members and their types. */
+enum status request_check_body(const struct request *r, struct error *err);
 /* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
 void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for

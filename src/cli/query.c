@@ -9,7 +9,7 @@
 #include "base/banned.h"
 
 static const char *format;
-static bool is_explained;
+static bool is_explained, is_list;
 
 static const char *const formats[] = {"table", "json", "csv", "ndjson"};
 
@@ -111,9 +111,10 @@ static const struct arg_option options[] = {
     {"--format", "FORMAT", "table (default), json, csv or ndjson", &format, NULL},
     {"--explain", NULL, "also tell (table, json) what is counted, and the SQL with its values", NULL,
      &is_explained},
+    {"--list", NULL, "the names and questions there are, as without a name", NULL, &is_list},
 };
 static const struct args args = {
-    .usage = "query [NAME [PARAMETER=VALUE ...]] [--format FORMAT] [--explain]",
+    .usage = "query [NAME [PARAMETER=VALUE ...]] [--format FORMAT] [--explain] [--list]",
     .about = "Asks one of the catalogue's questions; without a name, lists them. Parameters are those\n"
              "of the filter (days=30, users=1,2, media_types=movie, tz=Europe/Berlin, ...) and the\n"
              "query's own (limit=20, bucket=week, ...); a wrong one is told.",
@@ -146,8 +147,8 @@ int cli_query(struct cli *c, int argc, char **argv)
     if (!control_open(c, &ctl))
         return EXIT_FAILED;
     struct error err = {0};
-    enum status s = argc == 0 ? list(&ctl, &err) : ask(&ctl, argv[0], argc - 1, argv + 1, &err);
-    if (s == STATUS_NOT_FOUND && argc > 0) {
+    enum status s = argc == 0 || is_list ? list(&ctl, &err) : ask(&ctl, argv[0], argc - 1, argv + 1, &err);
+    if (s == STATUS_NOT_FOUND && argc > 0 && !is_list) {
         suggest(&ctl, argv[0]);
         status = EXIT_FAILED;
     } else {

@@ -378,6 +378,25 @@ void http_query_each(const struct http_exchange *x,
         MHD_get_connection_values(x->connection, MHD_GET_ARGUMENT_KIND, each_value, &q);
 }
 
+static enum MHD_Result find_nul(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                const char *value, size_t len)
+{
+    const char **found = cls;
+    (void)kind;
+    if (strlen(name) == name_len && (!value || strlen(value) == len))
+        return MHD_YES;
+    *found = name;
+    return MHD_NO;
+}
+
+const char *http_query_with_nul(const struct http_exchange *x)
+{
+    const char *found = NULL;
+    if (x->connection)
+        MHD_get_connection_values_n(x->connection, MHD_GET_ARGUMENT_KIND, find_nul, &found);
+    return found;
+}
+
 const char *http_header(const struct http_exchange *x, const char *name)
 {
     return x->connection ? MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name) : NULL;
@@ -624,7 +643,8 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
         return NULL;
     const char *question = strchr(uri, '?');
     auto_free char *path = question ? xstrndup(uri, (size_t)(question - uri)) : xstrdup(uri);
-    MHD_http_unescape(path);
+    if (!strstr(path, "%00")) /* would end it: then nothing is meant by it */
+        MHD_http_unescape(path);
     return exchange_new(from, connection, below_base(from->server->config.base_path, path),
                         question ? question + 1 : "");
 }

@@ -61,6 +61,9 @@ const char *http_query(const struct http_exchange *x, const char *name);
 /* All query parameters in order; return false from `each` to stop. */
 void http_query_each(const struct http_exchange *x,
                      bool (*each)(void *ctx, const char *name, const char *value), void *ctx);
+/* Name of the first query parameter with a NUL byte in it, which all others here would take for its
+ * end; NULL: there is none. */
+const char *http_query_with_nul(const struct http_exchange *x);
 /* The raw query string as sent, "" when none. */
 const char *http_query_text(const struct http_exchange *x);
 const char *http_header(const struct http_exchange *x, const char *name); /* NULL when absent */

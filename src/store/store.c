@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "store/id_sets.h"
 #include "store/migrations.h"
 #include "store/stream_quarters.h"
 #include "store/watch_quarters.h"
@@ -202,6 +203,8 @@ enum status store_open(const struct store_config *c, struct store **ret, bool *r
         s = watch_quarters_register(conn, err);
     if (s == STATUS_OK)
         s = stream_quarters_register(conn, err);
+    if (s == STATUS_OK)
+        s = id_sets_register(conn, err);
     store_disconnect(conn);
     if (s != STATUS_OK) {
         store_close(store);

@@ -735,6 +735,43 @@ static void the_text_holds_only_what_is_needed_and_no_value(void **state)
     filter_free(f);
 }
 
+/* Open edges are those of all that is told; an edge that the window has is not looked up. */
+static void the_edges_of_an_open_window_are_those_of_the_data(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {"", "days=2", "short=include", "media_types=movie",
+                                          "start_date=2026-03-01T12:30:00Z", "end_date=2026-03-01",
+                                          "start_date=2026-03-01&end_date=2026-03-02",
+                                          "transcode_decisions=transcode"};
+    size_t known = 0;
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        auto_free char *edge = ask(&admin, queries[i],
+                                   "select concat(coalesce(from_at, data_first), ' ', coalesce(to_at,"
+                                   " data_last)) from filtered_edge, filter_window");
+        auto_free char *told = ask(
+            &admin, queries[i],
+            "select concat(coalesce(any_value(from_at), min(started) filter (is_play)), ' ',"
+            " coalesce(any_value(to_at), max(ended))) from filter_window left join (select true as is_play,"
+            " started, greatest(started + interval 1 microsecond, ended) as ended from filtered_play"
+            " union all select false, started, ended from filtered_segment) on true");
+        check(queries[i], "edges", edge, told);
+        known += strlen(edge) > 20;
+    }
+    assert_true(known > 3);
+}
+
+static void what_the_reader_never_names_is_left_out(void **state)
+{
+    (void)state;
+    struct filter *f = filter_of(&admin, "");
+    auto_buf struct buf without = {0}, with = {0};
+    filter_sql_for(f, "select sum(window_ms) from filtered_segment", &without);
+    filter_sql_for(f, "select media_type from filtered_part", &with);
+    assert_null(strstr(buf_text(&without), "join title"));
+    assert_non_null(strstr(buf_text(&with), "join title"));
+    filter_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -751,6 +788,8 @@ int main(void)
         cmocka_unit_test(only_its_own_parameters_are_taken),
         cmocka_unit_test(equal_filters_have_equal_keys),
         cmocka_unit_test(the_text_holds_only_what_is_needed_and_no_value),
+        cmocka_unit_test(the_edges_of_an_open_window_are_those_of_the_data),
+        cmocka_unit_test(what_the_reader_never_names_is_left_out),
     };
     return cmocka_run_group_tests_name("filter", tests, set_up, tear_down);
 }

@@ -10,6 +10,7 @@ import './access.test.mjs';
 import './import.test.mjs';
 import './users.test.mjs';
 import './tokens.test.mjs';
+import './api.test.mjs';
 import './servers.test.mjs';
 import './backups.test.mjs';
 import './people.test.mjs';

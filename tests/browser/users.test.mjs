@@ -111,7 +111,7 @@ test('a viewer\'s page speaks of their own plays and shows nothing that is not f
     await page.getByText(`${account.account} on ${account.server_name}`).waitFor();
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByRole('heading', { level: 1, name: 'API tokens' }).waitFor();
-    assert.deepEqual(await page.getByRole('navigation', { name: 'Settings' }).getByRole('link').allTextContents(), ['API tokens']);
+    assert.deepEqual(await page.getByRole('navigation', { name: 'Settings' }).getByRole('link').allTextContents(), ['API tokens', 'API']);
     await page.goto('/');
     await page.getByText(/plays? of yours today/).waitFor();
     await page.getByRole('button', { name: /^Servers:/ }).click();

@@ -47,12 +47,13 @@ export function apiReference(description) {
     if (given.length) lines.push(table(['Parameter', 'Type', ''], given.map(parameterRow)));
     for (const [type, { schema }] of Object.entries(one.requestBody?.content ?? {}))
       lines.push(`Body: ${type === 'application/json' ? shape(schema) : 'a file, as it is'}.`);
-    const answers = Object.entries(one.responses).filter(([status]) => status !== 'default').map(([status, answer]) => {
+    const answers = Object.entries(one.responses).filter(([, answer]) => !answer.$ref).map(([status, answer]) => {
       const [type, content] = Object.entries(answer.content ?? {})[0] ?? [];
       const what = !type ? 'no body' : type === 'application/json' ? shape(content.schema) : 'a file';
       return `${status} (${answer.description}): ${what}`;
     });
-    if (answers.length) lines.push(`Answers ${answers.join('; ')}.`);
+    const errors = Object.entries(one.responses).filter(([status, answer]) => answer.$ref && status !== 'default').map(([status]) => status);
+    if (answers.length) lines.push(`Answers ${answers.join('; ')}. Errors: ${errors.join(', ')}.`);
     return lines.join('\n\n');
   };
   const plain = operations.filter((one) => !queries.includes(one));

@@ -198,11 +198,13 @@ test('import, query and its formats through a running server', async () => {
   const catalogue = await on('query');
   assert.equal(catalogue.code, 0);
   assert.match(catalogue.out, /^users +Who watches how much\?$/m);
+  assert.equal((await on('query', '--list')).out, catalogue.out);
   const ask = (...args) => on('query', 'users', 'days=400', ...args);
   const json = JSON.parse((await ask('--format=json')).out).data;
   const table = (await ask()).out.trimEnd().split('\n');
   assert.match(table[0], /^person_id +person +plays +watch/);
   assert.equal(table.length, json.length + 1);
+  assert.match(table[1], / \d+h( \d+m)? .* \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/, 'durations and times are for people');
   const csv = (await ask('--format', 'csv')).out.trimEnd().split(/\r?\n/);
   assert.match(csv[0], /^person_id,person,plays,watch_ms/);
   assert.equal(csv.length, json.length + 1);

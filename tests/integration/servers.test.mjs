@@ -18,7 +18,7 @@ let sim, folder, program, cookie, api;
 
 const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
 addFormats.default(ajv);
-ajv.addVocabulary(['openapi', 'info', 'servers', 'components', 'paths']);
+ajv.addVocabulary(['openapi', 'info', 'servers', 'tags', 'components', 'paths']);
 
 const start = async (more = { SETUP: 'true' }) => {
   program = await startProgram(more, folder);

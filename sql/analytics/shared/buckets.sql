@@ -3,18 +3,14 @@
 -- about: skipped is empty. Weeks are ISO weeks and named by their Monday. Buckets without anything
 -- about: are there too, from the first of the period (or of the data, where the period is open) to
 -- about: now.
--- time_quarter: a quarter of an hour in which there may be something, and its bucket. time_bucket:
--- every bucket, its name, and the instants it begins and ends at.
+-- time_quarter: a quarter of an hour in which there may be something, its bucket, and when it begins in
+-- the zone. Converting is slow; where the zone is as far from UTC at both ends of a day, it is in between.
+-- time_bucket: every bucket, its name, and the instants it begins and ends at.
 time_edge as (
-  select *, coalesce(epoch_us(from_at) // 900000000, data_first) as first,
-    greatest(data_last, least(epoch_us(to_at) - 1, epoch_us($now::timestamp)) // 900000000) as last
-  from filter_window, (
-    select epoch_us(min(started)) // 900000000 as data_first from filtered_play), (
-    select (epoch_us(max(ended)) - 1) // 900000000 as data_last
-    from (select greatest(started + interval 1 microsecond, ended) as ended
-      from filtered_play, filter_window where to_at is null
-      union all
-      select ended from filtered_segment, filter_window where to_at is null)), (
+  select *, (epoch_us(coalesce(from_at, data_first)) // 900000000) as first,
+    greatest((epoch_us(data_last) - 1) // 900000000,
+      least(epoch_us(to_at) - 1, epoch_us($now::timestamp)) // 900000000) as last
+  from filter_window, filtered_edge, (
     select epoch_us(min(started)) // 900000000 as store_first,
       epoch_us(max(ended)) // 900000000 as store_last
     from play)
@@ -25,10 +21,24 @@ time_unit as (
       else 'month' end as unit
   from time_edge
 ),
+time_range as (
+  select unit, greatest(first, store_first) as first, least(last, store_last) as last
+  from time_edge, time_unit
+),
+time_shift as (
+  select day, shift, lead(shift) over (order by day) as next_shift
+  from (select day, epoch_us(make_timestamptz(day * 86400000000) at time zone $tz) - day * 86400000000
+        as shift
+      from (select unnest(range((first + 96000000) // 96 - 1000000, (last + 96000000) // 96 - 999998))
+          as day
+        from time_range))
+),
 time_quarter as (
-  select quarter, date_trunc(unit, make_timestamptz(quarter * 900000000) at time zone $tz) as bucket
-  from (select unnest(range(greatest(first, store_first), least(last, store_last) + 1)) as quarter
-      from time_edge), time_unit
+  select quarter, date_trunc(unit, local) as bucket, local
+  from (select unit, quarter, case when shift = next_shift then make_timestamp(quarter * 900000000 + shift)
+        else make_timestamptz(quarter * 900000000) at time zone $tz end as local
+      from (select unit, unnest(range(first, last + 1)) as quarter from time_range)
+        join time_shift on day = (quarter + 96000000) // 96 - 1000000)
 ),
 time_bucket as (
   select bucket, case unit when 'hour' then strftime(bucket, '%Y-%m-%dT%H:%M')

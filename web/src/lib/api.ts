@@ -1,11 +1,9 @@
 // What the page asks of the server once somebody is logged in (docs/internals/api.md).
-import { ApiError, call, failure, get, loggedOut, url } from './call';
+import { ask, type Body } from './ask';
+import { ApiError, failure, get, loggedOut, url } from './call';
 import { zone } from './format';
-import type { Decided, PeoplePage, Profile, Suggestion } from '../people/types';
-import type {
-  About, AccountChoice, Answer, AuditRow, Backups, Choices, Import, KnownUser, NowAnswer, PlayDetail,
-  PlaysPage, Restore, Server, ServersAnswer, ServerTested, ServerWish, Token, User,
-} from './types';
+import type { Description } from '../reference/description';
+import type { Answer, Import, Restore, User } from './types';
 
 export { ApiError, url } from './call';
 
@@ -16,81 +14,77 @@ export function zoned(query: URLSearchParams): URLSearchParams {
   return next;
 }
 
-const linkOf = (user: number, account: { server: string; key: string }): string =>
-  `/users/${user}/links/${encodeURIComponent(account.server)}/${encodeURIComponent(account.key)}`;
+interface AccountName { server: string; key: string }
+const linkOf = (user: number, { server, key }: AccountName): { user: number; server: string; key: string } => ({ user, server, key });
 
 export const api = {
-  logout: () => call<void>('/auth/logout', { method: 'POST' }),
-  logoutEverywhere: () => call<void>('/auth/logout/all', { method: 'POST' }),
-  sync: () => call<{ state: string }>('/sync/trigger', { method: 'POST' }),
-  sessions: (signal?: AbortSignal) => get<NowAnswer>('/sessions', undefined, signal),
-  choices: (signal?: AbortSignal) => get<Choices>('/filters', undefined, signal),
+  logout: () => ask('POST /auth/logout'),
+  logoutEverywhere: () => ask('POST /auth/logout/all'),
+  sync: () => ask('POST /sync/trigger'),
+  sessions: (signal?: AbortSignal) => ask('GET /sessions', { signal }),
+  choices: (signal?: AbortSignal) => ask('GET /filters', { signal }),
 
-  servers: (signal?: AbortSignal) => get<ServersAnswer>('/servers', undefined, signal),
-  testServer: (json: ServerWish) => call<ServerTested>('/servers/test', { method: 'POST', json }),
-  addServer: (json: ServerWish) => call<{ server: Server }>('/servers', { method: 'POST', json }),
-  editServer: (key: string, json: ServerWish) =>
-    call<{ server: Server }>(`/servers/${encodeURIComponent(key)}`, { method: 'PATCH', json }),
-  removeServer: (key: string, plays: 'keep' | 'delete') =>
-    call<{ plays_deleted: number }>(`/servers/${encodeURIComponent(key)}?plays=${plays}`, { method: 'DELETE' }),
-  syncServer: (key: string) => call<{ state: string }>(`/servers/${encodeURIComponent(key)}/sync`, { method: 'POST' }),
+  servers: (signal?: AbortSignal) => ask('GET /servers', { signal }),
+  testServer: (json: Body<'POST /servers/test'>) => ask('POST /servers/test', { json }),
+  addServer: (json: Body<'POST /servers'>) => ask('POST /servers', { json }),
+  editServer: (server_key: string, json: Body<'PATCH /servers/{server_key}'>) =>
+    ask('PATCH /servers/{server_key}', { path: { server_key }, json }),
+  removeServer: (server_key: string, plays: 'keep' | 'delete') =>
+    ask('DELETE /servers/{server_key}', { path: { server_key }, query: { plays } }),
+  syncServer: (server_key: string) => ask('POST /servers/{server_key}/sync', { path: { server_key } }),
 
-  plays: (query: URLSearchParams, signal?: AbortSignal) => get<PlaysPage>('/plays', zoned(query), signal),
-  play: (id: number, signal?: AbortSignal) => get<PlayDetail>(`/plays/${id}`, undefined, signal),
-  deletePlay: (id: number) => call<void>(`/plays/${id}`, { method: 'DELETE' }),
-  restorePlay: (id: number) => call<void>(`/plays/${id}/restore`, { method: 'POST' }),
+  plays: (query: URLSearchParams, signal?: AbortSignal) => ask('GET /plays', { query: zoned(query), signal }),
+  play: (id: number, signal?: AbortSignal) => ask('GET /plays/{id}', { path: { id }, signal }),
+  deletePlay: (id: number) => ask('DELETE /plays/{id}', { path: { id } }),
+  restorePlay: (id: number) => ask('POST /plays/{id}/restore', { path: { id } }),
 
-  people: (query: URLSearchParams, signal?: AbortSignal) => get<PeoplePage>('/people', query, signal),
-  person: (id: number, signal?: AbortSignal) => get<Profile>(`/people/${id}`, undefined, signal),
-  suggestions: (signal?: AbortSignal) => get<{ suggestions: Suggestion[] }>('/people/suggestions', undefined, signal),
-  mergePeople: (people: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { people } }),
-  joinAccounts: (accounts: number[]) => call<Decided>('/people/merge', { method: 'POST', json: { accounts } }),
-  partPeople: (people: number[]) => call<Decided>('/people/split', { method: 'POST', json: { people } }),
-  splitAccounts: (accounts: number[]) => call<Decided>('/people/split', { method: 'POST', json: { accounts } }),
-  renamePerson: (id: number, name: string) => call<Decided>(`/people/${id}`, { method: 'PATCH', json: { name } }),
-  undoPeople: (decision: number) => call<void>(`/people/history/${decision}/undo`, { method: 'POST' }),
+  people: (query: URLSearchParams, signal?: AbortSignal) => ask('GET /people', { query, signal }),
+  person: (id: number, signal?: AbortSignal) => ask('GET /people/{id}', { path: { id }, signal }),
+  suggestions: (signal?: AbortSignal) => ask('GET /people/suggestions', { signal }),
+  mergePeople: (people: number[]) => ask('POST /people/merge', { json: { people } }),
+  joinAccounts: (accounts: number[]) => ask('POST /people/merge', { json: { accounts } }),
+  partPeople: (people: number[]) => ask('POST /people/split', { json: { people } }),
+  splitAccounts: (accounts: number[]) => ask('POST /people/split', { json: { accounts } }),
+  renamePerson: (id: number, name: string) => ask('PATCH /people/{id}', { path: { id }, json: { name } }),
+  undoPeople: (id: number) => ask('POST /people/history/{id}/undo', { path: { id } }),
 
   // Row: one of the generated types of the query. query: the filter and the query's parameters.
   analytics: <Row>(name: string, query: URLSearchParams, signal?: AbortSignal) =>
     get<Answer<Row>>(`/analytics/${name}`, zoned(query), signal),
 
-  imports: (signal?: AbortSignal) => get<{ imports: Import[] }>('/import', undefined, signal),
-  import: (id: number, signal?: AbortSignal) => get<{ import: Import }>(`/import/${id}`, undefined, signal),
-  cancelImport: (id: number) => call<void>(`/import/${id}/cancel`, { method: 'POST' }),
-  undoImport: (id: number) => call<void>(`/import/${id}`, { method: 'DELETE' }),
+  imports: (signal?: AbortSignal) => ask('GET /import', { signal }),
+  import: (id: number, signal?: AbortSignal) => ask('GET /import/{id}', { path: { id }, signal }),
+  cancelImport: (id: number) => ask('POST /import/{id}/cancel', { path: { id } }),
+  undoImport: (id: number) => ask('DELETE /import/{id}', { path: { id } }),
 
-  users: (signal?: AbortSignal) => get<{ users: KnownUser[] }>('/users', undefined, signal),
-  accounts: (search: string, signal?: AbortSignal) =>
-    get<{ accounts: AccountChoice[] }>('/user-accounts', new URLSearchParams({ search }), signal),
-  addUser: (user: { name: string; password: string; role: User['role'] }) =>
-    call<{ id: number }>('/users', { method: 'POST', json: user }),
-  changeUser: (id: number, change: { role: User['role'] } | { password: string } | { is_disabled: boolean }) =>
-    call<void>(`/users/${id}`, { method: 'PUT', json: change }),
-  removeUser: (id: number) => call<void>(`/users/${id}`, { method: 'DELETE' }),
-  resetUser: (name: string) => call<void>(`/users/${encodeURIComponent(name)}/reset`, { method: 'POST' }),
-  linkAccount: (id: number, account: { server: string; key: string }) => call<void>(linkOf(id, account), { method: 'PUT' }),
-  unlinkAccount: (id: number, account: { server: string; key: string }) => call<void>(linkOf(id, account), { method: 'DELETE' }),
+  users: (signal?: AbortSignal) => ask('GET /users', { signal }),
+  accounts: (search: string, signal?: AbortSignal) => ask('GET /user-accounts', { query: { search }, signal }),
+  addUser: (json: { name: string; password: string; role: User['role'] }) => ask('POST /users', { json }),
+  changeUser: (user: number, json: Body<'PUT /users/{user}'>) => ask('PUT /users/{user}', { path: { user }, json }),
+  removeUser: (user: number) => ask('DELETE /users/{user}', { path: { user } }),
+  resetUser: (account: string) => ask('POST /users/{account}/reset', { path: { account } }),
+  linkAccount: (id: number, account: AccountName) => ask('PUT /users/{user}/links/{server}/{key}', { path: linkOf(id, account) }),
+  unlinkAccount: (id: number, account: AccountName) => ask('DELETE /users/{user}/links/{server}/{key}', { path: linkOf(id, account) }),
 
-  tokens: (signal?: AbortSignal) => get<{ tokens: Token[] }>('/tokens', undefined, signal),
-  addToken: (order: { name: string; scope: Token['scope']; days: number }) =>
-    call<{ secret: string; token: Token }>('/tokens', { method: 'POST', json: order }),
-  removeToken: (id: number) => call<void>(`/tokens/${id}`, { method: 'DELETE' }),
-  audit: (query: URLSearchParams, signal?: AbortSignal) =>
-    get<{ rows: AuditRow[]; next_before: number | null }>('/audit', query, signal),
-  about: (signal?: AbortSignal) => get<About>('/about', undefined, signal),
+  tokens: (signal?: AbortSignal) => ask('GET /tokens', { signal }),
+  addToken: (json: Body<'POST /tokens'>) => ask('POST /tokens', { json }),
+  removeToken: (id: number) => ask('DELETE /tokens/{id}', { path: { id } }),
+  audit: (query: URLSearchParams, signal?: AbortSignal) => ask('GET /audit', { query, signal }),
+  description: (signal?: AbortSignal) => get<Description>('/openapi.json', undefined, signal),
+  about: (signal?: AbortSignal) => ask('GET /about', { signal }),
 
-  backups: (signal?: AbortSignal) => get<Backups>('/backups', undefined, signal),
-  makeBackup: () => call<unknown>('/backups', { method: 'POST' }),
-  cancelBackup: () => call<void>('/backups/job/cancel', { method: 'POST' }),
-  deleteBackup: (name: string) => call<void>(`/backups/${name}`, { method: 'DELETE' }),
-  pruneBackups: () => call<{ removed: number }>('/backups', { method: 'DELETE' }),
+  backups: (signal?: AbortSignal) => ask('GET /backups', { signal }),
+  makeBackup: () => ask('POST /backups'),
+  cancelBackup: () => ask('POST /backups/job/cancel'),
+  deleteBackup: (backup: string) => ask('DELETE /backups/{backup}', { path: { backup } }),
+  pruneBackups: () => ask('DELETE /backups'),
 
-  restore: (signal?: AbortSignal) => get<Restore>('/restore', undefined, signal),
-  restoreKept: (name: string) => call<Restore>(`/restore?backup=${name}`, { method: 'POST' }),
-  unlockRestore: (passphrase: string) => call<Restore>('/restore/unlock', { method: 'POST', json: { passphrase } }),
-  confirmRestore: (id: number) => call<Restore>('/restore/confirm', { method: 'POST', json: { id } }),
-  dropRestore: () => call<void>('/restore', { method: 'DELETE' }),
-  forgetRestore: () => call<void>('/restore/last', { method: 'DELETE' }),
+  restore: (signal?: AbortSignal) => ask('GET /restore', { signal }),
+  restoreKept: (backup: string) => ask('POST /restore', { query: { backup } }),
+  unlockRestore: (passphrase: string) => ask('POST /restore/unlock', { json: { passphrase } }),
+  confirmRestore: (id: number) => ask('POST /restore/confirm', { json: { id } }),
+  dropRestore: () => ask('DELETE /restore'),
+  forgetRestore: () => ask('DELETE /restore/last'),
 };
 
 // Sends a file as it is, telling the share sent: fetch cannot tell, so this is an XMLHttpRequest.

@@ -1,13 +1,11 @@
 // What is asked before somebody is logged in. The rest stands in api.ts, so that the login stays small.
-import { call, get } from './call';
-import type { AppInfo, PlexLogin, PlexLoginState, User } from './types';
+import { ask } from './ask';
 
 export const door = {
-  app: () => get<AppInfo>('/app'),
-  login: (username: string, password: string) =>
-    call<{ user: User }>('/auth/login', { method: 'POST', json: { username, password } }),
-  plexBegin: () => call<PlexLogin>('/auth/plex', { method: 'POST' }),
-  plexState: () => call<PlexLoginState>('/auth/plex/state', { method: 'POST' }),
+  app: () => ask('GET /app'),
+  login: (username: string, password: string) => ask('POST /auth/login', { json: { username, password } }),
+  plexBegin: () => ask('POST /auth/plex'),
+  plexState: () => ask('POST /auth/plex/state'),
   // Also while the page goes away.
-  plexCancel: () => call<void>('/auth/plex', { method: 'DELETE', isLast: true }),
+  plexCancel: () => ask('DELETE /auth/plex', { isLast: true }),
 };

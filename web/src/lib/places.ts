@@ -60,6 +60,10 @@ export const places: readonly Place[] = [
     load: () => import('../places/Tokens.svelte'),
   },
   {
+    path: '/settings/api', name: 'place.api', icon: 'code', link: 'settings', isFiltered: false, isForAdmin: false,
+    load: () => import('../places/Api.svelte'),
+  },
+  {
     path: '/settings/audit', name: 'place.audit', icon: 'table', link: 'settings', isFiltered: false, isForAdmin: true,
     load: () => import('../places/Audit.svelte'),
   },

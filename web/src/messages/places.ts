@@ -10,6 +10,7 @@ export const places = {
   'place.users': 'Users',
   'place.backups': 'Backups',
   'place.tokens': 'API tokens',
+  'place.api': 'API',
   'place.audit': 'Audit log',
   'place.about': 'About',
 } as const;

@@ -3,7 +3,7 @@ import { api, ApiError } from '../lib/api';
 import { texts } from '../lib/text';
 import { toasts } from '../lib/toasts.svelte';
 import { people } from '../messages/people';
-import type { Decided } from './types';
+import type { Decided } from '../lib/types';
 
 const t = texts(people);
 
