@@ -111,10 +111,21 @@ static double wall_ms(void)
 static const struct filter_config all = {
     .time_zone = "Europe/Berlin", .now_us = INT64_C(1774000000000000), .sees_all = true};
 
+/* For a query that takes any text, what BENCH_TEXT says. */
+static struct question *new_question(const struct query *query)
+{
+    struct question *q = question_new(query, &all);
+    const char *text = getenv("BENCH_TEXT");
+    for (size_t i = 0; i < query->param_count; i++)
+        if (query->params[i].type == QUERY_TEXT && !query->params[i].choices)
+            (void)question_take(q, query->params[i].name, text ? text : "tilte 4711", NULL);
+    return q;
+}
+
 static enum status ask(struct analytics *a, const struct query *query, struct store_conn *c,
                        struct buf *out, struct error *err)
 {
-    struct question *q = question_new(query, &all);
+    struct question *q = new_question(query);
     auto_buf struct buf key = {0};
     enum status s = question_finish(q, err);
     analytics_key(a, q, &key);
@@ -127,7 +138,7 @@ static enum status ask(struct analytics *a, const struct query *query, struct st
 /* Runs it once and prints what DuckDB spent where. */
 static enum status profile(struct store_conn *c, const struct query *query, struct error *err)
 {
-    struct question *q = question_new(query, &all);
+    struct question *q = new_question(query);
     enum status s = question_resolve(q, c, err);
     if (s == STATUS_OK)
         s = store_exec(c, "pragma enable_profiling = 'json'", err);
@@ -140,7 +151,7 @@ static enum status profile(struct store_conn *c, const struct query *query, stru
 /* Prints a sum of its rows, to compare two builds by. */
 static enum status sum(struct store_conn *c, const struct query *query, struct error *err)
 {
-    struct question *q = question_new(query, &all);
+    struct question *q = new_question(query);
     auto_export struct export e = {.fd = -1};
     enum status s = question_resolve(q, c, err);
     if (s == STATUS_OK)
@@ -182,7 +193,7 @@ static enum status measure(struct store *store, struct store_conn *c, const stru
         analytics_free(a);
         if (!is_thorough)
             return STATUS_OK;
-        struct question *q = question_new(query, &all);
+        struct question *q = new_question(query);
         TRY(question_resolve(q, c, err));
         started = cpu_us();
         enum status s = answer_discard(q, c, err);

@@ -18,10 +18,12 @@ BUILT_IN = {"tz", "now", "sees_all"}
 ONCE = {"shared", "title", "question", "row", "role", "cache", "behind", "about", "short"}
 REQUIRED = ("title", "question", "row", "about", "behind")
 MOST_CACHE_S = 86400
-NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+WORDS = r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*"
+# A file in a folder has a name with a slash, and so has its route: search/fuzzy.
+NAME = re.compile(rf"{WORDS}(?:/{WORDS})?")
 WORD = r"[a-z][a-z0-9_]*"
 RESERVED = {"format", "explain", "compare"}
-PARAM = re.compile(rf"({WORD}) = (\S+) \(([^()]+)\): (.+)")
+PARAM = re.compile(rf"({WORD}) = (?:(\S+) )?\(([^()]+)\): (.+)")
 COLUMN = re.compile(rf"({WORD}) (\w+)(\??): (.+)")
 HEADER = re.compile(r"-- ([a-z]+): (.*\S)")
 ALSO = re.compile(r"(\S+) = ([^()]+) \(([^()]+)\): (.+)")
@@ -45,15 +47,20 @@ def read_range(text):
 def read_param(text):
     found = PARAM.fullmatch(text)
     if not found:
-        raise Fault("a param is `name = default (choice, choice): help` or `name = default "
-                    "(least..most): help`")
+        raise Fault("a param is `name = default (choice, choice): help`, `name = default "
+                    "(least..most): help` or `name = (N bytes): help`")
     name, default, values, help_text = found.groups()
+    default = default or ""
     if name in RESERVED | BUILT_IN:
         raise Fault(f"every query has a parameter {name} already")
     param = {"name": name, "default": default, "help": help_text, "choices": [], "least": "0",
              "most": "0"}
     bounds = read_range(values)
-    if bounds:
+    is_free = re.fullmatch(r"(\d+) bytes", values)
+    if is_free:
+        param |= {"type": "text", "most": is_free[1]}
+        is_right = default == ""
+    elif bounds:
         param["least"], param["most"], is_double = bounds
         param["type"] = "double" if is_double else "int"
         try:
@@ -169,7 +176,8 @@ def read_behind(text):
 
 
 def behind_sql(template):
-    """The filter of the plays behind a row, as an SQL expression on the query's columns."""
+    """The filter of the plays behind a row, as an SQL expression on the query's columns. An empty
+    value leaves the filter as it is."""
     parts = []
     for pair in template.split("&"):
         found = re.fullmatch(r"([a-z_]+)=(?:\{(_?[a-z][a-z0-9_]*)\}|([a-z]+))", pair)
@@ -229,17 +237,19 @@ def add_shared(query, folder):
     query["sql"] = f"{word} {shared['sql']}{',' if own else ''}\n{rest}"
 
 
-def read_query(path):
-    if not NAME.fullmatch(path.stem):
-        raise Fault(f"{path}:1: the name '{path.stem}' must be lower-case words with - between")
-    query = {"name": path.stem, "params": [], "columns": [], "also": []}
+def read_query(path, folder):
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    if not NAME.fullmatch(name):
+        raise Fault(f"{path}:1: the name '{name}' must be lower-case words with - between, in one folder "
+                    "at most")
+    query = {"name": name, "params": [], "columns": [], "also": []}
     lines = path.read_text(encoding="utf-8").splitlines()
     number = read_headers(path, lines, query)
     query["sql"] = "\n".join(lines[number:]).strip().rstrip(";").rstrip()
     try:
         if not re.match(r"(with|select)\s", query["sql"]):
             raise Fault("after the header comes one `with` or `select`")
-        finish(query, path.parent)
+        finish(query, folder)
     except Fault as fault:
         raise Fault(f"{path}:1: {fault}")
     return query
@@ -275,7 +285,7 @@ def c_table(queries):
     out = ['#include "analytics/catalogue.h"', ""]
     rows = []
     for query in queries:
-        own = query["name"].replace("-", "_")
+        own = re.sub("[-/]", "_", query["name"])
         if query["params"]:
             for one in query["params"]:
                 if one["choices"]:
@@ -308,6 +318,8 @@ def c_table(queries):
 def values_of(param):
     if param["choices"]:
         return ", ".join(param["choices"])
+    if param["type"] == "text":
+        return f"text, {param['most']} bytes at most"
     return f"{param['least']} to {param['most']}"
 
 
@@ -340,7 +352,7 @@ def docs(queries):
 
 
 def ts_name(name):
-    return "".join(part.capitalize() for part in re.split("[-_]", name))
+    return "".join(part.capitalize() for part in re.split("[-_/]", name))
 
 
 def types(queries):
@@ -355,7 +367,7 @@ def types(queries):
             out += [f"  /** {one['help']} */", f"  {one['name']}: {kind};"]
         out += ["}", f"export interface {own}Params {{"]
         for one in query["params"]:
-            kind = " | ".join(f"'{c}'" for c in one["choices"]) or "number"
+            kind = " | ".join(f"'{c}'" for c in one["choices"]) or TYPES[one["type"]]
             out += [f"  /** {one['help']} */", f"  {one['name']}?: {kind};"]
         out += ["}", ""]
     out += ["export interface QueryRows {"]
@@ -375,17 +387,19 @@ def write(path, text):
 def sources(folder):
     """The folders too, so that a new file is seen; as a depfile names them."""
     folder = pathlib.Path(folder)
-    paths = [folder, *sorted(folder.glob("*.sql")), folder / "shared",
-             *sorted(folder.glob("shared/*.sql"))]
+    paths = [folder, *sorted(p for p in folder.glob("*") if p.is_dir()), *sorted(folder.rglob("*.sql"))]
     return " ".join(str(p).replace(" ", "\\ ") for p in paths)
 
 
 def read_queries(folder):
     """Every query of the folder, by name; every fault at once."""
     faults, queries = [], []
-    for path in sorted(pathlib.Path(folder).glob("*.sql")):
+    folder = pathlib.Path(folder)
+    for path in sorted(folder.rglob("*.sql")):
+        if path.is_relative_to(folder / "shared"):
+            continue
         try:
-            query = read_query(path)
+            query = read_query(path, folder)
             queries += [query, *others(query, path)]
         except Fault as fault:
             faults.append(str(fault))

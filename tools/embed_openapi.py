@@ -76,27 +76,35 @@ def read_routes(path):
     return found
 
 
+def key_of(query):
+    """A slash would be one of the references to what is named so."""
+    return query["name"].replace("/", "-")
+
+
 def add_query(query):
     """The query as an operation, with a schema of its rows and its own parameters."""
     name, own = query["name"], []
     for one in query["params"]:
-        values = "|".join(one["choices"]) or f"{one['type']} from {one['least']} to {one['most']}"
+        values = "|".join(one["choices"]) or (
+            "text" if one["type"] == "text" else f"{one['type']} from {one['least']} to {one['most']}")
         values = f"'{values}'" if len(one["choices"]) == 1 else values
-        key = f"{name}.{one['name']}"
-        document["parameters"][key] = [f"{values}: {one['help']}", one["default"]]
+        key = f"{key_of(query)}.{one['name']}"
+        document["parameters"][key] = [f"{values}: {one['help']}", one["default"] or "a"]
         own.append(key)
     row = {c["name"]: c["type"] + ("?" if c["may_be_null"] else "") + ": " + c["help"]
            for c in query["columns"]}
     if query["behind_sql"]:
         row["behind?"] = "text?: with explain, the filter of the plays behind the row"
-    document["schemas"][f"row.{name}"] = row
-    document["schemas"][f"answer.{name}"] = {
-        "data": f"[row.{name}]", "explain?": "explanation",
-        "compare?": {"from": "time", "to": "time", "data": f"[row.{name}]"}, "meta": "query_meta"}
+    own_row = f"row.{key_of(query)}"
+    own_answer = f"answer.{key_of(query)}"
+    document["schemas"][own_row] = row
+    document["schemas"][own_answer] = {
+        "data": f"[{own_row}]", "explain?": "explanation",
+        "compare?": {"from": "time", "to": "time", "data": f"[{own_row}]"}, "meta": "query_meta"}
     document["operations"][f"GET /analytics/{name}"] = {
         "parameters": own + ["@filter", "format", "compare", "explain"],
         "description": f"{query['question']} A row is {query['row']}. {query['about']}",
-        "200": f"answer.{name}", "304": None}
+        "200": own_answer, "304": None}
 
 
 # The queries are one row.
@@ -308,8 +316,8 @@ if given.c:
     pathlib.Path(given.depfile).write_text(f"{given.c}: {build_queries.sources(given.queries)}\n")
 if given.json:
     def is_of_query(name):
-        return any(name in (f"row.{one['name']}", f"answer.{one['name']}") or
-                   name.startswith(f"{one['name']}.") or name == f"/api/v1/analytics/{one['name']}" for one in queries)
+        return any(name in (f"row.{key_of(one)}", f"answer.{key_of(one)}") or
+                   name.startswith(f"{key_of(one)}.") or name == f"/api/v1/analytics/{one['name']}" for one in queries)
 
     def others(named):
         return {name: value for name, value in named.items() if not is_of_query(name)}

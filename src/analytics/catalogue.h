@@ -13,10 +13,10 @@ const char *query_type_name(enum query_type t); /* "int" */
 
 struct query_param {
     const char *name;
-    enum query_type type; /* QUERY_INT, QUERY_DOUBLE or, with choices, QUERY_TEXT */
+    enum query_type type; /* QUERY_INT, QUERY_DOUBLE or QUERY_TEXT */
     const char *default_value;
-    const char *const *choices; /* ends with NULL */
-    double least, most;
+    const char *const *choices; /* of a text, ends with NULL; without: any text */
+    double least, most;         /* of a number; most of any text: its bytes */
     const char *help;
 };
 
@@ -35,7 +35,7 @@ enum query_behind {
 };
 
 struct query {
-    const char *name; /* the route: "data-quality" */
+    const char *name; /* the route: "data-quality", "search/fuzzy" */
     const char *title;
     const char *question;
     const char *row; /* what one row is */

@@ -75,16 +75,6 @@ static enum status fail_value(struct error *err, const char *name, struct str va
                       name, right);
 }
 
-static bool is_plain(struct str s)
-{
-    if (!str_is_utf8(s))
-        return false;
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-            return false;
-    return true;
-}
-
 /* "movie, episode, track, live or unknown" */
 static const char *all_words(struct arena *a, const char *const *words)
 {
@@ -234,7 +224,7 @@ enum status filter_take(struct filter *f, const char *name, const char *value, b
     *ret_is_known = is_known;
     if (!is_known || !*value)
         return STATUS_OK;
-    if (!is_plain(str_of(value)))
+    if (!str_is_plain(str_of(value)))
         return fail_field(err, STATUS_INVALID, name, "%s must be UTF-8 text on one line", name);
     if (list < FILTER_LIST_COUNT)
         return take_list(f, list, value, err);

@@ -45,6 +45,13 @@ static enum status parse_param(const struct query_param *p, const char *value,
                                     : (struct store_value){.kind = SV_DOUBLE, .d = number};
         return STATUS_OK;
     }
+    if (!p->choices) {
+        if ((double)text.len > p->most || !str_is_plain(text))
+            return fail_field(err, STATUS_INVALID, p->name, "it must be text on one line of at most"
+                              " %.15g bytes", p->most);
+        *ret = (struct store_value){.kind = SV_TEXT, .s = text};
+        return STATUS_OK;
+    }
     auto_buf struct buf choices = {0};
     for (const char *const *c = p->choices; *c; c++) {
         if (streq(*c, value)) {
@@ -172,14 +179,15 @@ enum status question_take(struct question *q, const char *name, const char *valu
     if (!is_parameter(q, name))
         return fail_field(err, STATUS_INVALID, name, "there is no parameter '%.60s'", name);
     bool is_known;
-    if (*value) {
-        TRY(take_common(q, name, value, &is_known, err));
-        if (!is_known)
-            TRY(take_own(q, name, value, &is_known, err));
-        if (!is_known)
-            TRY(filter_take(q->filter, name, value, &is_known, err));
-        q->given[q->given_count++] = (struct given){xstrdup(name), xstrdup(value)};
-    }
+    if (!*value)
+        return STATUS_OK;
+    struct given *g = &q->given[q->given_count++];
+    *g = (struct given){xstrdup(name), xstrdup(value)}; /* the query's values point into it */
+    TRY(take_common(q, name, g->value, &is_known, err));
+    if (!is_known)
+        TRY(take_own(q, name, g->value, &is_known, err));
+    if (!is_known)
+        TRY(filter_take(q->filter, name, g->value, &is_known, err));
     return STATUS_OK;
 }
 

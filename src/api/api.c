@@ -26,6 +26,7 @@ enum { WATCHERS_TICKS = 25, METRICS_TICKS = 150, BODY_MOST = 64 * 1024, ANSWERS_
 
 /* --- routing --------------------------------------------------------------------------------- */
 
+/* {name} takes all that is left: a query's name may have a slash in it. */
 static bool match(const char *pattern, const char *path, struct request *r)
 {
     struct str want = str_of(pattern), have = str_of(path), a, b;
@@ -35,6 +36,10 @@ static bool match(const char *pattern, const char *path, struct request *r)
         bool has_b = str_next(&have, '/', &b);
         if (!has_a || !has_b)
             return has_a == has_b;
+        if (str_eq(a, STR("{name}")) && have.ptr) {
+            b.len += 1 + have.len;
+            have = (struct str){0};
+        }
         if (a.len > 0 && a.ptr[0] == '{') {
             if (b.len == 0 || b.len >= REQUEST_PARAM_MAX || params == REQUEST_PARAMS_MAX)
                 return false;
@@ -58,6 +63,10 @@ static bool find_route(struct request *r)
         below = path + sizeof "/api" - 1;
     if (streq(path, METRICS_PATH)) /* where Prometheus looks by itself */
         below = path;
+    /* The queries of the search answer there, too. */
+    auto_free char *query = NULL;
+    if (below != NULL && str_has_prefix(str_of(below), STR("/search/")))
+        below = query = xasprintf("/analytics%s", below);
     if (below != NULL && str_is_utf8(str_of(path))) {
         for (size_t i = 0; i < api_route_count; i++) {
             const char *method = api_routes[i].method;

@@ -74,6 +74,8 @@ void request_end_export(struct request *r, struct export *e, const char *name)
         return;
     }
     auto_free char *file = xasprintf("%s.%s", name, export_word(e->format));
+    for (char *slash = file; (slash = strchr(slash, '/'));) /* of a query's name */
+        *slash = '-';
     request_add_attachment(r, file);
     request_release(r, 200);
     http_reply_fd(x, 200, export_media_type(e->format), steal_fd(&e->fd), e->size);

@@ -136,6 +136,16 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+bool str_is_plain(struct str s)
+{
+    if (!str_is_utf8(s))
+        return false;
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+            return false;
+    return true;
+}
+
 void buf_done(struct buf *b)
 {
     free(b->data);

@@ -37,6 +37,8 @@ bool str_to_i64(struct str s, int64_t *ret);
 bool str_to_double(struct str s, double *ret);
 /* True if s is well-formed UTF-8 (no surrogates, no overlong forms, no NUL). */
 bool str_is_utf8(struct str s);
+/* UTF-8 without control characters: one line of text. */
+bool str_is_plain(struct str s);
 
 static inline bool streq(const char *a, const char *b)
 {

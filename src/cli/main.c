@@ -24,6 +24,7 @@ static const struct {
     {"query", cli_query, "ask one of the catalogue's questions"},
     {"sql", cli_sql, "ask a question of your own in SQL, or list the tables there are"},
     {"export", cli_export, "take plays, or all that is stored, out as files for other programs"},
+    {"search", cli_search, "find titles, shows, artists and people, typos forgiven"},
     {"backup", cli_backup, "make a backup now; list, verify, open, prune"},
     {"restore", cli_restore, "put a backup in the place of the data, while no server runs; undo"},
     {"rederive", cli_rederive, "make all plays anew from what was recorded"},

@@ -4,6 +4,8 @@
  */
 #include "golden/asking.h"
 
+#include <math.h>
+
 static char *row_text(const json_t *row)
 {
     return json_dumps(row, JSON_COMPACT);
@@ -109,6 +111,38 @@ static void every_query_says_what_the_loops_say(void **state)
     assert_true(rows > 5000);
 }
 
+/* Of 64 registers: a standard error of 1.04 / 8; the data is always the same. */
+static void sketches_are_within_their_error(void **state)
+{
+    use_zone(zones[0]);
+    struct selection s = selection_of(&filters[0]);
+    static double values[PLAYS];
+    json_t *data = ask(query_find("approximate"), zones[0], "", "", "");
+    size_t i;
+    json_t *row;
+    json_array_foreach(data, i, row)
+    {
+        double sketch = json_number_value(json_object_get(row, "sketch"));
+        if (json_is_null(json_object_get(row, "percentile"))) {
+            double off = json_number_value(json_object_get(row, "difference"));
+            if (fabs(off) > 3 * 1.04 / 8)
+                fail_msg("%s", row_text(row));
+            continue;
+        }
+        size_t count = measured(&s, jstr(row, "figure"), values), below = 0, upto = 0;
+        for (size_t k = 0; k < count; k++) {
+            below += values[k] < sketch;
+            upto += values[k] <= sketch;
+        }
+        double asked = json_number_value(json_object_get(row, "percentile")) * (double)count;
+        if (count < 1000 || (double)below > asked + 0.02 * (double)count ||
+            (double)upto < asked - 0.02 * (double)count)
+            fail_msg("%s: %zu of %zu below", row_text(row), below, count);
+    }
+    assert_true(json_array_size(data) == 7 + 3 * 5);
+    json_decref(data);
+}
+
 static void every_query_has_a_truth(void **state)
 {
     for (size_t i = 0; i < query_count; i++) {
@@ -126,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_query_has_a_truth),
         cmocka_unit_test(every_query_says_what_the_loops_say),
+        cmocka_unit_test(sketches_are_within_their_error),
     };
     return cmocka_run_group_tests_name("analytics/golden", tests, asking_set_up, asking_tear_down);
 }

@@ -3,6 +3,7 @@
 import './sources.test.mjs';
 import './shell.test.mjs';
 import './history.test.mjs';
+import './search.test.mjs';
 import './explore.test.mjs';
 import './map.test.mjs';
 import './access.test.mjs';

@@ -93,6 +93,13 @@ test('a viewer\'s page speaks of their own plays and shows nothing that is not f
     await page.goto('/history');
     await page.getByText(/plays of yours$/).waitFor();
     assert.equal(await page.getByRole('button', { name: 'People' }).count(), 0);
+    await page.getByRole('columnheader', { name: 'Title' }).waitFor();
+    assert.equal(await page.getByRole('columnheader', { name: 'Person' }).count(), 0);
+    await page.keyboard.press('/');
+    await page.getByRole('combobox', { name: 'Search titles' }).fill(account.person ?? account.account);
+    await page.getByRole('option', { name: /^All plays with the words/ }).waitFor();
+    assert.equal(await page.getByRole('group', { name: 'People' }).count(), 0);
+    await page.keyboard.press('Escape');
     await page.getByRole('row').nth(2).getByRole('link').click();
     await page.getByRole('dialog').getByText('Why this number').waitFor();
     assert.equal(await page.getByRole('button', { name: 'Delete' }).count(), 0);

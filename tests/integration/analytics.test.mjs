@@ -107,3 +107,35 @@ test('what is not there is said so by name', async () => {
     assert.equal((await answer.json()).error.field, field, route);
   }
 });
+
+test('what is searched is any text on one line of at most 200 bytes; what finds nothing is an empty answer', async () => {
+  for (const q of ['', '%20%20', '...', '%25', '_', '%27%3B%20drop%20table%20title%3B%20--', '%F0%9F%8E%AC', 'x'.repeat(200)]) {
+    const answer = await ask(`/search/fuzzy?q=${q}`);
+    assert.equal(answer.status, 200, q);
+    assert.deepEqual((await answer.json()).data, [], q);
+  }
+  for (const q of ['x'.repeat(201), 'x'.repeat(10000), '%ff%fe', 'a%0Ab', '%C3%A4'.repeat(101)]) {
+    const answer = await ask(`/search/fuzzy?q=${q}`);
+    assert.equal(answer.status, 400, q.slice(0, 20));
+    assert.equal((await answer.json()).error.field, 'q', q.slice(0, 20));
+  }
+  for (const [route, field] of [['q=a&of=album', 'of'], ['q=a&min_score=101', 'min_score'], ['q=a&limit=101', 'limit'], ['q=a&q=b', 'q']]) {
+    const answer = await ask(`/search/fuzzy?${route}`);
+    assert.equal(answer.status, 400, route);
+    assert.equal((await answer.json()).error.field, field, route);
+  }
+});
+
+test('a query with a slash in its name answers there, in files, and the search at its short address', async () => {
+  for (const [route, name] of [['/search/users?q=a', 'search/users'], ['/approximate/distinct', 'approximate/distinct'],
+    ['/search%2Fusers?q=a', 'search/users'], ['/approximate/percentile?of=percent', 'approximate/percentile']])
+    assert.equal((await json(route)).meta.query, name, route);
+  const short = await fetch(program.url('/api/v1/search/fuzzy?q=a'), { headers: { cookie } });
+  assert.equal((await short.json()).meta.query, 'search/fuzzy');
+  assert.equal((await fetch(program.url('/api/v1/search/fuzzy?q=a'))).status, 401);
+  const file = await ask('/search/fuzzy?q=a&format=csv');
+  assert.match(file.headers.get('content-disposition'), /search-fuzzy\.csv/);
+  assert.match(await file.text(), /^kind,name,series,/);
+  for (const route of ['/search', '/search/', '/search/fuzzy/more', '/nothing/at/all', `/${'x/'.repeat(100)}`])
+    assert.equal((await ask(route)).status, 404, route);
+});

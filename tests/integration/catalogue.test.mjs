@@ -30,6 +30,8 @@ const asked = {
     return place ? `latitude=${place.latitude}&longitude=${place.longitude}` : '';
   },
   abandonment: () => 'least=1',
+  'search/fuzzy': async (get) => `q=${encodeURIComponent((await get('/analytics/popular?group=show&short=include')).data[0].title)}`,
+  'search/users': async (get) => `q=${encodeURIComponent((await get('/filters')).people[0].name)}`,
 };
 // Names of the queries that answer with no row.
 async function empty(get) {

@@ -77,6 +77,8 @@ test('help and wrong usage have their exit status, and say what was meant', asyn
     [['import', '--yes=1', 'a'], 2, 'err', /--yes takes no value/],
     [['query', '--format', 'tabel'], 2, 'err', /--format: 'tabel' is not known; did you mean 'table'/],
     [['query', 'users', 'days'], 2, 'err', /'days' must be like PARAMETER=VALUE/],
+    [['search'], 2, 'err', /an argument is missing/],
+    [['search', 'x', '--format', 'jsno'], 2, 'err', /'jsno' is not known; did you mean 'json'/],
     [['config'], 2, 'err', /an argument is missing/],
     [['config', 'shwo'], 2, 'err', /did you mean 'show'/],
     [['serve', 'now'], 2, 'err', /'now' is one argument too many/],
@@ -209,6 +211,16 @@ test('import, query and its formats through a running server', async () => {
   const lines = (await ask('--format', 'ndjson')).out.trimEnd().split('\n').map((l) => JSON.parse(l));
   assert.deepEqual(lines, json);
   assert.match((await ask('--explain')).out, /select /);
+  const [best] = JSON.parse((await on('query', 'popular', 'group=show', 'limit=1', '--format', 'json')).out).data;
+  const typo = best.title.replace(/(\p{L})(\p{L})(?=\p{L}{2})/u, '$2$1');
+  const hits = JSON.parse((await on('search', ...typo.split(' '), '--format=json')).out);
+  assert.equal(hits[0].name, best.title, typo);
+  assert.equal(hits[0].plays, best.plays);
+  assert.match((await on('search', typo)).out, /^score +kind +name +year +plays +watch +last_seen +filter\n/);
+  assert.match((await on('search', 'qqxxqq')).out, /nothing that is played is called 'qqxxqq'/);
+  const refused = await on('search', 'x'.repeat(201));
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /q: it must be text on one line of at most 200 bytes/);
   for (const [args, pattern] of [
     [['userz'], /there is no query 'userz'; did you mean 'users'\?/],
     [['users', 'dayz=3'], /dayz: there is no parameter 'dayz'/],

@@ -285,6 +285,28 @@ test('numbers are of the own plays only', async () => {
   assert.deepEqual(choices.servers.map((s) => s.kind), ['jellyfin']);
 });
 
+test('a search finds the own plays only, by whatever words', async () => {
+  const mine = await playsOf(viewer); // what plays now may have come since
+  const titles = new Set(mine.map((p) => p.title_id));
+  const words = [...new Set(others.flatMap((p) => [p.title, p.grandparent_title, p.person]).filter(Boolean))].slice(0, 40);
+  let hits = 0, everything = 0;
+  for (const q of words) {
+    const route = `/analytics/search/fuzzy?limit=100&short=include&q=${encodeURIComponent(q)}`;
+    const { data } = await json(viewer, route);
+    for (const hit of data) {
+      assert.ok(hit.title_id === null || titles.has(hit.title_id), JSON.stringify(hit));
+      assert.ok(hit.kind !== 'person' || hit.name === john.account, JSON.stringify(hit));
+      assert.ok(hit.plays <= mine.length);
+    }
+    told(q, JSON.stringify(data));
+    hits += data.length;
+    everything += (await json(admin, route)).data.length;
+  }
+  assert.ok(words.length === 40 && everything > hits && everything > 40, `${hits} of ${everything}`);
+  const { data } = await json(viewer, `/analytics/search/users?q=${encodeURIComponent(john.account)}&short=include`);
+  assert.deepEqual(data.map((one) => [one.name, one.plays]), [[john.account, mine.length]]);
+});
+
 test('an answer that is kept is never another\'s', async () => {
   const route = '/analytics/popular?short=include';
   const first = await ask(admin, route), etag = first.headers.get('etag');

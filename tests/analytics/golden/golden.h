@@ -202,4 +202,7 @@ struct truth {
 extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[],
     stream_truths[], delivery_truths[],
     engagement_truths[], together_truths[], person_truths[], title_truths[],
-    comparison_truths[];
+    comparison_truths[], search_truths[];
+
+/* Of the selected plays that are no views the watch_ms, paused_ms or percent, ascending; room for all. */
+size_t measured(const struct selection *s, const char *figure, double *ret);

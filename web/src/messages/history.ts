@@ -3,6 +3,7 @@ export const history = {
   'history.your_total': { one: '{n} play of yours', other: '{n} plays of yours' },
   'history.total': { one: '{n} play', other: '{n} plays' },
   'history.none': 'No plays match these filters',
+  'history.did_you_mean': 'Did you mean',
   'history.none_in': 'No plays in this time: {range}',
   'history.all_time': 'Show all time',
   'history.clear': 'Clear all filters',

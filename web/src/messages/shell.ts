@@ -2,6 +2,7 @@ export const shell = {
   'shell.title': '{place} · Cartographus',
   'shell.skip': 'Skip to content',
   'shell.places': 'Places',
+  'shell.search': 'Search',
   'shell.log_out': 'Log out',
   'shell.log_out_everywhere': 'Log out everywhere',
   'shell.user': 'Menu of {name}',
