@@ -306,7 +306,7 @@ if given.c:
     for route in routes:
         spec = document["operations"].get(f"{route['method']} {route['pattern']}")
         is_free = spec is None or spec.get("parameters") == "any"
-        taken.append("    0," if is_free else f"    {build_queries.c_text(' ' + ' '.join(parameters_of('', spec)) + ' ')},")
+        taken.append("    0," if is_free else f"    {build_queries.c_text(' ' + ' '.join(n.split('.')[-1] for n in parameters_of('', spec)) + ' ')},")
     pathlib.Path(given.c).write_text("\n".join([
         '#include "api/openapi.h"', "", "const char *const api_parameters[] = {", *taken, "};",
         "const struct api_body api_bodies[] = {", *map(body_of, routes), "};",

@@ -28,7 +28,6 @@ export const titles = {
   'picked': { one: '{n} title chosen', other: '{n} titles chosen' },
   'merge': 'They are one title',
   'never': 'never',
-  'items': { one: '{n} item', other: '{n} items' },
   'plays': { one: '{n} play', other: '{n} plays' },
   'people': { one: '{n} person', other: '{n} people' },
   'suggestions': 'Maybe one title',
