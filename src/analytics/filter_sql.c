@@ -303,6 +303,25 @@ static void add_known(const struct filter *f, struct buf *out)
     buf_puts(out, ")");
 }
 
+/* What the servers hold, by the parts of the filter that are about titles and where they are. Items are
+ * nobody's: who sees some accounts only, sees what those have played. */
+static void add_items(const struct filter *f, struct buf *out)
+{
+    static const enum filter_table own[] = {ON_SERVER, ON_LIBRARY, ON_TITLE};
+    buf_puts(out, ",\nfiltered_item as (\n  select i.* from item i\n  where true");
+    for (size_t k = 0; k < ARRAY_LEN(own); k++)
+        if (is_active(f, own[k]))
+            add_target(f, own[k], "i", out);
+    if (f->word_count) {
+        buf_puts(out, "\n    and i.title_id in (select title_id from title where ");
+        add_words(f, "full_title", out);
+        buf_puts(out, ")");
+    }
+    if (f->scope)
+        buf_puts(out, "\n    and i.title_id in (select title_id from known_play)");
+    buf_puts(out, ")");
+}
+
 /* The text with `word` for each @. */
 static void add_with(struct buf *out, const char *text, const char *word)
 {
@@ -472,6 +491,7 @@ void filter_sql_for(const struct filter *f, const char *reader, struct buf *out)
     add_plays(f, "filtered_play", "filter_match", true, out);
     add_plays(f, "filtered_ever", "filter_match_ever", false, out);
     add_known(f, out);
+    add_items(f, out);
     add_segments(f, reader, out);
     add_parts(f, reader, out);
     add_edge(f, out);

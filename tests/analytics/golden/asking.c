@@ -138,4 +138,4 @@ bool is_near(const char *column, const json_t *got, const json_t *want)
 const struct truth *const all_truths[TRUTHS_COUNT] = {time_truths, people_truths, place_truths,
                                                  quality_truths, stream_truths, delivery_truths,
                                                  engagement_truths, together_truths, person_truths,
-                                                 title_truths, comparison_truths};
+                                                 title_truths, comparison_truths, library_truths};

@@ -20,6 +20,9 @@ enum {
     PEOPLE = 14,
     ACCOUNTS = 22,
     TITLES = 260,
+    UNPLAYED = 40, /* titles after those, that nobody has played */
+    ITEMS = 420,
+    LIBRARIES = 7,
     SHOWS = 8,
     DEVICES = 30,
     QUALITIES = 40,
@@ -45,6 +48,12 @@ struct w_title {
     int season, episode; /* 0: unknown */
     const char *rating, *genres[GENRES_MAX];
     size_t genre_count;
+};
+/* In a library of a server. */
+struct w_item {
+    int server, title, library;
+    int64_t added, removed; /* TIME_NONE: unknown, not gone */
+    int64_t size_bytes, duration_ms;
 };
 struct w_device {
     const char *player, *platform, *product, *version;
@@ -103,7 +112,8 @@ struct w_coverage {
 struct world {
     struct w_server servers[SERVERS + 1];
     struct w_account accounts[ACCOUNTS + 1];
-    struct w_title titles[TITLES + 1];
+    struct w_title titles[TITLES + UNPLAYED + 1];
+    struct w_item items[ITEMS];
     struct w_device devices[DEVICES + 1];
     struct w_quality qualities[QUALITIES + 1];
     struct w_place places[PLACES + 1];
@@ -202,4 +212,4 @@ struct truth {
 extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[],
     stream_truths[], delivery_truths[],
     engagement_truths[], together_truths[], person_truths[], title_truths[],
-    comparison_truths[];
+    comparison_truths[], library_truths[];
