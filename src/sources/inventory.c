@@ -11,6 +11,7 @@
 #include "base/banned.h"
 
 #define WHOLE_EVERY_US US_PER_DAY
+#define TOTAL_MAX INT64_C(1000000000) /* more is taken for nonsense */
 enum { ITEMS_A_RECORD = 200, FILE_KEY_BYTES = 16 };
 
 const char *item_file_key(struct arena *a, const char *path, int64_t size_bytes, int64_t duration_ms)
@@ -252,6 +253,8 @@ enum status inventory_take(struct source *s, const json_t *root, struct error *e
     if (v->at >= v->count)
         return STATUS_OK;
     TRY(s->ops->items_rows(root, &rows, &total, err));
+    if (total < 0 || total > TOTAL_MAX)
+        total = -1;
     size_t count = json_array_size(rows);
     v->rows += (int64_t)count;
     bool is_more = take_rows(s, &v->all[v->at], rows) && count > 0;
@@ -333,6 +336,8 @@ void inventory_read(struct inventory *v, const json_t *root)
             continue;
         struct library l = {.total = number_at(row, 1), .newest_us = number_at(row, 2),
                             .whole_us = number_at(row, 3)};
+        if (l.total < 0 || l.total > TOTAL_MAX)
+            continue;
         snprintf(l.key, sizeof l.key, "%s", key);
         *GROW(v->all, v->count, v->room) = l;
     }
