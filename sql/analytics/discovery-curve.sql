@@ -1,16 +1,16 @@
 -- title: How soon new titles are played
 -- question: What share of what is added has been played within so many days?
--- row: one number of days: 1, 3, 7, 14, 30, 60, 90, 180, 365, 730
+-- row: one number of days (1, 3, 7, 14, 30, 60, 90, 180, 365, 730), as far as any title has been there
 -- shared: discovery
--- column: days int: since the title came
+-- column: within_days int: since the title came
 -- column: titles int: that came in the period
 -- column: discovered int: of them, played within so many days
 -- column: observed int: of them, there for so many days without being played
--- column: share double?: the share that is played within so many days
+-- column: share double: the share that is played within so many days
 -- about: By Kaplan and Meier: of the titles that had been there for a day count without a play, the part
 -- about: that was played then, multiplied up day by day. So a title that came last week, or is gone,
 -- about: counts for as long as it was there, and not as one that nobody wants. Where the share passes
--- about: 50 % is the median. Null where no title has been there for so long.
+-- about: 50 % is the median.
 with titles as (
   select floor(days)::bigint as day, first_play is not null as is_found from discovery
 ),
@@ -29,7 +29,7 @@ met as (
     coalesce((select product(1 - found / at_risk) from by_day where day < h.days), 1) as unseen
   from horizon h
 )
-select days, titles, discovered, observed,
-  case when titles > 0 and (observed > 0 or unseen = 0) then 1 - unseen end as share
+select days as within_days, titles, discovered, observed, 1 - unseen as share
 from met
+where titles > 0 and (observed > 0 or unseen = 0)
 order by days

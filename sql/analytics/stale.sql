@@ -11,7 +11,7 @@
 -- column: size_bytes int?: of all its files
 -- column: added_at time?: when it came, on the server where it came first
 -- column: last_played time?: when it was last played; null: never
--- column: days int?: whole days since then, or since it came
+-- column: idle_days int?: whole days since then, or since it came
 -- column: is_never bool: nobody has played it
 -- behind: titles={title_id}
 -- about: What has gone from the servers is left out. Plays count at any time, whatever the period; of
@@ -32,7 +32,7 @@ stale as (
   from kept left join played using (title_id)
 )
 select title_id, full_title as title, media_type, year, items, size_bytes, added_at, last_played,
-  greatest(0, epoch_us($now::timestamp) - epoch_us(coalesce(last_played, added_at))) // 86400000000 as days,
+  greatest(0, epoch_us($now::timestamp) - epoch_us(coalesce(last_played, added_at))) // 86400000000 as idle_days,
   last_played is null as is_never
 from stale join title using (title_id)
 where coalesce(last_played < since, true) and coalesce(added_at < since, true)

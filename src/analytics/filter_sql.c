@@ -133,6 +133,11 @@ static void add_keys(const struct filter *f, enum filter_table t, struct buf *ou
         buf_printf(out, "%sselect 0", is_begun ? " union all " : "");
 }
 
+/* Jellyfin and Emby do not say which library a play was from: it is the one that has the title there. */
+static const char play_library_sql[] =
+    "coalesce(p.library_id, (select min(home.library_id) from item home"
+    " where home.server_id = p.server_id and home.title_id = p.title_id))";
+
 /* " and FACT.key in (...)" */
 static void add_target(const struct filter *f, enum filter_table t, const char *fact,
                        struct buf *out)
@@ -140,8 +145,12 @@ static void add_target(const struct filter *f, enum filter_table t, const char *
     bool unknown = takes_unknown(f, t);
     /* A key that leads nowhere tells nothing either: the queries count it as unknown. */
     bool is_lost = unknown && targets[t].from;
-    buf_printf(out, "\n    and %s%s%s.%s%s in (", is_lost ? "(" : "", unknown ? "coalesce(" : "", fact,
-               targets[t].key, unknown ? ", 0)" : "");
+    buf_printf(out, "\n    and %s%s", is_lost ? "(" : "", unknown ? "coalesce(" : "");
+    if (t == ON_LIBRARY && streq(fact, "p"))
+        buf_puts(out, play_library_sql);
+    else
+        buf_printf(out, "%s.%s", fact, targets[t].key);
+    buf_printf(out, "%s in (", unknown ? ", 0)" : "");
     add_keys(f, t, out);
     buf_puts(out, ")");
     if (is_lost)

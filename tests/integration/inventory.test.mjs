@@ -89,8 +89,8 @@ test('titles that nobody has played are told of', async () => {
   const found = await query('content-discovery', '?limit=10000');
   assert.ok(found.some((r) => r.is_waiting) && found.some((r) => !r.is_waiting && r.days > 0));
   const curve = await query('discovery-curve');
-  assert.equal(curve.length, 10);
-  for (let i = 1; i < 10; i++) assert.ok(curve[i].share === null || curve[i].share >= curve[i - 1].share);
+  assert.ok(curve.length > 5);
+  for (let i = 1; i < curve.length; i++) assert.ok(curve[i].share >= curve[i - 1].share);
   const films = await query('stale', '?days_unwatched=1&limit=10000&media_types=movie&server_ids=1');
   assert.ok(films.length > 0 && films.length < stale.length && films.every((r) => r.media_type === 'movie' && r.items === 1));
 });

@@ -140,6 +140,7 @@ struct selection {
     const char *media_types; /* " movie episode "; NULL: all */
     const char *users;       /* " 1 2 " */
     const char *server_ids;
+    const char *libraries;   /* with " unknown " */
     const char *platforms;   /* with " unknown " */
     const char *decisions;
     bool with_short;
@@ -158,6 +159,9 @@ static inline int person_of(const struct world *w, const struct w_play *p)
 {
     return w->accounts[p->account].person;
 }
+
+/* Where the play's own library is not known: the first one that has the title on its server. */
+int library_of(const struct world *w, const struct w_play *p);
 
 /* Whether the play is one of filtered_play; the same whatever the window; of those that count at all and pass by what the whole
  * play is (whatever its time); whether a segment passes by what it is. */

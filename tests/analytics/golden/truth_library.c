@@ -13,6 +13,10 @@ static bool selects_item(const struct selection *s, const struct w_item *i)
 {
     struct selection of_titles = {.world = s->world, .from = TIME_NONE, .to = TIME_NONE,
                                   .media_types = s->media_types};
+    char library[16];
+    snprintf(library, sizeof library, i->library ? " %d " : " unknown ", i->library);
+    if (s->libraries && !strstr(s->libraries, library))
+        return false;
     struct w_play like = {.title = i->title, .kind = "play", .account = 1};
     char server[16];
     snprintf(server, sizeof server, " %d ", i->server);
@@ -32,20 +36,6 @@ struct holding {
     int64_t items, bytes, length_ms, added, added_bytes, removed, played, plays;
     double watch;
 };
-
-/* The library of what was played, where its own is not known: the first one that has the title. */
-static int home_of(const struct selection *s, int server, int title)
-{
-    const struct world *w = s->world;
-    int home = 0;
-    for (int i = 0; i < ITEMS; i++) {
-        const struct w_item *t = &w->items[i];
-        if (t->server == server && t->title == title && t->library && selects_item(s, t) &&
-            (!home || t->library < home))
-            home = t->library;
-    }
-    return home;
-}
 
 static void count_items(const struct selection *s, struct holding all[][LIBRARY_SLOTS])
 {
@@ -84,7 +74,7 @@ static json_t *library(const struct selection *s)
     for (size_t i = 0; i < w->play_count; i++) {
         const struct w_play *p = &w->plays[i];
         int server = server_of(w, p);
-        struct holding *h = &all[server][p->library ? p->library : home_of(s, server, p->title)];
+        struct holding *h = &all[server][library_of(w, p)];
         if (selects_play(s, p)) {
             h->is_there = true;
             h->plays++;
@@ -185,9 +175,8 @@ static json_t *discovery_curve(const struct selection *s)
             discovered += found[day];
             at_risk -= ended[day];
         }
-        bool is_known = titles && (at_risk || unseen <= 0);
-        add_row(rows, "iiiiF", horizons[h], titles, discovered, at_risk,
-                is_known ? 1 - unseen : NAN);
+        if (titles && (at_risk || unseen <= 0))
+            add_row(rows, "iiiif", horizons[h], titles, discovered, at_risk, 1 - unseen);
     }
     return rows;
 }
