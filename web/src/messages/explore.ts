@@ -21,7 +21,7 @@ export const explore = {
   'chart.quality': 'Which codecs, sound and pictures are played?',
   'chart.libraries': 'What do the libraries hold?',
   'chart.discovery': 'How soon is what is added played?',
-  'chart.never-watched': 'What takes up space that nobody has watched for a year, or ever?',
+  'chart.never-watched': 'What has nobody watched for a year, or ever?',
   'chart.flow': 'What becomes of the picture on its way?',
   'chart.bandwidth': 'How much is sent at once?',
   'chart.causes': 'What causes the transcoding?',
