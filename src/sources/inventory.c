@@ -12,7 +12,7 @@
 
 #define WHOLE_EVERY_US US_PER_DAY
 #define TOTAL_MAX INT64_C(1000000000) /* more is taken for nonsense */
-enum { PAGE_MAX = 500, NEW_PAGE_MAX = 50, ITEMS_A_RECORD = 200, FILE_KEY_BYTES = 16 };
+enum { PAGE_MAX = 250, NEW_PAGE_MAX = 50, ITEMS_A_RECORD = 200, FILE_KEY_BYTES = 16 };
 
 const char *item_file_key(struct arena *a, const char *path, int64_t size_bytes, int64_t duration_ms)
 {
@@ -123,7 +123,8 @@ void inventory_begin(struct source *s)
     next_library(v);
 }
 
-/* An item takes some 5 KB of an answer, and several times that while it is read. What is new is few. */
+/* An item takes some 5 KB of an answer, and several times that while it is read; a page holds up what
+ * plays for some 20 ms. What is new is few. */
 static unsigned page_size(const struct source *s)
 {
     unsigned size = s->config->batch_size, most = s->inventory.is_whole ? PAGE_MAX : NEW_PAGE_MAX;
