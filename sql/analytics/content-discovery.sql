@@ -11,7 +11,7 @@
 -- column: first_play time?: when it was first played; null: not yet
 -- column: days double: from coming to its first play, or for which it has been there without
 -- column: is_waiting bool: not played yet: it may be at any time, so that days are at least as many
--- behind: titles={title_id}
+-- behind: among: titles={title_id}: only the first of them is told, at whatever time it was
 -- about: A title that nobody has played is not left out, nor is it one that took as many days as it has
 -- about: waited: it is censored, and marked so. The share played within so many days, which counts both
 -- about: rightly (Kaplan-Meier), is the query discovery-curve. Waiting ends where a title is gone from

@@ -7,6 +7,7 @@
 -- column: discovered int: of them, played within so many days
 -- column: observed int: of them, there for so many days without being played
 -- column: share double: the share that is played within so many days
+-- behind: none: it counts titles, those that nobody has played among them
 -- about: By Kaplan and Meier: of the titles that had been there for a day count without a play, the part
 -- about: that was played then, multiplied up day by day. So a title that came last week, or is gone,
 -- about: counts for as long as it was there, and not as one that nobody wants. Where the share passes

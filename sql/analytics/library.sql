@@ -15,6 +15,7 @@
 -- column: share_played double?: the share of them
 -- column: plays int: plays that start in the period
 -- column: watch_ms int: watch time in the period
+-- behind: server_ids={server_id}&libraries={library_id}
 -- about: What there is comes from the servers' own lists, read whole once a day; an item that is no
 -- about: longer in them is gone. Where a server does not say which library a play was from (Jellyfin,
 -- about: Emby), it is the one that its title is in. Of the filter, what belongs to plays alone

@@ -13,7 +13,7 @@
 -- column: last_played time?: when it was last played; null: never
 -- column: idle_days int?: whole days since then, or since it came
 -- column: is_never bool: nobody has played it
--- behind: titles={title_id}
+-- behind: among: titles={title_id}: those at any time count, whatever the period
 -- about: What has gone from the servers is left out. Plays count at any time, whatever the period; of
 -- about: the filter, what belongs to plays alone (people, devices, quality, places) says whose plays
 -- about: count. Plays from before we watched count where the server's history or an import tells of
