@@ -227,6 +227,29 @@ static void change_library(struct sim *m, struct http_exchange *x, const json_t 
     http_reply(x, 200, "application/json", STR("{}"));
 }
 
+/* From now on a server has an item ({"there": true}, added this instant) or has it no more. */
+static void shelve(struct sim *m, struct http_exchange *x, const json_t *body)
+{
+    int64_t server = jint(body, "server", -1);
+    int item = item_of(m, body), is_there = jbool(body, "there");
+    if (server < 0 || server >= m->n_servers || item < 0 || is_there < 0) {
+        reply_error(x, 400, "server and item or kind must exist; there is true or false");
+        return;
+    }
+    auto_buf struct buf b = {0};
+    struct json_writer w;
+    char id[ID_MAX];
+    jw_begin(&w, &b);
+    pthread_mutex_lock(&m->lock);
+    shelf_put(&m->servers[server], (unsigned)item, is_there ? clock_now_us() : TIME_NONE);
+    jw_object(&w);
+    jw_kv_text(&w, "item_id", id_item(&m->servers[server], (unsigned)item, id));
+    jw_kv_text(&w, "title", m->world->items[item].title);
+    jw_object_end(&w);
+    pthread_mutex_unlock(&m->lock);
+    http_reply(x, 200, "application/json", buf_str(&b));
+}
+
 static void fault(struct sim *m, struct http_exchange *x, const json_t *body)
 {
     int64_t server = jint(body, "server", -1), ms = jint(body, "ms", 1000);
@@ -259,6 +282,8 @@ void control_handle(void *sim, struct http_exchange *x)
         rename_user(m, x, body);
     } else if (is_post && streq(path, "/library")) {
         change_library(m, x, body);
+    } else if (is_post && streq(path, "/items")) {
+        shelve(m, x, body);
     } else if (is_post && streq(path, "/fault")) {
         fault(m, x, body);
     } else if (streq(path, "/plex-tv")) {

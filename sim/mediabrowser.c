@@ -121,8 +121,26 @@ static bool is_played(const struct user_data *data)
     return data->plays > 0 && !data->position_ms;
 }
 
-static void put_item(const struct sim_server *s, struct json_writer *w, unsigned item,
-                     const struct user_data *data)
+/* Its files, of which each item has one. */
+static void put_files(const struct sim_server *s, struct json_writer *w, const struct item *i)
+{
+    char text[160];
+    jw_kv_array(w, "MediaSources");
+    jw_object(w);
+    jw_kv_text(w, "Protocol", "File");
+    snprintf(text, sizeof(text), "/media/%d/%s.%s", i->tmdb, i->title, i->media->container);
+    jw_kv_text(w, "Path", text);
+    jw_kv_text(w, "Container", i->media->container);
+    jw_kv_int(w, "Size", i->duration_ms / 8 * i->media->bitrate_kbps);
+    jw_kv_int(w, "Bitrate", (int64_t)i->media->bitrate_kbps * 1000);
+    jw_kv_int(w, "RunTimeTicks", i->duration_ms * TICKS_PER_MS);
+    put_streams(s, w, i->media);
+    jw_object_end(w);
+    jw_array_end(w);
+}
+
+static void put_item(struct sim_server *s, struct json_writer *w, unsigned item,
+                     const struct user_data *data, bool has_files)
 {
     const struct world *world = s->sim->world;
     const struct item *i = &world->items[item];
@@ -131,7 +149,9 @@ static void put_item(const struct sim_server *s, struct json_writer *w, unsigned
     jw_kv_text(w, "Name", i->title);
     jw_kv_text(w, "ServerId", s->id);
     jw_kv_text(w, "Id", id_item(s, item, id));
-    jw_kv_time(w, "DateCreated", s->sim->born_us - i->added_days_ago * US_PER_DAY);
+    int64_t added_us = shelf_added_us(s, item);
+    if (added_us != TIME_NONE)
+        jw_kv_time(w, "DateCreated", added_us + server_skew_us(s));
     jw_kv_text(w, "Type", type_of(i));
     jw_kv_int(w, "ProductionYear", i->year);
     if (i->number)
@@ -171,7 +191,10 @@ static void put_item(const struct sim_server *s, struct json_writer *w, unsigned
     if (i->media) {
         jw_kv_text(w, "MediaType", i->media->video_codec ? "Video" : "Audio");
         jw_kv_text(w, "Container", i->media->container);
-        put_streams(s, w, i->media);
+        if (has_files)
+            put_files(s, w, i);
+        else
+            put_streams(s, w, i->media);
     }
     if (data) {
         jw_kv_object(w, "UserData");
@@ -215,7 +238,7 @@ static void put_transcoding(struct json_writer *w, const struct sim_server *s,
     jw_object_end(w);
 }
 
-static void put_session(const struct sim_server *s, struct json_writer *w, const struct session *n)
+static void put_session(struct sim_server *s, struct json_writer *w, const struct session *n)
 {
     const struct person *p = &s->sim->world->people[n->person];
     const struct device *d = &p->devices[n->device];
@@ -268,7 +291,7 @@ static void put_session(const struct sim_server *s, struct json_writer *w, const
     jw_text(w, "Audio");
     jw_array_end(w);
     jw_key(w, "NowPlayingItem");
-    put_item(s, w, n->item, NULL);
+    put_item(s, w, n->item, NULL, false);
     if (how->method != METHOD_DIRECT)
         put_transcoding(w, s, n);
     jw_object_end(w);
@@ -358,6 +381,18 @@ static void put_info(const struct sim_server *s, struct json_writer *w, bool is_
     jw_object_end(w);
 }
 
+/* The library that an item is in. */
+static unsigned folder_of(const struct item *i)
+{
+    return i->kind == ITEM_MOVIE ? 0 : i->kind < ITEM_ARTIST ? 1 : 2;
+}
+
+static const char *folder_id(const struct sim_server *s, unsigned folder, char dst[static ID_MAX])
+{
+    snprintf(dst, ID_MAX, s->kind == KIND_EMBY ? "%u" : "%032x", folder + 3);
+    return dst;
+}
+
 static void put_folders(const struct sim_server *s, struct json_writer *w)
 {
     static const char *const names[][3] = {{"Films", "movies", "/media/films"},
@@ -372,8 +407,7 @@ static void put_folders(const struct sim_server *s, struct json_writer *w)
         jw_text(w, names[i][2]);
         jw_array_end(w);
         jw_kv_text(w, "CollectionType", names[i][1]);
-        snprintf(id, sizeof(id), s->kind == KIND_EMBY ? "%u" : "%032x", i + 3);
-        jw_kv_text(w, "ItemId", id);
+        jw_kv_text(w, "ItemId", folder_id(s, i, id));
         jw_object_end(w);
     }
     jw_array_end(w);
@@ -435,7 +469,7 @@ static struct user_data *user_data_of(const struct sim_server *s, unsigned perso
 
 struct listed {
     unsigned item;
-    int64_t played_us;
+    int64_t played_us, added_us;
 };
 
 static int last_played_first(const void *a, const void *b)
@@ -443,6 +477,14 @@ static int last_played_first(const void *a, const void *b)
     const struct listed *x = a, *y = b;
     if (x->played_us != y->played_us)
         return x->played_us < y->played_us ? 1 : -1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+static int last_added_first(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    if (x->added_us != y->added_us)
+        return x->added_us < y->added_us ? 1 : -1;
     return (x->item > y->item) - (x->item < y->item);
 }
 
@@ -455,6 +497,8 @@ static void put_items(struct sim_server *s, struct http_exchange *x, struct json
     const char *ids = query(x, "ids", "Ids");
     const char *filters = query(x, "filters", "Filters");
     const char *sort = query(x, "sortBy", "SortBy");
+    const char *parent = query(x, "parentId", "ParentId");
+    const char *fields = query(x, "fields", "Fields");
     int person = user ? user_by_id(s, user) : -1;
     auto_free struct user_data *data = person >= 0 ? user_data_of(s, (unsigned)person) : NULL;
     auto_free struct listed *list = xcalloc(s->sim->world->n_items, sizeof(*list));
@@ -467,14 +511,22 @@ static void put_items(struct sim_server *s, struct http_exchange *x, struct json
             continue;
         if (filters && is_listed(filters, "IsPlayed") && !(data && is_played(&data[i])))
             continue;
-        list[total++] = (struct listed){i, data ? data[i].last_us : 0};
+        if (parent && !streq(parent, folder_id(s, folder_of(&s->sim->world->items[i]), id)))
+            continue;
+        int64_t added_us = shelf_added_us(s, i);
+        if (added_us == TIME_NONE)
+            continue;
+        list[total++] = (struct listed){i, data ? data[i].last_us : 0, added_us};
     }
     if (sort && is_listed(sort, "DatePlayed"))
         qsort(list, total, sizeof(*list), last_played_first);
+    else if (sort && is_listed(sort, "DateCreated"))
+        qsort(list, total, sizeof(*list), last_added_first);
     jw_object(w);
     jw_kv_array(w, "Items");
     for (size_t i = (size_t)start; i < total && (int64_t)i < start + limit; i++)
-        put_item(s, w, list[i].item, data ? &data[list[i].item] : NULL);
+        put_item(s, w, list[i].item, data ? &data[list[i].item] : NULL,
+                 fields && is_listed(fields, "MediaSources"));
     jw_array_end(w);
     jw_kv_int(w, "TotalRecordCount", (int64_t)total);
     jw_kv_int(w, "StartIndex", start);

@@ -182,7 +182,7 @@ static void set_relative(const struct sim_server *s, json_t *o, const char *pref
         set_int(o, "parentIndex", i->number);
 }
 
-static void set_item(const struct sim_server *s, json_t *o, unsigned item)
+static void set_item(struct sim_server *s, json_t *o, unsigned item)
 {
     const struct item *i = &s->sim->world->items[item];
     const struct section *section = section_of(i);
@@ -216,8 +216,11 @@ static void set_item(const struct sim_server *s, json_t *o, unsigned item)
         set_int(o, "duration", i->duration_ms);
     snprintf(text, sizeof(text), "%d-03-%02u", i->year, 1 + item % 28);
     set_text(o, "originallyAvailableAt", text);
-    set_int(o, "addedAt", s->sim->born_us / US_PER_S - i->added_days_ago * 86400);
-    set_int(o, "updatedAt", s->sim->born_us / US_PER_S - i->added_days_ago * 43200);
+    int64_t added_us = shelf_added_us(s, item);
+    if (added_us != TIME_NONE) {
+        set_int(o, "addedAt", (added_us + server_skew_us(s)) / US_PER_S);
+        set_int(o, "updatedAt", (added_us + server_skew_us(s)) / US_PER_S);
+    }
     set_quoted(o, "librarySectionID", section->id);
     set_text(o, "librarySectionTitle", section->title);
     snprintf(text, sizeof(text), "/library/sections/%d", section->id);
@@ -260,7 +263,7 @@ static void set_media(const struct sim_server *s, json_t *o, unsigned item,
         snprintf(text, sizeof(text), "/library/parts/%u/1700000000/file.%s", item + 90000,
                  m->container);
         set_text(part, "key", text);
-        snprintf(text, sizeof(text), "/media/%s/%s.%s", section_of(i)->title, i->title,
+        snprintf(text, sizeof(text), "/media/%s/%d/%s.%s", section_of(i)->title, i->tmdb, i->title,
                  m->container);
         set_text(part, "file", text);
         set_int(part, "size", i->duration_ms / 8 * m->bitrate_kbps);
@@ -410,7 +413,7 @@ static void set_transcode(json_t *o, const struct sim_server *s, const struct se
     }
 }
 
-static void add_session(const struct sim_server *s, json_t *box, const struct session *n)
+static void add_session(struct sim_server *s, json_t *box, const struct session *n)
 {
     const struct person *p = &s->sim->world->people[n->person];
     const struct device *d = &p->devices[n->device];
@@ -665,13 +668,26 @@ static bool add_section_items(struct sim_server *s, struct http_exchange *x, int
     struct window w = {.start = number_of(x, "X-Plex-Container-Start", 0),
                        .size = number_of(x, "X-Plex-Container-Size", -1)};
     int64_t count = 0;
+    size_t n_all = 0;
+    auto_free struct shelved *all = xcalloc(s->sim->world->n_items, sizeof(*all));
     for (unsigned i = 0; i < s->sim->world->n_items; i++) {
         const struct item *item = &s->sim->world->items[i];
-        if (section_of(item) != section || type_number(item) != type || !window_takes(&w))
+        int64_t added_us = shelf_added_us(s, i);
+        if (section_of(item) == section && type_number(item) == type && added_us != TIME_NONE)
+            all[n_all++] = (struct shelved){i, added_us};
+    }
+    const char *sort = http_query(x, "sort");
+    if (sort && (streq(sort, "updatedAt:desc") || streq(sort, "addedAt:desc")))
+        shelf_sort(all, n_all);
+    for (size_t n = 0; n < n_all; n++) {
+        if (!window_takes(&w))
             continue;
         json_t *row = add_row(box, "Metadata");
-        set_item(s, row, i);
-        set_media(s, row, i, NULL);
+        set_item(s, row, all[n].item);
+        set_media(s, row, all[n].item, NULL);
+        /* Streams are told with a single item only. */
+        json_t *media = json_array_get(json_object_get(row, "Media"), 0);
+        json_object_del(json_array_get(json_object_get(media, "Part"), 0), "Stream");
         count++;
     }
     set_int(box, "size", count);

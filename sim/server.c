@@ -639,6 +639,7 @@ void server_close(struct sim_server *s)
     http_server_stop(s->http);
     ws_hub_stop(s->hub);
     free(s->renamed);
+    free(s->added_us);
     for (unsigned i = 0; i < s->n_held; i++)
         free(s->held[i].text);
 }

@@ -92,6 +92,7 @@ struct sim_server {
     struct renamed *renamed; /* by person; NULL: nobody; under sim->lock */
     unsigned rebuilds;       /* how often its library was built anew; under sim->lock */
     bool has_no_ids;         /* it tells no ids of other providers, as of what it has not recognised */
+    int64_t *added_us;       /* of each item, TIME_NONE: it has none; NULL: as at first; shelf.c */
     unsigned number;
     enum server_kind kind;
     char name[64], token[33], id[41], version[32];
@@ -194,6 +195,16 @@ void plex_tv_close(struct sim *m);
 bool plex_tv_control(struct sim *m, const json_t *body, struct buf *out);
 
 void control_handle(void *sim, struct http_exchange *x);
+
+/* --- shelf.c: under lock ------------------------------------------------------------------------ */
+/* Since when the server has the item; TIME_NONE: it does not. */
+int64_t shelf_added_us(struct sim_server *s, unsigned item);
+void shelf_put(struct sim_server *s, unsigned item, int64_t added_us);
+struct shelved {
+    unsigned item;
+    int64_t added_us;
+};
+void shelf_sort(struct shelved *all, size_t count); /* newest first */
 
 /* --- ids (server.c) ------------------------------------------------------------------------------ */
 enum { ID_MAX = 40 };

@@ -74,6 +74,9 @@ const char *filter_time_zone(const struct filter *f);
  *                  and the last instant of filtered_play and filtered_segment; else NULL
  * known_play       one row a play at any time of what the asker may see, under the filter's users
  *                  and accounts only: for "first ever"; the columns of filtered_play
+ * filtered_item    one row an item of a media server's libraries, also of what was never played: the
+ *                  columns of `item`; under server_ids, libraries, search and what is said of titles,
+ *                  whatever else is asked. Gone ones are in it, with removed_at
  *
  * Where the asker sees some accounts only, `person` is a relation of these, too, in place of the
  * table: with the names of their own accounts.

@@ -133,6 +133,12 @@ static void add_keys(const struct filter *f, enum filter_table t, struct buf *ou
         buf_printf(out, "%sselect 0", is_begun ? " union all " : "");
 }
 
+/* Jellyfin and Emby do not say which library a play was from: it is the one that has the title there. */
+static const char play_library_sql[] =
+    "coalesce(p.library_id, (select min(home.library_id) from item home"
+    " left join title_join home_join using (title_id) where home.server_id = p.server_id"
+    " and coalesce(home_join.root_id, home.title_id) = p.title_id))";
+
 /* " and FACT.key in (...)" */
 static void add_target(const struct filter *f, enum filter_table t, const char *fact,
                        struct buf *out)
@@ -140,8 +146,12 @@ static void add_target(const struct filter *f, enum filter_table t, const char *
     bool unknown = takes_unknown(f, t);
     /* A key that leads nowhere tells nothing either: the queries count it as unknown. */
     bool is_lost = unknown && targets[t].from;
-    buf_printf(out, "\n    and %s%s%s.%s%s in (", is_lost ? "(" : "", unknown ? "coalesce(" : "", fact,
-               targets[t].key, unknown ? ", 0)" : "");
+    buf_printf(out, "\n    and %s%s", is_lost ? "(" : "", unknown ? "coalesce(" : "");
+    if (t == ON_LIBRARY && streq(fact, "p"))
+        buf_puts(out, play_library_sql);
+    else
+        buf_printf(out, "%s.%s", fact, targets[t].key);
+    buf_printf(out, "%s in (", unknown ? ", 0)" : "");
     add_keys(f, t, out);
     buf_puts(out, ")");
     if (is_lost)
@@ -300,6 +310,28 @@ static void add_known(const struct filter *f, struct buf *out)
     add_play_kind(f, out);
     if (is_active(f, ON_ACCOUNT))
         add_target(f, ON_ACCOUNT, "p", out);
+    buf_puts(out, ")");
+}
+
+/* What the servers hold, by the parts of the filter that are about titles and where they are. Items are
+ * nobody's: who sees some accounts only, sees what those have played. */
+/* By the titles that they count as. */
+static void add_items(const struct filter *f, struct buf *out)
+{
+    static const enum filter_table own[] = {ON_SERVER, ON_LIBRARY, ON_TITLE};
+    buf_puts(out, ",\nfiltered_item as (\n  select i.* from (select item.* replace"
+                  " (coalesce(root_id, item.title_id) as title_id) from item left join title_join"
+                  " using (title_id)) i\n  where true");
+    for (size_t k = 0; k < ARRAY_LEN(own); k++)
+        if (is_active(f, own[k]))
+            add_target(f, own[k], "i", out);
+    if (f->word_count) {
+        buf_puts(out, "\n    and i.title_id in (select title_id from title where ");
+        add_words(f, "full_title", out);
+        buf_puts(out, ")");
+    }
+    if (f->scope)
+        buf_puts(out, "\n    and i.title_id in (select title_id from known_play)");
     buf_puts(out, ")");
 }
 
@@ -472,6 +504,7 @@ void filter_sql_for(const struct filter *f, const char *reader, struct buf *out)
     add_plays(f, "filtered_play", "filter_match", true, out);
     add_plays(f, "filtered_ever", "filter_match_ever", false, out);
     add_known(f, out);
+    add_items(f, out);
     add_segments(f, reader, out);
     add_parts(f, reader, out);
     add_edge(f, out);

@@ -27,7 +27,7 @@ struct servers_now servers_now_get(struct api *a)
         const struct server_config *c = &s->entry->config;
         if (!a->collector || !collector_status(a->collector, c->key, &s->status)) {
             s->status = (struct source_status){
-                .state = SOURCE_CONNECTING, .percent = -1, .last_event_us = TIME_NONE};
+                .state = SOURCE_CONNECTING, .percent = -1, .items = -1, .last_event_us = TIME_NONE};
             snprintf(s->status.key, sizeof s->status.key, "%s", c->key);
             snprintf(s->status.name, sizeof s->status.name, "%s", c->name ? c->name : c->key);
         }
@@ -90,6 +90,11 @@ void server_write(struct json_writer *w, const struct server_now *s, size_t ordi
     jw_kv_text(w, "url", s->entry->config.url);
     jw_kv_text(w, "error", s->status.error[0] != '\0' ? s->status.error : NULL);
     jw_kv_text(w, "history_error", s->status.history_error[0] != '\0' ? s->status.history_error : NULL);
+    if (s->status.items >= 0)
+        jw_kv_int(w, "items", s->status.items);
+    else
+        jw_kv_null(w, "items");
+    jw_kv_text(w, "items_error", s->status.items_error[0] != '\0' ? s->status.items_error : NULL);
 }
 
 void server_write_counts(struct json_writer *w, const struct server_now *s, const struct server_facts *f)

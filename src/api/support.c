@@ -119,6 +119,8 @@ static void write_sync(const struct servers_now *now, struct scrubber *s, struct
         jw_kv_time(&w, "last_event_at", status->last_event_us);
         write_error(s, &w, "error", status->error);
         write_error(s, &w, "history_error", status->history_error);
+        jw_kv_int(&w, "items", status->items);
+        write_error(s, &w, "items_error", status->items_error);
         jw_object_end(&w);
     }
     jw_array_end(&w);
@@ -172,7 +174,8 @@ static enum status fill(struct request *r, struct buf *files, struct error *err)
     buf_add_clean_utf8(&words, buf_str(&probed));
     buf_add_clean_utf8(&words, str_of(tail));
     for (size_t i = 0; i < now.list->count; i++)
-        buf_printf(&words, "%s\n%s\n", now.all[i].status.error, now.all[i].status.history_error);
+        buf_printf(&words, "%s\n%s\n%s\n", now.all[i].status.error, now.all[i].status.history_error,
+                   now.all[i].status.items_error);
     struct scrubber *s = scrubber_new();
     add_configured(s, k, now.list);
     enum status status = add_names(r->conn, s, buf_str(&words), err);

@@ -605,8 +605,8 @@ static enum status start_collector(struct app *a, struct error *err)
         free(steal_ptr(&a->alive_path));
         return s;
     }
-    servers_listen(a->servers, servers_changed, a); /* the port was open already */
     api_set_collector(a->api, a->collector);
+    servers_listen(a->servers, servers_changed, a); /* the port was open already */
     return STATUS_OK;
 }
 

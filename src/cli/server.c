@@ -133,13 +133,18 @@ static enum status list(struct control *ctl, char **argv, struct error *err)
     size_t i;
     json_t *one;
     json_array_foreach(jget(answer, "servers"), i, one) {
-        printf("%-20s %-9s %-13s %s (%s), %s, %lld plays\n", jstr(one, "key"), jstr(one, "kind"),
+        printf("%-20s %-9s %-13s %s (%s), %s, %lld plays", jstr(one, "key"), jstr(one, "kind"),
                jstr(one, "state"), jstr(one, "name"), jstr(one, "url"),
                jbool(one, "is_stored") == 1 ? "added here" : "configured", (long long)jint(one, "plays", 0));
+        if (jint(one, "items", -1) >= 0)
+            printf(", %lld items", (long long)jint(one, "items", 0));
+        putchar('\n');
         if (*jstr(one, "error"))
             printf("  %s\n", jstr(one, "error"));
         if (*jstr(one, "history_error") && !streq(jstr(one, "history_error"), jstr(one, "error")))
             printf("  its history cannot be read: %s\n", jstr(one, "history_error"));
+        if (*jstr(one, "items_error"))
+            printf("  its libraries: %s\n", jstr(one, "items_error"));
     }
     if (!json_array_size(jget(answer, "servers")))
         puts("there is no media server");

@@ -9,6 +9,7 @@
 #include "base/json_read.h"
 #include "base/logger.h"
 #include "base/queue.h"
+#include "ingest/items.h"
 #include "ingest/names.h"
 #include "ingest/people.h"
 #include "ingest/servers.h"
@@ -41,6 +42,7 @@ struct ingest {
     struct writer w;
     struct sessions *sessions;
     struct views views;
+    struct items items;
     struct names *names;
     int64_t position, checkpointed, checkpointed_us;
     int64_t careful_until; /* a batch failed: up to here records are applied one by one */
@@ -75,6 +77,8 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
         return STATUS_OK;
     if (r->kind != LOG_VIEWS)
         TRY(views_apply(&in->views, w, err));
+    if (r->kind != LOG_ITEMS)
+        TRY(items_apply(&in->items, w, err));
     if (r->kind == LOG_OBSERVATION)
         return sessions_apply(in->sessions, r, err);
     auto_json json_t *j = NULL;
@@ -98,6 +102,11 @@ static enum status apply_record(void *ctx, const struct log_record *r, struct er
         return apply_server(w, j, err);
     case LOG_POSITION:
         return apply_position(w, r, j, err);
+    case LOG_ITEMS:
+        items_add(&in->items, steal_ptr(&j));
+        return STATUS_OK;
+    case LOG_ITEMS_END:
+        return items_end(w, r, j, err);
     case LOG_NOTHING:
     case LOG_OBSERVATION:
         break;
@@ -140,6 +149,7 @@ static enum status apply_batch(void *ctx, struct store_conn *c, struct error *er
     size_t most = from < in->careful_until ? 1 : in->config.batch_max;
     TRY(log_read(in->config.log, from, most, apply_record, in, err));
     TRY(views_apply(&in->views, &in->w, err));
+    TRY(items_apply(&in->items, &in->w, err));
     TRY(sessions_save(in->sessions, err));
     TRY(derive(in, c, err));
     TRY(match_news(in, c, err));
@@ -154,6 +164,7 @@ static enum status reload(struct ingest *in, struct error *err)
 {
     struct store_conn *c = in->w.conn;
     views_forget(&in->views);
+    items_forget(&in->items);
     TRY(dims_load(in->w.dims, c, err));
     TRY(input_next_id(c, &in->w.next_input, err));
     TRY(sessions_load(in->sessions, err));
@@ -645,6 +656,7 @@ static enum status note_read_out(struct ingest *in, bool is_read_out, struct err
 static void ingest_free(struct ingest *in)
 {
     views_done(&in->views);
+    items_done(&in->items);
     sessions_free(in->sessions);
     names_free(in->names);
     free(in->w.keys);

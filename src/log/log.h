@@ -22,7 +22,12 @@ enum log_kind {
     LOG_SERVER = 6,      /* {"server","kind","name","machine_id","version"}, and where it is: either
                             "latitude","longitude" or "public_address"; all but "server" may be absent */
     LOG_POSITION = 7,    /* a backfill ended: {"server","machine_id","position":{...}}, the source's
-                            own note of how far it read; all its views are in the log before it */
+                            own note of how far it read; all its views are in the log before it.
+                            With "inventory": the same of what its libraries hold */
+    LOG_ITEMS = 8,       /* what a library holds: {"server","pass_us","library_key","items":[{item and
+                            stream members as in an observation, "added_us","size_bytes","file_key"}]} */
+    LOG_ITEMS_END = 9,   /* a library was read whole: what of it ("library_key" absent: of all of the
+                            server) was not told under this pass_us is not there any more */
 };
 
 struct log_record {

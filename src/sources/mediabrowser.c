@@ -190,6 +190,36 @@ static void source_streams(struct arena *a, const json_t *item, const json_t *pl
     o->stream_bitrate_kbps = o->bitrate_kbps;
 }
 
+static int64_t time_of(const json_t *item, const char *key)
+{
+    int64_t at_us;
+    return time_parse(str_of(jstr(item, key)), &at_us) && at_us > 0 ? at_us : TIME_NONE;
+}
+
+bool mediabrowser_item_of(struct arena *a, const json_t *item, struct item *ret)
+{
+    mediabrowser_item(a, item, &ret->what);
+    const char *type = ret->what.media_type;
+    /* An episode that is only known to exist, without a file, is none. */
+    if (!*ret->what.item_key || streq(jstr(item, "LocationType"), "Virtual") ||
+        !(streq(type, "movie") || streq(type, "episode") || streq(type, "track")))
+        return false;
+    const json_t *files = jget(item, "MediaSources");
+    const json_t *first = json_array_get(files, 0);
+    source_streams(a, first ? first : item, NULL, &ret->what);
+    size_t i;
+    json_t *file;
+    json_array_foreach (files, i, file) {
+        int64_t bytes = jint(file, "Size", 0);
+        if (bytes > 0 && bytes < ITEM_BYTES_MAX)
+            ret->size_bytes = (ret->size_bytes < 0 ? 0 : ret->size_bytes) + bytes;
+    }
+    ret->what.file_key = fact_file_key(a, jstr(first, "Path"), fact_int(first, "Size"),
+                                       ticks_ms(first, "RunTimeTicks"));
+    ret->added_us = ret->changed_us = time_of(item, "DateCreated");
+    return true;
+}
+
 static void decide(const struct mediabrowser_kind *k, struct arena *a, const json_t *session,
                    const json_t *play, struct observation *o)
 {

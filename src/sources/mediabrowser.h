@@ -34,6 +34,11 @@ enum status mediabrowser_snapshot(struct source *s, const json_t *root, struct a
 bool mediabrowser_sync_next(struct source *s, struct buf *path);
 enum status mediabrowser_sync_take(struct source *s, const json_t *root, struct error *err);
 void mediabrowser_sync_reset(struct source *s);
+void mediabrowser_items_path(const struct source *s, const struct library *l, unsigned start,
+                             unsigned size, struct buf *path);
+enum status mediabrowser_items_rows(const json_t *root, const json_t **ret_rows,
+                                    int64_t *ret_total, struct error *err);
+bool mediabrowser_item_of(struct arena *a, const json_t *item, struct item *ret);
 void mediabrowser_position_write(struct source *s, struct json_writer *w);
 void mediabrowser_position_read(struct source *s, const json_t *position);
 void mediabrowser_free(struct source *s);

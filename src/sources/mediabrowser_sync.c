@@ -1,5 +1,5 @@
-/* The backfill of Jellyfin and Emby: start and stop pairs of the activity log, and before its reach
- * what each account has played. */
+/* The backfill of Jellyfin and Emby: start and stop pairs of the activity log, before its reach what
+ * each account has played, and what libraries hold. */
 #include "sources/mediabrowser.h"
 
 #include "base/clock.h"
@@ -189,6 +189,13 @@ static const char *library_kind(const char *type)
     return "mixed";
 }
 
+/* Collections and playlists hold what other libraries hold. */
+static bool has_titles(const char *type)
+{
+    return !*type || streq(type, "movies") || streq(type, "tvshows") || streq(type, "music") ||
+           streq(type, "mixed");
+}
+
 static void take_libraries(struct source *s, const json_t *rows)
 {
     auto_buf struct buf b = {0};
@@ -207,8 +214,11 @@ static void take_libraries(struct source *s, const json_t *rows)
         jw_object(&w);
         jw_kv_text(&w, "key", key);
         jw_kv_text(&w, "name", jstr(row, "Name"));
-        jw_kv_text(&w, "kind", library_kind(jstr(row, "CollectionType")));
+        const char *type = jstr(row, "CollectionType");
+        jw_kv_text(&w, "kind", library_kind(type));
         jw_object_end(&w);
+        if (has_titles(type))
+            inventory_add(&s->inventory, key, 0);
     }
     jw_array_end(&w);
     jw_object_end(&w);
@@ -423,5 +433,27 @@ enum status mediabrowser_sync_take(struct source *s, const json_t *root, struct 
     case SYNC_DONE:
         break;
     }
+    return STATUS_OK;
+}
+
+/* By the day of their coming: neither server sorts by the day of a change. */
+void mediabrowser_items_path(const struct source *s, const struct library *l, unsigned start,
+                             unsigned size, struct buf *path)
+{
+    buf_puts(path, "/Items?ParentId=");
+    buf_add_urlencoded(path, str_of(l->key));
+    buf_printf(path,
+               "&Recursive=true&IncludeItemTypes=Movie,Episode,Audio&SortBy=DateCreated"
+               "&SortOrder=Descending&Fields=ProviderIds,Genres,DateCreated,MediaSources"
+               "&EnableUserData=false&EnableImages=false&StartIndex=%u&Limit=%u", start, size);
+}
+
+enum status mediabrowser_items_rows(const json_t *root, const json_t **ret_rows,
+                                    int64_t *ret_total, struct error *err)
+{
+    *ret_rows = rows_of(root);
+    *ret_total = jint(root, "TotalRecordCount", -1);
+    if (!json_is_array(*ret_rows))
+        return fail(err, STATUS_PROTOCOL, "the answer holds no list");
     return STATUS_OK;
 }

@@ -35,7 +35,8 @@ enum {
     SNAPSHOT_BYTES_MAX = 16 * 1024 * 1024,
     SYNC_BYTES_MAX = 64 * 1024 * 1024,
     MESSAGE_BYTES_MAX = 4 * 1024 * 1024,
-    POSITION_BYTES_MAX = 4096,
+    POSITION_BYTES_MAX = 64 * 1024, /* with LIBRARIES_MAX libraries */
+    HISTORY_PERCENT = 60,           /* of a backfill; the rest is what libraries hold */
     JSON_DEPTH = 48,
     BLIND_AFTER_FAILURES = 3, /* with the socket open; without it at once */
 };
@@ -278,9 +279,21 @@ enum source_hint source_hint(struct source *s, const struct tracker_hint *hints,
                                                                              : HINT_POLL;
 }
 
+static int within(int percent)
+{
+    return percent < 0 ? 0 : percent > 100 ? 100 : percent;
+}
+
 void source_set_percent(struct source *s, int percent)
 {
-    s->status.percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+    s->status.percent = within(percent) * HISTORY_PERCENT / 100;
+    changed(s);
+}
+
+void source_set_inventory_percent(struct source *s, int percent)
+{
+    /* At the whole it is known only when it is told. */
+    s->status.percent = HISTORY_PERCENT + within(percent) * (99 - HISTORY_PERCENT) / 100;
     changed(s);
 }
 
@@ -305,6 +318,20 @@ void source_set_public_address(struct source *s, const char *address)
     source_append(s, LOG_SERVER, &b);
 }
 
+static void tell_items(struct source *s)
+{
+    s->status.items = inventory_total(&s->inventory);
+    changed(s);
+}
+
+/* record: NULL: nothing was read. */
+static void read_position(struct source *s, const json_t *record)
+{
+    s->ops->position_read(s, jget(record, "position"));
+    inventory_read(&s->inventory, jget(record, "inventory"));
+    tell_items(s);
+}
+
 /* What was read of this very server before we started. */
 static void restore_position(struct source *s, const char *machine_id)
 {
@@ -312,7 +339,7 @@ static void restore_position(struct source *s, const char *machine_id)
     const char *text = s->config->position;
     if (text && json_parse(str_of(text), POSITION_BYTES_MAX, 4, &record, NULL) == STATUS_OK &&
         streq(jstr(record, "machine_id"), machine_id))
-        s->ops->position_read(s, jget(record, "position"));
+        read_position(s, record);
 }
 
 static void tell_position(struct source *s)
@@ -326,6 +353,7 @@ static void tell_position(struct source *s)
     jw_kv_object(&w, "position");
     s->ops->position_write(s, &w);
     jw_object_end(&w);
+    inventory_write(&s->inventory, &w);
     jw_object_end(&w);
     source_append_changed(s, LOG_POSITION, &s->position, &b);
 }
@@ -337,7 +365,7 @@ static void set_identity(struct source *s, const struct source_names *n)
     } else if (!streq(s->machine_id, n->machine_id)) {
         log_warn("sources", "another server answers at this address",
                  LF_TEXT("server", s->config->key), LF_TEXT("machine_id", n->machine_id));
-        s->ops->position_read(s, NULL);
+        read_position(s, NULL);
     }
     free(s->machine_id);
     s->machine_id = xstrdup(n->machine_id);
@@ -362,15 +390,11 @@ static void set_identity(struct source *s, const struct source_names *n)
     source_append_changed(s, LOG_SERVER, &s->identity_told, &b);
 }
 
-void source_write_view(const struct source *s, struct json_writer *w, const char *source_id,
-                       const char *account_key, int64_t at_us, int64_t ended_us,
-                       const struct observation *item)
+void source_write_members(struct json_writer *w, const struct observation *item)
 {
     const struct {
         const char *key, *text;
     } texts[] = {
-        {"source_id", source_id},
-        {"account_key", account_key},
         {"media_type", item->media_type},
         {"item_key", item->item_key},
         {"guid", item->guid},
@@ -383,6 +407,11 @@ void source_write_view(const struct source *s, struct json_writer *w, const char
         {"library_name", item->library_name},
         {"content_rating", item->content_rating},
         {"genres", item->genres},
+        {"container", item->container},
+        {"video_codec", item->video_codec},
+        {"video_resolution", item->video_resolution},
+        {"video_dynamic_range", item->video_dynamic_range},
+        {"audio_codec", item->audio_codec},
     };
     const struct {
         const char *key;
@@ -392,17 +421,28 @@ void source_write_view(const struct source *s, struct json_writer *w, const char
         {"year", item->year},
         {"season", item->season},
         {"episode", item->episode},
+        {"bitrate_kbps", item->bitrate_kbps},
     };
-    jw_object(w);
-    jw_kv_int(w, "at_us", at_us - s->ahead_us);
-    if (ended_us != TIME_NONE)
-        jw_kv_int(w, "ended_us", ended_us - s->ahead_us);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (*texts[i].text)
             jw_kv_text(w, texts[i].key, texts[i].text);
     for (size_t i = 0; i < ARRAY_LEN(ints); i++)
         if (ints[i].value >= 0)
             jw_kv_int(w, ints[i].key, ints[i].value);
+}
+
+void source_write_view(const struct source *s, struct json_writer *w, const char *source_id,
+                       const char *account_key, int64_t at_us, int64_t ended_us,
+                       const struct observation *item)
+{
+    jw_object(w);
+    jw_kv_int(w, "at_us", at_us - s->ahead_us);
+    if (ended_us != TIME_NONE)
+        jw_kv_int(w, "ended_us", ended_us - s->ahead_us);
+    jw_kv_text(w, "source_id", source_id);
+    if (*account_key)
+        jw_kv_text(w, "account_key", account_key);
+    source_write_members(w, item);
     jw_object_end(w);
 }
 
@@ -754,21 +794,25 @@ static void try_token_in_address(struct source *s)
 
 /* --- backfill ----------------------------------------------------------------------------- */
 
-/* why: NULL when all was read. */
-static void sync_over(struct source *s, const struct error *why)
+/* What was read so far is in the log, and is not read again. */
+static void keep_position(struct source *s)
 {
-    bool is_well = why == NULL;
-    s->is_sync_running = false;
-    snprintf(s->status.history_error, sizeof(s->status.history_error), "%s", why ? why->text : "");
+    if (!s->is_sync_lost && s->machine_id)
+        tell_position(s);
+}
+
+/* is_well: the accounts and the history were read; what libraries hold counts for itself. */
+static void sync_over(struct source *s, bool is_well)
+{
+    s->is_sync_running = s->is_inventory = false;
     int64_t every_us =
         s->config->sync_interval_us > 0 ? s->config->sync_interval_us : SYNC_DEFAULT_US;
     if (s->is_sync_lost)
-        s->ops->position_read(s, NULL);
-    else if (is_well && s->machine_id)
-        tell_position(s);
+        read_position(s, NULL);
     s->is_sync_lost = false;
     if (is_well) {
-        source_set_percent(s, 100);
+        s->status.percent = 100;
+        tell_items(s);
     } else {
         if (every_us > SYNC_RETRY_US)
             every_us = SYNC_RETRY_US;
@@ -776,6 +820,20 @@ static void sync_over(struct source *s, const struct error *why)
     }
     s->sync_timer = loop_timer_start(s->loop, every_us, start_sync, s);
     flush(s);
+}
+
+/* Of the part that runs: the history, or what libraries hold. */
+static void set_sync_error(struct source *s, const char *text)
+{
+    char *error = s->is_inventory ? s->status.items_error : s->status.history_error;
+    snprintf(error, ERROR_TEXT_MAX, "%s", text);
+}
+
+/* Also of libraries that were read before one that was not. */
+static void keep_inventory(struct source *s)
+{
+    if (s->is_inventory)
+        keep_position(s);
 }
 
 static void next_sync(struct source *s);
@@ -790,11 +848,14 @@ static void took_sync(void *ctx, const struct http_answer *a)
         return;
     enum status status = read_answer(a, SYNC_BYTES_MAX, &root, &err);
     if (status == STATUS_OK)
-        status = s->ops->sync_take(s, root, &err);
+        status = s->is_inventory ? inventory_take(s, root, &err) : s->ops->sync_take(s, root, &err);
     flush(s);
     if (status != STATUS_OK) {
-        log_warn("sources", "backfill failed", LF_TEXT("server", s->config->key), LF_ERROR(&err));
-        sync_over(s, &err);
+        log_warn("sources", s->is_inventory ? "libraries were not read" : "backfill failed",
+                 LF_TEXT("server", s->config->key), LF_ERROR(&err));
+        set_sync_error(s, err.text);
+        keep_inventory(s);
+        sync_over(s, s->is_inventory);
         return;
     }
     next_sync(s);
@@ -803,9 +864,18 @@ static void took_sync(void *ctx, const struct http_answer *a)
 static void next_sync(struct source *s)
 {
     auto_buf struct buf path = {0};
-    if (!s->ops->sync_next(s, &path)) {
+    if (!s->is_inventory && !s->ops->sync_next(s, &path)) {
         log_debug("sources", "backfill done", LF_TEXT("server", s->config->key));
-        sync_over(s, NULL);
+        set_sync_error(s, "");
+        keep_position(s);
+        s->is_inventory = true;
+        inventory_begin(s);
+    }
+    if (s->is_inventory && !inventory_next(s, &path)) {
+        const char *gap = inventory_gap(&s->inventory);
+        set_sync_error(s, gap ? gap : "");
+        keep_inventory(s);
+        sync_over(s, true);
         return;
     }
     s->sync = fetch(s, buf_text(&path), SYNC_TIMEOUT_MS, SYNC_BYTES_MAX, took_sync);
@@ -819,6 +889,7 @@ static void start_sync(void *ctx)
         return;
     s->is_sync_running = true;
     s->ops->sync_reset(s);
+    inventory_list(&s->inventory);
     next_sync(s);
 }
 
@@ -853,7 +924,7 @@ struct source *source_new(const struct source_config *c, struct loop *l,
     s->polled_us = clock_monotonic_us() - POLL_GAP_US;
     s->coverage = SOURCE_CONNECTING;
     s->status = (struct source_status){
-        .state = SOURCE_CONNECTING, .percent = -1, .last_event_us = TIME_NONE};
+        .state = SOURCE_CONNECTING, .percent = -1, .items = -1, .last_event_us = TIME_NONE};
     snprintf(s->status.key, sizeof(s->status.key), "%s", c->key);
     snprintf(s->status.name, sizeof(s->status.name), "%s", c->name ? c->name : c->key);
     s->base_url = source_base_url(c);
@@ -944,6 +1015,7 @@ void source_free(struct source *s)
     ws_close(s->loop, s->ws);
     json_decref(s->snapshot);
     s->ops->free(s);
+    inventory_done(&s->inventory);
     tracker_free(s->tracker);
     free(s->want_key);
     free(s->machine_id);

@@ -14,6 +14,7 @@
 #include "model/observation.h"
 #include "net/loop.h"
 #include "sources/alive.h"
+#include "sources/inventory.h"
 #include "sources/tracker.h"
 
 /* Texts are borrowed for as long as the source lives. */
@@ -53,6 +54,8 @@ struct source_status {
     enum source_state state;
     char error[ERROR_TEXT_MAX]; /* "" when well */
     char history_error[ERROR_TEXT_MAX]; /* why the last backfill failed; "": it did not */
+    char items_error[ERROR_TEXT_MAX];   /* the same of what its libraries hold */
+    int64_t items;              /* in its libraries, as it counts them; -1: not known */
     int percent;                /* of the running backfill; 100: done; -1: none yet */
     int64_t last_event_us;      /* last good word from the server; TIME_NONE: none */
     unsigned open_sessions;
@@ -132,11 +135,20 @@ struct source_ops {
                             struct observation **ret, size_t *ret_count, struct error *err);
 
     /* Backfill, one request after the other: begin; the next path, false when done; its answer,
-     * which must bring it nearer to the end. Accounts and libraries by source_append_changed(),
-     * views by source_write_view(), progress by source_set_percent(). */
+     * which must bring it nearer to the end. Accounts and libraries by source_append_changed(), the
+     * latter by inventory_add(), too; views by source_write_view(), progress by
+     * source_set_percent(). */
     void (*sync_reset)(struct source *s);
     bool (*sync_next)(struct source *s, struct buf *path);
     enum status (*sync_take)(struct source *s, const json_t *root, struct error *err);
+    /* What libraries hold (inventory.h): path of a page of one of those that inventory_add() was told
+     * of, what was changed last first; its rows, borrowed, and how many the server counts in all (-1: it
+     * does not say); one of them, with texts in the arena. False: none that counts. */
+    void (*items_path)(const struct source *s, const struct library *l, unsigned start,
+                       unsigned size, struct buf *path);
+    enum status (*items_rows)(const json_t *root, const json_t **ret_rows, int64_t *ret_total,
+                              struct error *err);
+    bool (*item_read)(struct arena *a, const json_t *row, struct item *ret);
     /* How far the last finished backfill read, as members of an object; NULL: nothing was read. */
     void (*position_write)(struct source *s, struct json_writer *w);
     void (*position_read)(struct source *s, const json_t *position);
@@ -217,7 +229,9 @@ struct source {
     struct http_call *sync;
     struct loop_timer *sync_timer;
     bool is_sync_running;
+    bool is_inventory; /* what it is at is what libraries hold; before that, the history */
     bool is_sync_lost; /* records of it did not get into the log: all is to be read again */
+    struct inventory inventory;
     /* The records of their kinds last told. */
     char *position, *identity_told, *accounts_told, *libraries_told;
 };
@@ -259,6 +273,9 @@ enum source_hint source_hint(struct source *s, const struct tracker_hint *hints,
                              bool is_whole);
 void source_set_percent(struct source *s, int percent);
 void source_keep_alive(struct source *s, int64_t interval_us);
+/* The item and stream members of an observation that are known. */
+void source_write_members(struct json_writer *w, const struct observation *item);
+void source_set_inventory_percent(struct source *s, int percent);
 /* Writes one view's members (item members of `item`). Times are by the server's clock and written
  * by ours. TIME_NONE: no end known. */
 void source_write_view(const struct source *s, struct json_writer *w, const char *source_id,

@@ -513,6 +513,58 @@ static void others_rows_are_in_no_relation(void **state)
     }
 }
 
+/* --- items ------------------------------------------------------------------------------------ */
+
+static void items_pass_by_title_and_place_whoever_watches(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    auto_scope struct scope jose = {0}, nobody = {0};
+    scope_add(&jose, "a", "k3");
+    const struct {
+        const struct scope *scope; /* NULL: sees all */
+        const char *query, *items;
+    } cases[] = {
+        {NULL, "", "i1 i2 i3 i4"},
+        {NULL, "users=3&platforms=iOS&countries=unknown&start_date=2026-03-09", "i1 i2 i3 i4"},
+        {NULL, "server_ids=2", "i2 i3 i4"},
+        {NULL, "libraries=1,2", "i1 i2"},
+        {NULL, "libraries=unknown", "i4"},
+        {NULL, "media_types=movie", "i1 i2 i4"},
+        {NULL, "genres=Drama&years=1995,2001", "i1 i2 i3"},
+        {NULL, "titles=4", "i4"},
+        {NULL, "search=heat", "i1 i2"},
+        {NULL, "search=ada", ""},
+        {&jose, "", "i3 i4"},
+        {&jose, "media_types=episode", "i3"},
+        {&jose, "users=1", ""},
+        {&nobody, "", ""},
+    };
+    if (store_exec(conn, "insert into item (server_id, key, title_id, library_id, removed_at) values"
+                         " (1, 'i1', 1, 1, null), (2, 'i2', 1, 2, null), (2, 'i3', 2, 3, null),"
+                         " (2, 'i4', 4, null, '2026-03-01')", &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct filter_config c = admin;
+        c.sees_all = !cases[i].scope;
+        c.scope = cases[i].scope;
+        auto_free char *found =
+            ask(&c, cases[i].query, "select string_agg(key, ' ' order by key) from filtered_item");
+        check(cases[i].query, "filtered_item", found, cases[i].items);
+    }
+    /* Play 4 is of a server that does not say from which library: from that which has the title there. */
+    static const char plays[] = "select string_agg(play_id::varchar, ' ' order by play_id) from filtered_play";
+    auto_free char *none = ask(&admin, "libraries=3", plays);
+    check("libraries=3", "filtered_play", none, "");
+    assert_int_equal(store_exec(conn, "insert into item (server_id, key, title_id, library_id) values"
+                                      " (1, 'i5', 2, 3)", &err), STATUS_OK);
+    auto_free char *one = ask(&admin, "libraries=3", plays);
+    auto_free char *unknown = ask(&admin, "libraries=unknown&titles=2", plays);
+    assert_int_equal(store_exec(conn, "delete from item", &err), STATUS_OK);
+    check("libraries=3", "filtered_play", one, "4");
+    check("libraries=unknown&titles=2", "filtered_play", unknown, "");
+}
+
 /* The rule is there twice, in C and in SQL: every scope of a few keys sees the same by both. */
 static void the_scope_in_sql_is_the_scope_in_c(void **state)
 {
@@ -783,6 +835,7 @@ int main(void)
         cmocka_unit_test(windows_that_touch_add_up),
         cmocka_unit_test(others_rows_are_in_no_relation),
         cmocka_unit_test(the_scope_in_sql_is_the_scope_in_c),
+        cmocka_unit_test(items_pass_by_title_and_place_whoever_watches),
         cmocka_unit_test(bad_values_are_refused_by_name),
         cmocka_unit_test(lists_and_texts_have_a_limit),
         cmocka_unit_test(only_its_own_parameters_are_taken),

@@ -3,7 +3,7 @@
  * reading and the tracker run as in the collector, without a network. SOURCE is set by the build.
  *
  *     s sessions   m message on the socket   i identity   f facts of an item   y answer to a backfill
- *     r a backfill begins
+ *     r a backfill begins   w what libraries hold is next, whatever is left of the history
  */
 #include "fuzz.h"
 
@@ -82,16 +82,49 @@ static void snapshot(struct run *r, const json_t *root)
     CHECK(tracker_open_count(s->tracker) <= count);
 }
 
+static void begin(struct source *s)
+{
+    s->ops->sync_reset(s);
+    s->is_inventory = false;
+    inventory_list(&s->inventory);
+}
+
+static void begin_inventory(struct source *s)
+{
+    s->is_inventory = true;
+    inventory_begin(s);
+}
+
 static void backfill(struct run *r, const json_t *root)
 {
     struct source *s = &r->source;
     auto_buf struct buf path = {0};
     struct error err = {0};
-    if (!s->ops->sync_next(s, &path))
+    if (!s->is_inventory && !s->ops->sync_next(s, &path))
+        begin_inventory(s);
+    if (s->is_inventory && !inventory_next(s, &path))
         return;
     CHECK(path.len && path.data[0] == '/' && !strpbrk(path.data, " \r\n"));
-    if (s->ops->sync_take(s, root, &err) != STATUS_OK)
+    enum status status = s->is_inventory ? inventory_take(s, root, &err) : s->ops->sync_take(s, root, &err);
+    if (status != STATUS_OK)
         CHECK(err.text[0] != '\0');
+    CHECK(inventory_total(&s->inventory) >= -1);
+}
+
+/* What is known of libraries outlives a restart. */
+static void remember(struct source *s)
+{
+    auto_buf struct buf b = {0};
+    auto_json json_t *root = NULL;
+    struct json_writer w;
+    int64_t total = inventory_total(&s->inventory);
+    jw_begin(&w, &b);
+    jw_object(&w);
+    inventory_write(&s->inventory, &w);
+    jw_object_end(&w);
+    CHECK(json_parse(buf_str(&b), BYTES * 4, 4, &root, NULL) == STATUS_OK);
+    inventory_read(&s->inventory, jget(root, "inventory"));
+    CHECK(inventory_total(&s->inventory) == total);
 }
 
 static void take(struct run *r, char kind, const json_t *root)
@@ -139,12 +172,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     logger_setup(LOG_ERROR, LOG_FORMAT_LOGFMT);
     r.source = (struct source){.config = &config, .ops = &SOURCE, .sink = &sink, .loop = loop_once()};
     r.source.tracker = tracker_new(config.key, tell, &r);
-    r.source.ops->sync_reset(&r.source);
+    begin(&r.source);
     struct str rest = input_of(data, size), line;
     for (int lines = 0; lines < LINES_MAX && str_next(&rest, '\n', &line); lines++) {
         auto_json json_t *root = NULL;
         if (line.len && line.ptr[0] == 'r')
-            r.source.ops->sync_reset(&r.source);
+            begin(&r.source);
+        else if (line.len && line.ptr[0] == 'w')
+            begin_inventory(&r.source);
         else if (line.len && json_parse((struct str){line.ptr + 1, line.len - 1}, BYTES, DEPTH,
                                         &root, NULL) == STATUS_OK)
             take(&r, line.ptr[0], root);
@@ -152,6 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tracker_snapshot(r.source.tracker, NULL, 0, false, r.now_us + US_PER_S);
     CHECK(tracker_open_count(r.source.tracker) == 0);
     loop_timer_cancel(r.source.loop, r.source.keep_alive);
+    remember(&r.source);
+    inventory_done(&r.source.inventory);
     r.source.ops->free(&r.source);
     char *const told[] = {r.source.accounts_told, r.source.libraries_told, r.source.public_address};
     for (size_t i = 0; i < ARRAY_LEN(told); i++)

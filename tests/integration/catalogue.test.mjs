@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { newFolder, startIdle, startProgram } from './program.mjs';
+import { allIsWritten, newFolder, startIdle, startProgram } from './program.mjs';
 import { build, Children, kinds, startSimulator, until } from './simulator.mjs';
 
 const children = new Children();
@@ -32,6 +32,7 @@ const asked = {
   abandonment: () => 'least=1',
   'search/fuzzy': async (get) => `q=${encodeURIComponent((await get('/analytics/popular?group=show&short=include')).data[0].title)}`,
   'search/users': async (get) => `q=${encodeURIComponent((await get('/filters')).people[0].name)}`,
+  stale: () => 'days_unwatched=1',
 };
 // Names of the queries that answer with no row.
 async function empty(get) {
@@ -54,10 +55,7 @@ async function demo() {
     const { imports } = await get('/import');
     return { is: imports[0]?.state === 'done', value: imports };
   }, 180000);
-  await until('the servers\' own history is in', async () => {
-    const { servers } = await get('/sync/status');
-    return { is: servers.length > 0 && servers.every((s) => s.percent === 100), value: servers };
-  }, 180000);
+  await allIsWritten(get, kinds.length);
   return get;
 }
 
@@ -83,10 +81,7 @@ async function watched() {
   const program = await startProgram({ ...sim.environment(), SERVER_LATITUDE: '52.5', SERVER_LONGITUDE: '13.4' });
   after(program.stop);
   const get = reader(program, await program.login());
-  await until('all servers are read', async () => {
-    const { servers } = await get('/sync/status');
-    return { is: servers.length === kinds.length && servers.every((s) => s.percent === 100 && s.plays > 0), value: servers };
-  }, 120000);
+  await allIsWritten(get, kinds.length);
   // What the servers' own history does not know is seen: two people at one title, one with two devices.
   const playing = [];
   for (const kind of kinds)
@@ -105,7 +100,7 @@ async function watched() {
   return get;
 }
 
-// Nobody watched a server whose plays were imported only, nor did anybody say where it is.
-const without = { demo: [], imported: ['arcs', 'coverage'], watched: [] };
+// Nobody watched a server whose plays were imported only, nor did anybody say where it is or what it holds.
+const without = { demo: [], imported: ['arcs', 'content-discovery', 'coverage', 'discovery-curve', 'stale'], watched: [] };
 for (const [name, fill] of Object.entries({ demo, imported, watched }))
   test(`every query has rows: ${name}`, async () => assert.deepEqual(await empty(await fill()), without[name]));

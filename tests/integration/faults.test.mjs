@@ -59,7 +59,7 @@ const allConnected = () => until('every server is connected and read', async () 
   const value = await (await fetch(program.url('/api/v1/sync/status'))).json();
   return { is: value.servers.length === sim.servers.length &&
     value.servers.every((s) => s.state === 'connected' && s.percent === 100), value };
-}, 60000);
+}, 180000);
 
 async function watchTheMachine() {
   const file = await open(path.join(folder, 'probe'), 'w');

@@ -49,6 +49,16 @@ export async function startProgram(more = {}, given = undefined, onPort = undefi
   return { child, folder, port, url, login, stop, kill };
 }
 
+// Waits until all that `count` media servers tell at first is in the store. What their libraries hold is
+// told last: when it is there, so are the plays. ask: of a route behind /api/v1, as an administrator.
+export const allIsWritten = (ask, count) => until('all that the servers tell is in the store', async () => {
+  const { servers } = await ask('/sync/status');
+  const { data } = await ask('/analytics/library');
+  const value = servers.map((s) => [s.name, s.percent, s.history_error, s.items,
+    data.filter((row) => row.server === s.name).reduce((sum, row) => sum + row.items, 0)]);
+  return { is: servers.length === count && value.every(([, percent, , items, kept]) => percent === 100 && items > 0 && items === kept), value };
+}, 180000);
+
 // Makes a folder serve without anything to watch: its one server is switched off, and nobody is there.
 export function leaveIdle(folder) {
   const server = (args, input) => execFileSync(path.join(build, 'cartographus'), ['server', ...args, '--data', folder],

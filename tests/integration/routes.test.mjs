@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { WebSocket } from 'ws';
-import { startProgram } from './program.mjs';
+import { allIsWritten, startProgram } from './program.mjs';
 import { binary, Children, startSimulator, until } from './simulator.mjs';
 
 const children = new Children();
@@ -48,10 +48,7 @@ before(async () => {
   sim = await startSimulator(children, 2, 40);
   program = await startProgram({ AUTH_MODE: 'jwt,basic', API_MAX_PAGE_SIZE: '200', ...sim.environment() });
   admin = await program.login();
-  await until('all histories are read', async () => {
-    const { servers } = await json(admin, '/sync/status');
-    return { is: servers.length === 6 && servers.every((s) => s.percent === 100), value: servers.map((s) => [s.key, s.percent, s.history_error]) };
-  }, 120000);
+  await allIsWritten((route) => json(admin, route), 6);
   const file = path.join(program.folder, importName);
   execFileSync(binary, ['tautulli', '--out', file, '--seed', '7', '--rows', '3000']);
   const begun = await json(admin, `/import?name=${importName}&server=plex-1`, { method: 'POST', body: readFileSync(file) });
@@ -59,16 +56,6 @@ before(async () => {
     const one = (await json(admin, `/import/${begun.import.id}`)).import;
     return { is: one.state === 'done', value: one };
   }, 120000);
-
-  // What has been read is written a little later.
-  let last = -1;
-  await until('no more plays come', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const { total: value } = await json(admin, '/plays?short=include');
-    const is = value > 0 && value === last;
-    last = value;
-    return { is, value };
-  }, 60000);
 
   // Two of one name: the viewer is the one of Jellyfin, and must not see the one of Plex.
   const { accounts } = await json(admin, '/user-accounts');

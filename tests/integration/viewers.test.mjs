@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { freePort, newFolder, startProgram } from './program.mjs';
+import { allIsWritten, freePort, newFolder, startProgram } from './program.mjs';
 import { startProvider } from './provider.mjs';
 import { build, Children, startSimulator, until } from './simulator.mjs';
 
@@ -60,19 +60,9 @@ before(async () => {
   const port = await freePort();
   program = await startProgram(environment(port), folder, port);
   admin = await program.login();
-  await until('all histories are read', async () => {
-    const { servers } = await json(admin, '/sync/status');
-    return { is: servers.length === 3 && servers.every((s) => s.percent === 100), value: servers };
-  }, 120000);
-  // What has been read is written a little later: until every server has plays and no more come.
-  let last = '';
-  accounts = await until('the plays are in the store', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const value = (await json(admin, '/user-accounts')).accounts.filter((a) => a.plays > 0);
-    const now = JSON.stringify(value), is = now === last && new Set(value.map((a) => a.server)).size === 3;
-    last = now;
-    return { is, value };
-  }, 60000);
+  await allIsWritten((route) => json(admin, route), 3);
+  accounts = (await json(admin, '/user-accounts')).accounts.filter((a) => a.plays > 0);
+  assert.equal(new Set(accounts.map((a) => a.server)).size, 3);
   assert.ok(accounts.length > 5);
 });
 after(async () => {

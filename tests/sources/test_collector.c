@@ -60,6 +60,11 @@ static void answer(struct server *s, int *fd, const char *request)
     } else if (strstr(request, "GET / HTTP")) {
         reply(*fd, "200 OK", "application/json",
               "{\"MediaContainer\":{\"machineIdentifier\":\"abc\",\"friendlyName\":\"Den\"}}");
+    } else if (strstr(request, "GET /library/sections HTTP")) {
+        reply(*fd, "200 OK", "application/json",
+              "{\"MediaContainer\":{\"Directory\":[{\"key\":\"1\",\"type\":\"movie\"}]}}");
+    } else if (strstr(request, "GET /library/sections/1/all")) {
+        reply(*fd, "500 Oops", "text/html", "<h1>500</h1>");
     } else if (strstr(request, "GET /library/metadata/")) {
         reply(*fd, "404 Not Found", "text/html", "<h1>404</h1>");
     } else {
@@ -129,6 +134,21 @@ static void wait_for_state(struct collector *c, enum source_state state)
     } while (status.state != state && clock_monotonic_us() < until_us);
     assert_string_equal(source_state_name(status.state), source_state_name(state));
     assert_null(strstr(status.error, "secret-token"));
+}
+
+/* What a library holds cannot be read: the history is, and says nothing of it. */
+static void wait_for_backfill(struct collector *c)
+{
+    struct source_status status = {0};
+    int64_t until_us = clock_monotonic_us() + 10 * US_PER_S;
+    do {
+        usleep(5000);
+        assert_true(collector_status(c, "plex-1", &status));
+    } while (status.percent != 100 && clock_monotonic_us() < until_us);
+    assert_int_equal(status.percent, 100);
+    assert_string_equal(status.history_error, "");
+    assert_string_equal(status.items_error, "the server answers HTTP 500");
+    assert_int_equal(status.items, -1);
 }
 
 static enum status count_kinds(void *ctx, const struct log_record *r, struct error *err)
@@ -216,6 +236,7 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     usleep(300000);
     assert_true(atomic_load(&s.polls) - before <= 4);
     wait_until_heard(&seen, "playing;paused;", US_PER_S);
+    wait_for_backfill(c);
 
     atomic_store(&s.phase, PHASE_REFUSED);
     shutdown(atomic_load(&s.ws_fd), SHUT_RDWR);
@@ -224,13 +245,15 @@ static void sessions_are_followed_through_loss_and_refusal(void **state)
     wait_until_heard(&seen, "playing;paused;paused;stopped interrupted;", 8 * US_PER_S);
     collector_stop(c);
 
-    unsigned kinds[8] = {0};
+    unsigned kinds[16] = {0};
     assert_int_equal(log_read(log, 0, 1000, count_kinds, kinds, &err), STATUS_OK);
     assert_int_equal(kinds[LOG_OBSERVATION], 4);
     assert_true(kinds[LOG_COVERAGE] >= 3);
     assert_true(kinds[LOG_SERVER] >= 1);
     assert_int_equal(kinds[LOG_VIEWS], 1);
     assert_int_equal(kinds[LOG_ACCOUNTS], 1);
+    assert_int_equal(kinds[LOG_POSITION], 1);
+    assert_int_equal(kinds[LOG_ITEMS] + kinds[LOG_ITEMS_END], 0);
 
     /* After a kill, from when DATA/alive says on: nobody watched, whatever the log says. */
     atomic_store(&s.phase, PHASE_EMPTY);

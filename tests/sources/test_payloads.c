@@ -1,6 +1,7 @@
 /* Server objects as observations: numbers as texts, members missing, null, or of another type. */
 #include "../test.h"
 
+#include "base/clock.h"
 #include "base/json_read.h"
 #include "base/json_write.h"
 #include "sources/facts.h"
@@ -193,12 +194,90 @@ static void addresses_are_told_apart(void **state)
     }
 }
 
+/* Rows of a library as items: what the file is, when it came, how it is known again. */
+static void items_of_libraries_read(void **state)
+{
+    static const struct {
+        const struct source_ops *ops;
+        const char *row;
+        bool is_one;
+        int64_t added_s, size_bytes; /* 0: unknown */
+        bool has_file_key;
+        struct expected expected[12];
+    } rows[] = {
+        {&plex_source,
+         "{\"ratingKey\":\"11\",\"type\":\"movie\",\"title\":\"Heat\",\"year\":1995,\"addedAt\":1700000000,"
+         "\"updatedAt\":\"1700000500\",\"guid\":\"plex://movie/1\",\"Guid\":[{\"id\":\"imdb://tt1\"}],"
+         "\"duration\":7200000,\"Media\":[{\"bitrate\":9000,\"container\":\"mkv\",\"videoCodec\":\"hevc\","
+         "\"audioCodec\":\"EAC3\",\"videoResolution\":\"1080\",\"Part\":[{\"file\":\"/m/1.mkv\",\"size\":100},"
+         "{\"file\":\"/m/2.mkv\",\"size\":\"20\"}]},{\"Part\":[{\"size\":3},{\"size\":-4},{}]}]}",
+         true, 1700000000, 123, true,
+         {{"item_key", "11"}, {"provider_ids", "imdb:tt1"}, {"guid", "plex://movie/1"},
+          {"video_codec", "hevc"}, {"audio_codec", "eac3"}, {"video_resolution", "1080"},
+          {"video_dynamic_range", ""}, {"bitrate_kbps", "9000"}, {"container", "mkv"}}},
+        {&plex_source, "{\"ratingKey\":\"12\",\"type\":\"episode\",\"title\":\"Pilot\",\"addedAt\":-3,"
+                       "\"Media\":{\"Part\":5}}", true, 0, 0, false,
+         {{"media_type", "episode"}, {"video_codec", ""}}},
+        {&plex_source, "{\"ratingKey\":\"13\",\"type\":\"show\"}", false, 0, 0, false, {{0}}},
+        {&plex_source, "{\"type\":\"movie\",\"title\":\"Without a key\"}", false, 0, 0, false, {{0}}},
+        {&jellyfin_source,
+         "{\"Id\":\"ab\",\"Type\":\"Movie\",\"Name\":\"Heat\",\"DateCreated\":\"2023-11-14T22:13:20.0000000Z\","
+         "\"ProviderIds\":{\"Imdb\":\"tt1\"},\"RunTimeTicks\":72000000000,\"MediaSources\":[{\"Path\":\"/m/1.mkv\","
+         "\"Size\":100,\"Container\":\"mkv\",\"Bitrate\":9000000,\"MediaStreams\":[{\"Type\":\"Video\","
+         "\"Codec\":\"HEVC\",\"Width\":3840,\"Height\":1600,\"VideoRangeType\":\"DOVIWithHDR10\"},"
+         "{\"Type\":\"Audio\",\"Codec\":\"truehd\"}]},{\"Size\":20}]}",
+         true, 1700000000, 120, true,
+         {{"provider_ids", "imdb:tt1"}, {"video_codec", "hevc"}, {"video_resolution", "4k"},
+          {"video_dynamic_range", "Dolby Vision"}, {"audio_codec", "truehd"},
+          {"bitrate_kbps", "9000"}, {"container", "mkv"}, {"duration_ms", "7200000"}}},
+        {&emby_source, "{\"Id\":\"7\",\"Type\":\"Audio\",\"Name\":\"Song\",\"DateCreated\":\"0001-01-01T00:00:00Z\","
+                       "\"Container\":\"flac\",\"MediaSources\":[]}", true, 0, 0, false,
+         {{"media_type", "track"}, {"container", "flac"}}},
+        {&emby_source, "{\"Id\":\"8\",\"Type\":\"Episode\",\"LocationType\":\"Virtual\"}", false, 0, 0,
+         false, {{0}}},
+        {&jellyfin_source, "{\"Id\":\"9\",\"Type\":\"Series\"}", false, 0, 0, false, {{0}}},
+        {&jellyfin_source, "[5]", false, 0, 0, false, {{0}}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_arena struct arena a = {0};
+        auto_json json_t *row = NULL;
+        struct item item = {.added_us = TIME_NONE, .changed_us = TIME_NONE, .size_bytes = -1};
+        observation_init(&item.what);
+        assert_int_equal(json_parse(str_of(rows[i].row), 1 << 20, 20, &row, NULL), STATUS_OK);
+        assert_int_equal(rows[i].ops->item_read(&a, row, &item), rows[i].is_one);
+        if (!rows[i].is_one)
+            continue;
+        item.what.server = item.what.session = "";
+        check(&item.what, rows[i].expected);
+        assert_true(item.added_us == (rows[i].added_s ? rows[i].added_s * US_PER_S : TIME_NONE));
+        assert_true(item.size_bytes == (rows[i].size_bytes ? rows[i].size_bytes : -1));
+        assert_int_equal(strlen(item.what.file_key), rows[i].has_file_key ? 32 : 0);
+    }
+}
+
+/* A path is not told, and the same file is known again. */
+static void a_file_is_known_by_a_hash(void **state)
+{
+    auto_arena struct arena a = {0};
+    const char *key = fact_file_key(&a, "/media/a.mkv", 5, 6);
+    assert_string_equal(key, fact_file_key(&a, "/media/a.mkv", 5, 6));
+    const char *const others[] = {fact_file_key(&a, "/media/b.mkv", 5, 6),
+                                  fact_file_key(&a, "/media/a.mkv", 6, 6),
+                                  fact_file_key(&a, "/media/a.mkv", 5, 7)};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        assert_string_not_equal(key, others[i]);
+    assert_null(strstr(key, "media"));
+    assert_string_equal(fact_file_key(&a, "", 5, 6), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plex_sessions_read),
         cmocka_unit_test(plex_tells_the_public_address_of_its_own_network),
         cmocka_unit_test(mediabrowser_sessions_read),
+        cmocka_unit_test(items_of_libraries_read),
+        cmocka_unit_test(a_file_is_known_by_a_hash),
         cmocka_unit_test(addresses_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

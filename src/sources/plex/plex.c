@@ -274,6 +274,12 @@ static void take_accounts(struct source *s, const json_t *rows)
     source_append_changed(s, LOG_ACCOUNTS, &s->accounts_told, &b);
 }
 
+/* The number that a library's films, episodes or tracks go by; 0: it holds none. */
+static unsigned played_type(const char *kind)
+{
+    return streq(kind, "movie") ? 1 : streq(kind, "show") ? 4 : streq(kind, "artist") ? 10 : 0;
+}
+
 static void take_sections(struct source *s, const json_t *rows)
 {
     auto_buf struct buf b = {0};
@@ -294,6 +300,9 @@ static void take_sections(struct source *s, const json_t *rows)
         jw_kv_text(&w, "name", jstr(row, "title"));
         jw_kv_text(&w, "kind", jstr(row, "type"));
         jw_object_end(&w);
+        unsigned type = played_type(jstr(row, "type"));
+        if (type && is_digits(key))
+            inventory_add(&s->inventory, key, type);
     }
     jw_array_end(&w);
     jw_object_end(&w);
@@ -396,6 +405,48 @@ static enum status plex_sync_take(struct source *s, const json_t *root, struct e
     return STATUS_OK;
 }
 
+/* --- what libraries hold ------------------------------------------------------------------ */
+
+static void plex_items_path(const struct source *s, const struct library *l, unsigned start,
+                            unsigned size, struct buf *path)
+{
+    buf_printf(path,
+               "/library/sections/%s/all?type=%u&sort=updatedAt:desc&includeGuids=1"
+               "&X-Plex-Container-Start=%u&X-Plex-Container-Size=%u", l->key, l->type, start, size);
+}
+
+static enum status plex_items_rows(const json_t *root, const json_t **ret_rows,
+                                   int64_t *ret_total, struct error *err)
+{
+    const json_t *c = jget(root, "MediaContainer");
+    if (!json_is_object(c))
+        return fail(err, STATUS_PROTOCOL, "the answer is no MediaContainer");
+    *ret_rows = jget(c, "Metadata"); /* an empty one is left out */
+    *ret_total = jint(c, "totalSize", -1);
+    return STATUS_OK;
+}
+
+static int64_t time_of(const json_t *row, const char *key)
+{
+    int64_t at_s = jint(row, key, 0);
+    return at_s > 0 && at_s < INT64_C(100000000000) ? at_s * US_PER_S : TIME_NONE;
+}
+
+static bool plex_item_of(struct arena *a, const json_t *row, struct item *ret)
+{
+    plex_item_read(a, row, &ret->what);
+    const char *type = ret->what.media_type;
+    if (!*ret->what.item_key ||
+        !(streq(type, "movie") || streq(type, "episode") || streq(type, "track")))
+        return false;
+    plex_file_read(a, row, ret);
+    ret->added_us = time_of(row, "addedAt");
+    ret->changed_us = time_of(row, "updatedAt");
+    if (ret->changed_us == TIME_NONE)
+        ret->changed_us = ret->added_us;
+    return true;
+}
+
 const struct source_ops plex_source = {
     .public_path = "/identity",
     .known_path = "/",
@@ -412,6 +463,9 @@ const struct source_ops plex_source = {
     .sync_reset = plex_sync_reset,
     .sync_next = plex_sync_next,
     .sync_take = plex_sync_take,
+    .items_path = plex_items_path,
+    .items_rows = plex_items_rows,
+    .item_read = plex_item_of,
     .position_write = plex_position_write,
     .position_read = plex_position_read,
     .free = plex_free,

@@ -236,6 +236,24 @@ static void read_source(struct arena *a, const json_t *media, const json_t *part
     }
 }
 
+void plex_file_read(struct arena *a, const json_t *item, struct item *ret)
+{
+    const json_t *all = jget(item, "Media");
+    const json_t *media = json_array_get(all, 0);
+    const json_t *part = json_array_get(jget(media, "Part"), 0);
+    read_source(a, media, part, NULL, &ret->what);
+    size_t i, k;
+    json_t *m, *p;
+    json_array_foreach (all, i, m)
+        json_array_foreach (jget(m, "Part"), k, p) {
+            int64_t bytes = jint(p, "size", 0);
+            if (bytes > 0 && bytes < ITEM_BYTES_MAX)
+                ret->size_bytes = (ret->size_bytes < 0 ? 0 : ret->size_bytes) + bytes;
+        }
+    ret->what.file_key = fact_file_key(a, jstr(part, "file"), fact_int(part, "size"),
+                                       fact_int(part, "duration"));
+}
+
 /* "copy" and "transcode" as they are; all else is played as it lies there. */
 static const char *decision(const char *word)
 {

@@ -47,6 +47,8 @@ const struct filter_case filters[FILTERS_COUNT] = {
      {.server_ids = " 2 ", .decisions = " transcode "}},
     {"start_date=2026-01-10&end_date=2026-01-11&short=include", {2026, 1, 10}, {2026, 1, 12},
      {.with_short = true}},
+    {"start_date=2025-12-01&libraries=2,6,unknown", {2025, 12, 1}, {0},
+     {.libraries = " 2 6 unknown "}},
     {"start_date=2020-01-01&end_date=2020-01-03", {2020, 1, 1}, {2020, 1, 4}, {0}},
 };
 
@@ -140,4 +142,4 @@ bool is_near(const char *column, const json_t *got, const json_t *want)
 const struct truth *const all_truths[TRUTHS_COUNT] = {time_truths, people_truths, place_truths,
                                                  quality_truths, stream_truths, delivery_truths,
                                                  engagement_truths, together_truths, person_truths,
-                                                 title_truths, comparison_truths, search_truths};
+                                                 title_truths, comparison_truths, search_truths, library_truths};

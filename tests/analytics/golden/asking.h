@@ -9,7 +9,7 @@
 #include "golden.h"
 #include "store/store.h"
 
-enum { ZONES_COUNT = 2, FILTERS_COUNT = 9, TRUTHS_COUNT = 12 };
+enum { ZONES_COUNT = 2, FILTERS_COUNT = 10, TRUTHS_COUNT = 13 };
 
 extern struct world world;
 extern struct store_conn *conn;

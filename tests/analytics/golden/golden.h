@@ -20,6 +20,9 @@ enum {
     PEOPLE = 14,
     ACCOUNTS = 22,
     TITLES = 260,
+    UNPLAYED = 40, /* titles after those, that nobody has played */
+    ITEMS = 420,
+    LIBRARIES = 7,
     SHOWS = 8,
     DEVICES = 30,
     QUALITIES = 40,
@@ -45,6 +48,12 @@ struct w_title {
     int season, episode; /* 0: unknown */
     const char *rating, *genres[GENRES_MAX];
     size_t genre_count;
+};
+/* In a library of a server. */
+struct w_item {
+    int server, title, library;
+    int64_t added, removed; /* TIME_NONE: unknown, not gone */
+    int64_t size_bytes, duration_ms;
 };
 struct w_device {
     const char *player, *platform, *product, *version;
@@ -103,7 +112,8 @@ struct w_coverage {
 struct world {
     struct w_server servers[SERVERS + 1];
     struct w_account accounts[ACCOUNTS + 1];
-    struct w_title titles[TITLES + 1];
+    struct w_title titles[TITLES + UNPLAYED + 1];
+    struct w_item items[ITEMS];
     struct w_device devices[DEVICES + 1];
     struct w_quality qualities[QUALITIES + 1];
     struct w_place places[PLACES + 1];
@@ -130,6 +140,7 @@ struct selection {
     const char *media_types; /* " movie episode "; NULL: all */
     const char *users;       /* " 1 2 " */
     const char *server_ids;
+    const char *libraries;   /* with " unknown " */
     const char *platforms;   /* with " unknown " */
     const char *decisions;
     bool with_short;
@@ -148,6 +159,9 @@ static inline int person_of(const struct world *w, const struct w_play *p)
 {
     return w->accounts[p->account].person;
 }
+
+/* Where the play's own library is not known: the first one that has the title on its server. */
+int library_of(const struct world *w, const struct w_play *p);
 
 /* Whether the play is one of filtered_play; the same whatever the window; of those that count at all and pass by what the whole
  * play is (whatever its time); whether a segment passes by what it is. */
@@ -202,7 +216,7 @@ struct truth {
 extern const struct truth time_truths[], people_truths[], place_truths[], quality_truths[],
     stream_truths[], delivery_truths[],
     engagement_truths[], together_truths[], person_truths[], title_truths[],
-    comparison_truths[], search_truths[];
+    comparison_truths[], search_truths[], library_truths[];
 
 /* Of the selected plays that are no views the watch_ms, paused_ms or percent, ascending; room for all. */
 size_t measured(const struct selection *s, const char *figure, double *ret);

@@ -37,12 +37,33 @@ const char *param_of(const struct selection *s, const char *name, const char *ot
     return otherwise;
 }
 
+int library_of(const struct world *w, const struct w_play *p)
+{
+    int home = p->library;
+    for (int i = 0; i < ITEMS && !p->library; i++) {
+        const struct w_item *t = &w->items[i];
+        if (t->server == server_of(w, p) && t->title == p->title && t->library &&
+            (!home || t->library < home))
+            home = t->library;
+    }
+    return home;
+}
+
+static bool selects_library(const struct selection *s, const struct w_play *p)
+{
+    char text[16];
+    int library = s->libraries ? library_of(s->world, p) : 0;
+    snprintf(text, sizeof text, "%d", library);
+    return is_in(s->libraries, library ? text : NULL);
+}
+
 bool selects_kind(const struct selection *s, const struct w_play *p)
 {
     const struct world *w = s->world;
     return !p->hidden_by && !streq(p->kind, "extra") && (s->with_short || !p->is_short) &&
            is_in(s->media_types, w->titles[p->title].media_type) &&
-           is_number_in(s->users, person_of(w, p)) && is_number_in(s->server_ids, server_of(w, p));
+           is_number_in(s->users, person_of(w, p)) && is_number_in(s->server_ids, server_of(w, p)) &&
+           selects_library(s, p);
 }
 
 bool selects_segment(const struct selection *s, const struct w_segment *g)

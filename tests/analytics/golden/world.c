@@ -253,6 +253,33 @@ static void make_coverage(struct world *w)
     }
 }
 
+/* After all else, so that it is as if they were not there. */
+static void make_items(struct world *w)
+{
+    for (int i = TITLES + 1; i <= TITLES + UNPLAYED; i++) {
+        struct w_title *t = &w->titles[i];
+        t->media_type = i % 3 ? "movie" : "track";
+        t->year = i % 4 ? (int)between(1950, 2025) : 0;
+        snprintf(t->title, sizeof t->title, "Unseen %d", i % 30);
+        snprintf(t->full, sizeof t->full, "%s", t->title);
+    }
+    for (int i = 0; i < ITEMS; i++) {
+        struct w_item *t = &w->items[i];
+        int64_t age = chance(60) ? between(0, 400) : between(100, 200);
+        *t = (struct w_item){.server = 1 + i % SERVERS,
+                             .title = (int)between(1, TITLES + UNPLAYED),
+                             .added = w->now - age * US_PER_DAY + between(0, 80000) * US_PER_S,
+                             .removed = TIME_NONE,
+                             .size_bytes = chance(5) ? -1 : between(1000000, 60000000000),
+                             .duration_ms = chance(5) ? -1 : between(1, 9000000)};
+        t->library = chance(5) ? 0 : t->server == 1 ? 1 + t->title % 5 : 4 + t->server;
+        if (chance(12))
+            t->removed = t->added + between(0, (w->now - t->added) / US_PER_S) * US_PER_S;
+        if (chance(4))
+            t->added = TIME_NONE;
+    }
+}
+
 enum { FOLLOWS = 700 };
 
 /* From October 2025 to April 2026: both zones' changes of the clock and a year's end. */
@@ -287,6 +314,7 @@ void world_make(struct world *w)
             if (w->plays[i].segments[k].span_count && chance(40))
                 make_pauses(w, &w->plays[i], &w->plays[i].segments[k]);
     make_coverage(w);
+    make_items(w);
 }
 
 void world_free(struct world *w)
@@ -432,7 +460,7 @@ static enum status write_titles(const struct world *w, struct store_conn *c, str
 {
     auto_appender duckdb_appender a = NULL;
     TRY(append_open(c, NULL, "title", &a, err));
-    for (int i = 1; i <= TITLES; i++) {
+    for (int i = 1; i <= TITLES + UNPLAYED; i++) {
         const struct w_title *t = &w->titles[i];
         append_int(a, i);
         append_text(a, t->media_type);
@@ -450,7 +478,7 @@ static enum status write_titles(const struct world *w, struct store_conn *c, str
     }
     TRY(append_close(a, err));
     auto_buf struct buf sql = {0};
-    for (int i = 1; i <= TITLES; i++) {
+    for (int i = 1; i <= TITLES + UNPLAYED; i++) {
         const struct w_title *t = &w->titles[i];
         if (!t->genre_count && i % 2)
             continue; /* neither null nor an empty list is known */
@@ -507,8 +535,9 @@ static enum status write_tables(const struct world *w, struct store_conn *c, str
         buf_printf(&sql, "insert into account (account_id, server_id, key, name, email,"
                          " is_owner, person_id) values (%d, %d, 'a%d', 'A', null, false, "
                          "nullif(%d, 0));", i, w->accounts[i].server, i, w->accounts[i].person);
-    for (int i = 1; i <= 5; i++)
-        buf_printf(&sql, "insert into library values (%d, 1, 'l%d', 'L', 'movie');", i, i);
+    for (int i = 1; i <= LIBRARIES; i++)
+        buf_printf(&sql, "insert into library values (%d, %d, 'l%d', 'L', 'movie');", i,
+                   i > 5 ? i - 4 : 1, i);
     for (int i = 1; i <= DEVICES; i++) {
         const struct w_device *d = &w->devices[i];
         buf_printf(&sql, "insert into device values (%d, 'm', nullif('%s', ''), nullif('%s', ''), "
@@ -537,11 +566,38 @@ static enum status write_tables(const struct world *w, struct store_conn *c, str
     return store_exec(c, buf_text(&sql), err);
 }
 
+static enum status write_items(const struct world *w, struct store_conn *c, struct error *err)
+{
+    auto_appender duckdb_appender a = NULL;
+    TRY(append_open(c, NULL, "item", &a, err));
+    for (int i = 0; i < ITEMS; i++) {
+        const struct w_item *t = &w->items[i];
+        char key[16];
+        snprintf(key, sizeof key, "i%d", i);
+        append_id(a, t->server);
+        append_text(a, key);
+        append_id(a, t->title);
+        append_id(a, t->library);
+        append_null(a); /* file_key */
+        append_time(a, t->added);
+        append_time(a, w->now);
+        append_time(a, w->now);
+        append_time(a, t->removed);
+        append_known(a, t->size_bytes);
+        append_known(a, t->duration_ms);
+        for (int n = 0; n < 6; n++) /* what the file is */
+            append_null(a);
+        TRY(append_row(a, err));
+    }
+    return append_close(a, err);
+}
+
 enum status world_write(const struct world *w, struct store_conn *c, struct error *err)
 {
     TRY(write_tables(w, c, err));
     TRY(write_qualities(w, c, err));
     TRY(write_titles(w, c, err));
+    TRY(write_items(w, c, err));
     TRY(write_observations(w, c, err));
     TRY(write_plays(w, c, err));
     return write_segments(w, c, err);

@@ -12,6 +12,7 @@ const hours = unit('hour', 0, 'narrow');
 const tenths = unit('hour', 1, 'narrow');
 const minutes = unit('minute', 0, 'narrow');
 const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const days = unit('day');
 const changes = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
 
 // Weekday 0 is Monday; 5 January 1970 was one.
@@ -50,6 +51,7 @@ export function show(value: Value | undefined, format: Format): string {
     case 'resolution': return resolutionName(String(value));
     case 'rate': return bitrate(Number(value));
     case 'bytes': return bytes(Number(value));
+    case 'days': return days.format(Number(value));
     case 'twentieth': return `${value}–${percent((Number(value) + 5) / 100)}`;
     case 'word': return word(String(value));
     case 'engine': return word(String(value));
@@ -65,7 +67,7 @@ export function show(value: Value | undefined, format: Format): string {
 }
 
 export const isAmount = (format: Format): boolean =>
-  ['count', 'mean', 'duration', 'share', 'change', 'percent', 'score', 'rate', 'bytes'].includes(format);
+  ['count', 'mean', 'duration', 'share', 'change', 'percent', 'score', 'rate', 'bytes', 'days'].includes(format);
 
 // Short, for an axis.
 export const short = (value: number, format: Format): string =>

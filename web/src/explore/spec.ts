@@ -13,7 +13,7 @@ type Given = Record<string, string | number>;
 // How a column is written.
 export type Format =
   | 'text' | 'word' | 'type' | 'decision' | 'engine' | 'resolution' | 'column' | 'count' | 'mean' | 'duration' | 'share'
-  | 'change' | 'percent' | 'score' | 'rate' | 'bytes' | 'twentieth' | 'instant' | 'bucket' | 'slot' | 'weekday' | 'hour' | 'year';
+  | 'change' | 'percent' | 'score' | 'rate' | 'bytes' | 'days' | 'twentieth' | 'instant' | 'bucket' | 'slot' | 'weekday' | 'hour' | 'year';
 
 type Named<Prefix extends string, Key = keyof typeof explore> = Key extends `${Prefix}${infer Name}` ? Name : never;
 export type ColumnName = Named<'column.'>;

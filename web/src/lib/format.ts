@@ -24,7 +24,9 @@ const minutes = unit('minute', 0, 'narrow');
 const seconds = unit('second', 0, 'narrow');
 const megabits = unit('megabit-per-second', 1);
 const kilobits = unit('kilobit-per-second');
+const terabytes = unit('terabyte', 1);
 const gigabytes = unit('gigabyte', 1);
+const wholeGigabytes = unit('gigabyte');
 const megabytes = unit('megabyte', 1);
 const kilobytes = unit('kilobyte');
 
@@ -76,4 +78,4 @@ export const bitrate = (kbps: number): string =>
   kbps >= 1000 ? megabits.format(kbps / 1000) : kilobits.format(kbps);
 
 export const bytes = (n: number): string =>
-  n >= 1e9 ? gigabytes.format(n / 1e9) : n >= 1e6 ? megabytes.format(n / 1e6) : kilobytes.format(Math.ceil(n / 1e3));
+  n >= 1e12 ? terabytes.format(n / 1e12) : n >= 1e11 ? wholeGigabytes.format(n / 1e9) : n >= 1e9 ? gigabytes.format(n / 1e9) : n >= 1e6 ? megabytes.format(n / 1e6) : kilobytes.format(Math.ceil(n / 1e3));
