@@ -1,12 +1,15 @@
 // Explore: charts say what the queries say, by eye, table, keyboard and file; each fails alone.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import { faultsOf } from './axe.mjs';
 import { openDemo } from './browser.mjs';
 import { moduleOfPage } from './module.mjs';
 
 const { demo, on } = await openDemo();
+const charts = (await readdir(path.join(import.meta.dirname, '../../web/src/explore/charts'))).map((file) => file.replace('.ts', ''));
+const more = 'more=people,titles,quality';
 
 // A span in the past: live plays do not change it.
 const start = new Date(Date.now() - 50 * 86_400_000).toISOString().slice(0, 10);
@@ -28,6 +31,10 @@ async function show(page, name) {
   await marks(card(page, name)).first().waitFor();
   return card(page, name);
 }
+const labelsOf = async (page, name) =>
+  marks(await show(page, name)).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
+// What a label says of one of its values: "12 Oct 2026: All 5, Direct play 2".
+const told = (label, name) => /^[\d.,]+/.exec(label.split(/[:,] /).find((part) => part.startsWith(`${name} `))?.slice(name.length + 1) ?? '')?.[0];
 
 test('the figures and the charts are those of the queries', on({}, async (page) => {
   await open(page);
@@ -54,26 +61,130 @@ test('the figures and the charts are those of the queries', on({}, async (page) 
 
 test('steps, bands and choices of what is told apart are those of the queries', on({}, async (page) => {
   await open(page);
-  const labelsOf = async (name) => marks(await show(page, name)).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
-
   const stopped = (await ask('completion')).data;
-  const steps = await labelsOf('completion');
+  const steps = await labelsOf(page, 'completion');
   assert.equal(steps.length, stopped.filter((row) => row.from_percent !== null || row.plays > 0).length);
-  assert.deepEqual(steps.map((label) => number(label.replace(/^.*, /, ''))), stopped.slice(0, steps.length).map((row) => row.plays));
+  assert.deepEqual(steps.map((label) => number(label.replace(/^.*, /, ''))),
+    stopped.slice(0, steps.length).map((row) => row.plays - row.finished), 'who stopped without having finished');
 
   const pairs = (await ask('resolution-mismatch')).data.filter((row) => row.watch_ms > 0);
   assert.ok(pairs.length > 1);
-  assert.equal((await labelsOf('flow')).length, pairs.length, 'one band a pair');
+  assert.equal((await labelsOf(page, 'flow')).length, pairs.length, 'one band a pair');
 
   const hours = (await ask('bandwidth?by=hour')).data.filter((row) => row.network === 'all');
-  assert.equal((await labelsOf('bandwidth')).length, hours.length);
+  assert.equal((await labelsOf(page, 'bandwidth')).length, hours.length);
 
   const chart = await show(page, 'quality');
-  await chart.getByRole('radio', { name: 'Container' }).check();
+  await chart.getByRole('combobox').selectOption({ label: 'Container' });
   const containers = (await ask('quality?of=container')).data;
   await page.waitForFunction((name) =>
     document.querySelector('#chart-quality [data-mark]')?.getAttribute('aria-label').startsWith(`${name},`), containers[0].value);
   assert.equal(await marks(chart).count(), Math.min(containers.length, 11));
+}));
+
+test('lines, days and cells are those of the queries', on({}, async (page) => {
+  await open(page, `&${more}`);
+  const streams = (await ask('concurrent-streams')).data;
+  const all = streams.filter((row) => row.decision === 'all');
+  const lines = await labelsOf(page, 'streams');
+  assert.deepEqual(lines.map((label) => number(told(label, 'All'))), all.map((row) => row.peak));
+  assert.deepEqual(lines.map((label) => number(told(label, 'Transcode'))),
+    streams.filter((row) => row.decision === 'transcode').map((row) => row.peak));
+  assert.equal(await card(page, 'streams').locator('path.line').count(), new Set(streams.map((row) => row.decision)).size);
+
+  const days = (await ask('calendar')).data;
+  assert.deepEqual((await labelsOf(page, 'calendar')).map((label) => number(label.replace(/^.*: /, ''))), days.map((row) => row.plays));
+  const streak = Math.max(...days.map((row) => row.streak));
+  await card(page, 'calendar').getByText(`Longest streak: ${streak} day`).waitFor();
+
+  const flow = (await ask('content-flow')).data;
+  const shows = [...new Set(flow.map((row) => row.series))].slice(0, 10);
+  const cells = await labelsOf(page, 'seasons');
+  assert.deepEqual(cells.map((label) => number(label.replace(/^.*: /, ''))),
+    shows.flatMap((show) => flow.filter((row) => row.series === show).sort((a, b) => a.season - b.season).map((row) => row.people)));
+
+  const levels = (await ask('stream-levels?of=transcode')).data;
+  const chart = await show(page, 'levels');
+  await chart.getByRole('combobox').selectOption({ label: 'Transcodes' });
+  await page.waitForFunction((n) => document.querySelectorAll('#chart-levels [data-mark]').length === n, levels.length);
+  assert.deepEqual((await labelsOf(page, 'levels')).map((label) => label.replace(/^.*, /, '')),
+    levels.map((row) => row.share.toLocaleString('en-GB', { style: 'percent', maximumFractionDigits: 0 })));
+}));
+
+test('every chart answers: by eye, keyboard, table, drawing and file', on({}, async (page) => {
+  // So long that people came first in it, and with a beginning, so that there is a time before.
+  await page.goto(`/explore?days=400&${more}`);
+  await card(page, 'plays-over-time').locator('[data-mark]').first().waitFor();
+  assert.deepEqual((await page.locator('[id^=chart-]').evaluateAll((all) => all.map((one) => one.id.slice(6)))).sort(), [...charts].sort());
+  assert.ok(charts.length > 25);
+  for (const name of charts) {
+    const chart = card(page, name);
+    await chart.scrollIntoViewIfNeeded();
+    await chart.locator('[data-mark], .nothing').first().waitFor();
+    if (await marks(chart).count() === 0) {
+      // Nobody need have paused since the demo began.
+      assert.equal(name, 'pauses', `${name} has nothing to show`);
+      await chart.getByText('No pause was seen').waitFor();
+      continue;
+    }
+    const labels = await marks(chart).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
+    assert.ok(labels.every((label) => label && !/undefined|NaN|null|\{/.test(label)), `${name}: ${labels}`);
+    assert.equal(await chart.locator('[data-mark][tabindex="0"]').count(), 1, `${name}: one stop for Tab`);
+    await marks(chart).first().focus();
+    await chart.locator('.tip').waitFor();
+    await page.keyboard.press('End');
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), labels.at(-1), name);
+    await page.keyboard.press('Home');
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('aria-label')), labels[0], name);
+    assert.doesNotMatch(await chart.locator('.tip').innerText(), /undefined|NaN|column\.|word\.|\{/, name);
+
+    // One of each kind of mark.
+    if (!['delivery', 'streams', 'quality', 'completion', 'flow', 'seasons', 'calendar'].includes(name)) continue;
+    await chart.getByRole('button', { name: 'Download' }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByText('Drawing (SVG)').locator('visible=true').click()]);
+    const svg = await readFile(await download.path(), 'utf8');
+    assert.doesNotMatch(svg, /var\(--| class=/, `${name}: colours are written out`);
+    assert.match(svg, /<(rect|path)[^>]+fill=/, name);
+
+    await chart.getByRole('button', { name: 'Download' }).click();
+    const csv = page.getByText('Table (CSV)').locator('visible=true');
+    const answer = await page.request.get(await csv.getAttribute('href'));
+    assert.equal(answer.status(), 200, name);
+    await page.keyboard.press('Escape');
+    await chart.getByRole('button', { name: 'Show as a table' }).click();
+    const lines = (await answer.text()).trim().split(/\r?\n/).length - 1;
+    assert.ok(Math.abs(await chart.locator('tbody tr').count() - lines) <= 12, `${name}: the table has the rows of the file, but for what is played now`);
+  }
+}));
+
+test('a choice asks the server for what it says, and it is drawn', on({}, async (page) => {
+  await open(page, `&${more}`);
+  for (const name of charts) {
+    const chart = card(page, name);
+    await chart.scrollIntoViewIfNeeded();
+    await chart.locator('[data-mark], .nothing').first().waitFor();
+    for (let at = 0; at < await chart.getByRole('combobox').count(); at++) {
+      const choice = chart.getByRole('combobox').nth(at);
+      const value = await choice.locator('option').last().getAttribute('value');
+      const [answer] = await Promise.all([
+        page.waitForResponse((one) => one.url().includes(`=${value}`) && one.url().includes('/analytics/')), choice.selectOption(value)]);
+      assert.equal(answer.status(), 200, `${name} ${value}`);
+      await chart.locator('section[aria-busy=false]').waitFor();
+      await chart.locator('[data-mark], .nothing').first().waitFor();
+    }
+  }
+}));
+
+test('what is asked less often is there when it is opened, and the address says so', on({}, async (page) => {
+  await open(page);
+  assert.equal(await card(page, 'retention').count(), 0);
+  await page.getByRole('button', { name: /^3 more questions/ }).first().click();
+  await page.waitForURL(/more=people/);
+  await card(page, 'retention').scrollIntoViewIfNeeded();
+  await card(page, 'retention').locator('[data-mark], .nothing').first().waitFor();
+  await page.getByRole('button', { name: '3 more questions' }).first().click();
+  await page.waitForFunction(() => !location.search.includes('more='));
+  assert.equal(await card(page, 'retention').count(), 0);
 }));
 
 test('a click on a mark filters everything by it, and back takes it away', on({}, async (page) => {
@@ -94,7 +205,7 @@ test('a click on a mark filters everything by it, and back takes it away', on({}
 test('the keyboard goes through the marks and filters by one', on({}, async (page) => {
   await open(page);
   const chart = card(page, 'plays-over-time');
-  await chart.getByRole('radio').first().focus();
+  await chart.getByRole('combobox').focus();
   await page.keyboard.press('Tab');
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
   const labels = await marks(chart).evaluateAll((all) => all.map((mark) => mark.getAttribute('aria-label')));
@@ -184,6 +295,14 @@ test('what is not known is hatched and never a zero; what was not observed is sh
     meta.coverage_gaps = [{ server_id: 1, from: `${start}T00:00:00Z`, to: new Date(Date.parse(start) + 3 * 86_400_000).toISOString() }];
   });
   await change('summary', ({ data }) => { data[0].finished_share = null; });
+  await change('concurrent-streams', ({ data }) => {
+    for (const row of data) if (row.decision === 'copy') row.decision = null;
+    for (const row of data.filter((one) => one.decision === 'all').slice(3, 5)) row.peak = null;
+  });
+  await change('calendar', ({ meta }) => {
+    meta.coverage_gaps = [{ server_id: 1, from: `${start}T00:00:00Z`, to: new Date(Date.parse(start) + 3 * 86_400_000).toISOString() }];
+  });
+  await change('content-flow', ({ data }) => { data[0].people = null; });
   await open(page);
   const chart = card(page, 'plays-over-time');
   assert.ok(await chart.locator('[data-mark] rect[fill^="url("]').count() > 0, 'unknown is hatched');
@@ -191,6 +310,15 @@ test('what is not known is hatched and never a zero; what was not observed is sh
   await chart.locator('.legend').getByText('Not observed').waitFor();
   assert.equal(await chart.locator('rect.gap').count(), 1);
   await page.locator('dl > div').filter({ hasText: 'Watched to the end' }).getByText('Unknown').waitFor();
+  const all = (await show(page, 'streams')).locator('path.line.is-first');
+  assert.equal((await all.getAttribute('d')).split('M').length - 1, 2, 'a line is broken where it is not known');
+  assert.equal(await card(page, 'streams').locator('path.line.is-unknown').count(), 1);
+  assert.match((await labelsOf(page, 'streams'))[3], /All Unknown/);
+  await show(page, 'calendar');
+  const blind = await card(page, 'calendar').locator('rect.gap').count();
+  assert.ok(blind === 3 || blind === 4, `${blind} days without coverage`);
+  assert.match((await labelsOf(page, 'calendar'))[1], /Not observed/);
+  assert.match(await marks(await show(page, 'seasons')).first().getAttribute('fill'), /^url\(/);
   const last = marks(await show(page, 'people')).last();
   assert.match(await last.getAttribute('aria-label'), /^Unknown/);
   assert.match(await last.locator('xpath=..').locator('g rect').last().getAttribute('fill'), /^url\(/);
@@ -211,9 +339,10 @@ test('the period before is drawn when it is asked for, and the address says so',
 }));
 
 test('charts, a table and a dialog have no fault of accessibility', on({ reducedMotion: 'reduce' }, async (page) => {
-  await open(page, '&compare=previous');
-  for (const name of ['week', 'streams', 'finishing', 'engagement', 'binges', 'shows', 'completion', 'delivery', 'flow', 'quality', 'bandwidth', 'causes']) {
-    await show(page, name);
+  await open(page, `&compare=previous&${more}`);
+  for (const name of charts) {
+    await card(page, name).scrollIntoViewIfNeeded();
+    await card(page, name).locator('[aria-busy=false]').waitFor();
   }
   const chart = await show(page, 'people');
   assert.deepEqual(await faultsOf(page), []);

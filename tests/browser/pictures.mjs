@@ -39,7 +39,7 @@ try {
   for (const { name, address, ready, act, isWhole } of pictures.filter((p) => !wanted.length || wanted.includes(p.name))) {
     for (const [theme, kind, size] of looks) {
       const { page, close } = await openPage(browser, demo, { theme, size, reducedMotion: 'reduce',
-        ...(kind === 'phone' ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}) });
+        ...(kind === 'phone' ? { isMobile: true, hasTouch: true, deviceScaleFactor: isWhole ? 1 : 2 } : {}) });
       await page.goto(address);
       await page.locator('main h1').waitFor({ state: 'attached' });
       await page.waitForLoadState('networkidle');

@@ -1,5 +1,5 @@
 /* The truth of the queries over time: trends, transcode, hardware-transcode, bandwidth, qoe by
- * bucket, capacity, calendar, temporal-heatmap, concurrent-streams, heatmap. */
+ * bucket, capacity, stream-levels, calendar, temporal-heatmap, concurrent-streams, heatmap. */
 #include "golden.h"
 
 #include <math.h>
@@ -583,6 +583,40 @@ static json_t *capacity(const struct selection *s)
     return rows;
 }
 
+/* --- stream-levels --------------------------------------------------------------------------- */
+
+enum { LEVELS_MAX = 64 };
+
+static json_t *stream_levels(const struct selection *s)
+{
+    struct quarters q = {0};
+    int64_t first, last, counts[LEVELS_MAX] = {0};
+    if (find_edges(s, &first, &last))
+        find_quarters(s, &q);
+    struct edge *edges = xcalloc(s->world->segment_count * 2 + 2, sizeof *edges);
+    size_t n = edges_of(s, param_of(s, "of", "all"), s->from == TIME_NONE ? INT64_MIN : s->from,
+                        s->to == TIME_NONE ? INT64_MAX : s->to, edges);
+    int64_t most = -1;
+    for (int64_t i = 0; i < q.count; i++) {
+        int64_t at = (q.first + i) * QUARTER_US;
+        int64_t peak = peak_between(edges, n, at, at + QUARTER_US);
+        if (peak >= LEVELS_MAX)
+            abort();
+        counts[peak]++;
+        most = peak > most ? peak : most;
+    }
+    json_t *rows = json_array();
+    int64_t below = 0;
+    for (int64_t level = 0; level <= most; level++) {
+        add_row(rows, "iiff", level, counts[level] * QUARTER_US / 1000,
+                (double)counts[level] / (double)q.count,
+                (double)(q.count - below) / (double)q.count);
+        below += counts[level];
+    }
+    free(edges);
+    return rows;
+}
+
 /* --- calendar -------------------------------------------------------------------------------- */
 
 static json_t *calendar(const struct selection *s)
@@ -820,6 +854,8 @@ const struct truth time_truths[] = {
     {"temporal-heatmap", "bucket=week", temporal_heatmap, 2},
     {"qoe", "bucket=week", qoe_by_week, 1},
     {"concurrent-streams", "bucket=day", concurrent_streams, 2},
+    {"stream-levels", "", stream_levels, 1},
+    {"stream-levels", "of=transcode", stream_levels, 1},
     {"heatmap", "", heatmap, 2},
     {0},
 };

@@ -1,16 +1,17 @@
 // How values are written on Explore and Map.
-import { bitrate, compact, day, number, percent, unit } from '../lib/format';
+import { bitrate, bytes, compact, day, number, percent, unit } from '../lib/format';
 import { decisionName, isKey, resolutionName, typeName } from '../lib/names';
 import { texts } from '../lib/text';
 import { explore } from '../messages/explore';
-import type { Format, Value } from './spec';
-import { bucketText } from './time';
+import type { ColumnName, Format, Value } from './spec';
+import { bucketText, isBucket } from './time';
 
 const t = texts(explore);
 const HOUR_MS = 3_600_000;
 const hours = unit('hour', 0, 'narrow');
 const tenths = unit('hour', 1, 'narrow');
 const minutes = unit('minute', 0, 'narrow');
+const tenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const changes = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0, signDisplay: 'exceptZero' });
 
 // Weekday 0 is Monday; 5 January 1970 was one.
@@ -23,6 +24,10 @@ export function duration(ms: number): string {
   return (ms < 10 * HOUR_MS ? tenths : hours).format(ms / HOUR_MS);
 }
 
+// From ten times as much on, how many times.
+const growth = (share: number): string =>
+  share < 9 ? changes.format(share) : t('times', { n: Math.round(share + 1) });
+
 // A word that a query uses for a state or a kind; names of other things are as they are.
 function word(value: string): string {
   const key = `word.${value}`;
@@ -31,7 +36,7 @@ function word(value: string): string {
 }
 
 export function show(value: Value | undefined, format: Format): string {
-  if (value === null || value === undefined) return t('unknown');
+  if (value === null || value === undefined) return t(format === 'engine' ? 'unknown.engine' : format === 'change' ? 'unknown.change' : 'unknown');
   switch (format) {
     case 'count': return number(Number(value));
     case 'duration': return duration(Number(value));
@@ -44,17 +49,26 @@ export function show(value: Value | undefined, format: Format): string {
     case 'decision': return decisionName(String(value));
     case 'resolution': return resolutionName(String(value));
     case 'rate': return bitrate(Number(value));
+    case 'bytes': return bytes(Number(value));
     case 'twentieth': return `${value}–${percent((Number(value) + 5) / 100)}`;
     case 'word': return word(String(value));
+    case 'engine': return word(String(value));
+    case 'column': return t(`column.${value as ColumnName}`);
+    case 'mean': return tenth.format(Number(value));
+    case 'change': return growth(Number(value));
+    case 'percent': return percent(Number(value) / 100);
+    case 'score': return number(Math.round(Number(value)));
+    case 'slot': return isBucket(value) ? bucketText(String(value)) : show(value, 'hour');
     case 'text':
     case 'year': return String(value);
   }
 }
 
-export const isAmount = (format: Format): boolean => ['count', 'duration', 'share', 'rate'].includes(format);
+export const isAmount = (format: Format): boolean =>
+  ['count', 'mean', 'duration', 'share', 'change', 'percent', 'score', 'rate', 'bytes'].includes(format);
 
 // Short, for an axis.
 export const short = (value: number, format: Format): string =>
   format === 'count' ? compact(value) : show(value, format);
 
-export const change = (now: number, before: number): string => changes.format((now - before) / before);
+export const change = (now: number, before: number): string => growth((now - before) / before);

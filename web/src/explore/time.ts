@@ -1,10 +1,13 @@
 // Buckets are local texts ("2025-03-01", "2025-03-01T14:00"): here they are reckoned with as if they
 // were UTC, so that no zone of the browser's own gets in.
+import type { Meta } from '../lib/types';
 import type { Params } from './spec';
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 export const naive = (bucket: string): number => Date.parse(bucket.length === 10 ? bucket : `${bucket.slice(0, 16).replace(' ', 'T')}Z`);
+// Whether it is a bucket of time, rather than an hour of the day or a name.
+export const isBucket = (value: unknown): boolean => /^\d{4}-\d\d-\d\d/.test(String(value));
 const dateText = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 // An instant as the same kind of number, in a zone.
@@ -37,6 +40,21 @@ export function stepOf(buckets: string[]): Step {
 
 export const stepMs: Record<Step, number> = { hour: 3_600_000, day: DAY_MS, week: 7 * DAY_MS, month: 30 * DAY_MS };
 
+// Spans in which no server was seen, in the chart's own units: `at` says where bucket i begins.
+export function gapsAcross(meta: Meta, buckets: string[], step: Step, at: (i: number) => number): { from: number; to: number }[] {
+  const starts = buckets.map(naive);
+  const across = (ms: number): number => {
+    const i = starts.findLastIndex((start) => start <= ms);
+    const start = starts[i];
+    if (start === undefined) return at(0);
+    const length = (starts[i + 1] ?? start + stepMs[step]) - start;
+    return at(i + Math.min((ms - start) / length, 1));
+  };
+  return meta.coverage_gaps
+    .map((gap) => ({ from: across(naiveIn(gap.from, meta.tz)), to: across(naiveIn(gap.to ?? new Date().toISOString(), meta.tz)) }))
+    .filter((gap) => gap.to > gap.from);
+}
+
 const axisFormats: Record<Step, Intl.DateTimeFormatOptions> = {
   hour: { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' },
   day: { day: 'numeric', month: 'short' },
@@ -46,6 +64,9 @@ const axisFormats: Record<Step, Intl.DateTimeFormatOptions> = {
 
 export const axisText = (bucket: string, step: Step): string =>
   new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', ...axisFormats[step] }).format(naive(bucket));
+
+export const monthText = (bucket: string): string =>
+  new Intl.DateTimeFormat(undefined, { timeZone: 'UTC', month: 'short', ...(bucket.slice(5, 7) === '01' ? { year: 'numeric' } : {}) }).format(naive(bucket));
 
 export function bucketText(bucket: string): string {
   const hasHour = bucket.length > 10 && !bucket.startsWith('00:00', 11);

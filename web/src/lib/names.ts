@@ -26,7 +26,7 @@ export const countryName = (code: string): string =>
 // The colour that stands for a decision everywhere.
 export function decisionColour(decision: string | null): string {
   switch (decision) {
-    case 'all': return 'var(--series-1)';
+    case 'all': return 'var(--text)';
     case 'direct play': return 'var(--direct)';
     case 'copy': return 'var(--copy)';
     case 'transcode': return 'var(--transcode)';

@@ -2,13 +2,15 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'quality',
-  order: 40,
+  order: 50,
   query: 'bandwidth',
-  params: { by: 'hour' },
-  columns: { slot: 'hour', network: 'word', p50_kbps: 'rate', p95_kbps: 'rate', peak_kbps: 'rate' },
-  measures: [
-    { name: 'p95', column: 'p95_kbps' },
-    { name: 'peak', column: 'peak_kbps' },
+  choices: [
+    { param: 'by', values: ['hour', 'bucket'] },
+    { param: 'bucket', values: ['auto', 'day', 'week', 'month'], when: 'bucket' },
   ],
-  mark: { kind: 'steps', x: 'slot', only: ['network', 'all'] },
+  columns: {
+    slot: 'slot', network: 'word', p50_kbps: 'rate', p95_kbps: 'rate', peak_kbps: 'rate', bytes: 'bytes', unknown_ms: 'duration',
+  },
+  measures: [{ name: 'p95', column: 'p95_kbps' }],
+  mark: { kind: 'lines', x: 'slot', lines: ['p95_kbps', 'p50_kbps', 'peak_kbps'], only: ['network', 'all'] },
 } satisfies ChartOf<'bandwidth'>;

@@ -2,13 +2,15 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'people',
-  order: 40,
+  order: 20,
   query: 'binge',
-  params: { by: 'show', limit: 10 },
-  columns: { series: 'text', runs: 'count', people: 'count', episodes: 'count', longest: 'count', watch_ms: 'duration' },
+  params: { limit: 10 },
+  choices: [{ param: 'by', values: ['show', 'person'] }],
+  columns: { series: 'text', person: 'text', runs: 'count', people: 'count', episodes: 'count', longest: 'count', watch_ms: 'duration' },
   measures: [
     { name: 'runs', column: 'runs' },
-    { name: 'people', column: 'people' },
+    { name: 'longest', column: 'longest' },
+    { name: 'watch_ms', column: 'watch_ms' },
   ],
-  mark: { kind: 'bars', label: 'series', filters: [['shows', 'series']] },
+  mark: { kind: 'bars', label: ['series', 'person'], filters: [['shows', 'series'], ['users', 'person_id']] },
 } satisfies ChartOf<'binge'>;

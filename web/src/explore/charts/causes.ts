@@ -2,7 +2,7 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'quality',
-  order: 50,
+  order: 30,
   query: 'transcode-causes',
   columns: { value: 'word', watch_ms: 'duration', share: 'share', plays: 'count', people: 'count', avoided_by: 'text' },
   measures: [

@@ -4,7 +4,10 @@ export default {
   section: 'quality',
   order: 10,
   query: 'transcode',
-  params: { bucket: 'auto' },
+  choices: [
+    { param: 'of', values: ['stream', 'video', 'audio', 'subtitle', 'container'] },
+    { param: 'bucket', values: ['auto', 'day', 'week', 'month'] },
+  ],
   columns: { bucket: 'bucket', decision: 'decision', plays: 'count', watch_ms: 'duration' },
   measures: [
     { name: 'share', column: 'watch_ms', isShare: true },

@@ -2,7 +2,7 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'people',
-  order: 50,
+  order: 40,
   query: 'watch-parties',
   params: { by: 'title', limit: 10 },
   columns: { title: 'text', media_type: 'type', parties: 'count', people: 'count', plays: 'count', watch_ms: 'duration' },
@@ -11,4 +11,5 @@ export default {
     { name: 'people', column: 'people' },
   ],
   mark: { kind: 'bars', label: 'title', filters: [['titles', 'title_id']], tint: 'media_type' },
+  isMore: true,
 } satisfies ChartOf<'watch-parties'>;

@@ -4,7 +4,7 @@ export default {
   section: 'activity',
   order: 10,
   query: 'trends',
-  params: { bucket: 'auto' },
+  choices: [{ param: 'bucket', values: ['auto', 'day', 'week', 'month'] }],
   columns: { bucket: 'bucket', media_type: 'type', plays: 'count', watch_ms: 'duration', people: 'count' },
   measures: [
     { name: 'plays', column: 'plays' },

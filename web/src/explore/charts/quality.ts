@@ -2,18 +2,24 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'quality',
-  order: 30,
+  order: 40,
   query: 'quality',
+  choices: [{
+    param: 'of',
+    values: [
+      'resolution', 'video-codec', 'range', 'frame-rate', 'audio-codec', 'audio-channels', 'audio-language', 'subtitle-language',
+      'subtitle-codec', 'subtitle-decision', 'container', 'stream-resolution', 'stream-video-codec', 'stream-range', 'stream-audio-codec',
+      'stream-audio-channels', 'stream-container', 'secure', 'relayed', 'location',
+    ],
+  }],
   columns: { value: 'word', share: 'share', watch_ms: 'duration', plays: 'count', people: 'count', finished_share: 'share' },
   measures: [
-    { name: 'of_resolution', column: 'watch_ms', params: { of: 'resolution' } },
-    { name: 'of_video', column: 'watch_ms', params: { of: 'video-codec' } },
-    { name: 'of_range', column: 'watch_ms', params: { of: 'range' } },
-    { name: 'of_audio', column: 'watch_ms', params: { of: 'audio-codec' } },
-    { name: 'of_channels', column: 'watch_ms', params: { of: 'audio-channels' } },
-    { name: 'of_subtitles', column: 'watch_ms', params: { of: 'subtitle-language' } },
-    { name: 'of_container', column: 'watch_ms', params: { of: 'container' } },
-    { name: 'of_secure', column: 'watch_ms', params: { of: 'secure' } },
+    { name: 'share', column: 'share' },
+    { name: 'watch_ms', column: 'watch_ms' },
+    { name: 'plays', column: 'plays' },
   ],
-  mark: { kind: 'bars', label: 'value', filters: [] },
+  mark: {
+    kind: 'bars', label: 'value', filters: [['video_resolutions', 'value', 'resolution']], beside: ['watch_ms', 'plays', 'people', 'finished_share', 'share'],
+  },
+  isWide: true,
 } satisfies ChartOf<'quality'>;

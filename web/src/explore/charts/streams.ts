@@ -4,13 +4,12 @@ export default {
   section: 'activity',
   order: 30,
   query: 'concurrent-streams',
-  params: { bucket: 'auto' },
-  columns: { bucket: 'bucket', decision: 'decision', peak: 'count', peak_at: 'instant', mean: 'count' },
+  choices: [{ param: 'bucket', values: ['auto', 'day', 'week', 'month'] }],
+  columns: { bucket: 'bucket', decision: 'decision', peak: 'count', peak_at: 'instant', mean: 'mean' },
   measures: [
     { name: 'peak', column: 'peak' },
     { name: 'mean', column: 'mean' },
   ],
-  mark: { kind: 'columns', x: 'bucket', series: 'decision', only: ['decision', 'all'] },
+  mark: { kind: 'lines', x: 'bucket', series: 'decision', filter: 'transcode_decisions' },
   isComparable: true,
-  isWide: true,
 } satisfies ChartOf<'concurrent-streams'>;
