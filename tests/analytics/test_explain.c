@@ -91,8 +91,8 @@ static bool row_adds_up(const struct query *q, const char *zone, const char *fil
     json_t *found = figures_behind(q, zone, filter, behind);
     static const char *const figures[] = {"plays", "watch_ms"};
     for (size_t i = 0; i < ARRAY_LEN(figures); i++) {
-        /* A run and a hit of a search have the watch time of their plays, wherever they end. */
-        bool is_whole = i == 1 && (streq(q->name, "binge") || str_has_prefix(str_of(q->name), STR("search/")));
+        /* A run, or a hit of the search, has the watch time of its plays, wherever they end. */
+        bool is_whole = i == 1 && (streq(q->name, "binge") || strncmp(q->name, "search/", 7) == 0);
         const json_t *got = json_object_get(found, is_whole ? "whole_ms" : figures[i]),
                      *want = json_object_get(row, figures[i]);
         /* Of among, watch time may lie outside of what the row looks at. */
