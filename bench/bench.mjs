@@ -256,6 +256,7 @@ async function measureServer(data, times, found) {
   }
 }
 
+const machine = { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) };
 try {
   for (const rows of sizes) {
     const needed = rows * (rows > 1_000_000 ? 300 : 3000); // bytes
@@ -273,10 +274,11 @@ try {
     await measureQueries(data, rows, found);
     found.storeMb = statSync(join(data, 'cartographus.duckdb')).size / 1e6;
     row('store', `${found.storeMb.toFixed(1)} MB`);
+    found.load = loadavg()[1];
+    if (isWritten) write(found, machine);
     await measureServer(data, rows > 1_000_000 ? 1 : 5, found);
     if (!process.env.BENCH_STORES) rmSync(data, { recursive: true });
-    found.load = loadavg()[1];
-    if (isWritten) write(found, { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) });
+    if (isWritten) write(found, machine);
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
