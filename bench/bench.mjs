@@ -1,5 +1,5 @@
 // Measures one build against a yardstick in the same run and prints ratios. Nothing here passes or
-// fails. usage: node bench/bench.mjs BUILD_DIR [--write] [plays ...]   (default 100000 1000000)
+// fails. usage: node bench/bench.mjs BUILD_DIR [--write] [--no-import] [plays ...]   (default 100000 1000000)
 //
 // --write puts what was measured into docs/performance.json and makes docs/performance.md of it anew,
 // size by size; sizes that are not measured stay as they were. 10 million plays take 3 GB of
@@ -15,9 +15,10 @@ import { write } from './report.mjs';
 
 const build = resolve(process.argv[2] ?? 'build');
 const isWritten = process.argv.includes('--write');
-const sizes = process.argv.slice(3).filter((word) => word !== '--write').map(Number);
+const isImported = !process.argv.includes('--no-import');
+const sizes = process.argv.slice(3).filter((word) => !word.startsWith('--')).map(Number);
 if (sizes.some((n) => !(n >= 1000 && n <= 20_000_000))) {
-  console.error('usage: bench.mjs BUILD_DIR [--write] [plays ...]; plays from 1000 to 20000000');
+  console.error('usage: bench.mjs BUILD_DIR [--write] [--no-import] [plays ...]; plays from 1000 to 20000000');
   process.exit(2);
 }
 if (!sizes.length) sizes.push(100_000, 1_000_000);
@@ -268,7 +269,7 @@ try {
     const found = { rows };
     const data = join(process.env.BENCH_STORES ?? work, `data-${rows}`);
     console.log(`\n${rows} plays`);
-    if (rows <= 1_000_000) await measureImport(rows, found);
+    if (isImported && rows <= 1_000_000) await measureImport(rows, found);
     mkdirSync(data, { mode: 0o700, recursive: true });
     console.log(`\nqueries on ${rows} invented plays over three years, against the same SQL run directly, ms`);
     await measureQueries(data, rows, found);
