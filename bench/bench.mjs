@@ -1,5 +1,5 @@
 // Measures one build against a yardstick in the same run and prints ratios. Nothing here passes or
-// fails. usage: node bench/bench.mjs BUILD_DIR [--write] [plays ...]   (default 100000 1000000)
+// fails. usage: node bench/bench.mjs BUILD_DIR [--write] [--no-import] [plays ...]   (default 100000 1000000)
 //
 // --write puts what was measured into docs/performance.json and makes docs/performance.md of it anew,
 // size by size; sizes that are not measured stay as they were. 10 million plays take 3 GB of
@@ -15,9 +15,10 @@ import { write } from './report.mjs';
 
 const build = resolve(process.argv[2] ?? 'build');
 const isWritten = process.argv.includes('--write');
-const sizes = process.argv.slice(3).filter((word) => word !== '--write').map(Number);
+const isImported = !process.argv.includes('--no-import');
+const sizes = process.argv.slice(3).filter((word) => !word.startsWith('--')).map(Number);
 if (sizes.some((n) => !(n >= 1000 && n <= 20_000_000))) {
-  console.error('usage: bench.mjs BUILD_DIR [--write] [plays ...]; plays from 1000 to 20000000');
+  console.error('usage: bench.mjs BUILD_DIR [--write] [--no-import] [plays ...]; plays from 1000 to 20000000');
   process.exit(2);
 }
 if (!sizes.length) sizes.push(100_000, 1_000_000);
@@ -256,6 +257,7 @@ async function measureServer(data, times, found) {
   }
 }
 
+const machine = { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) };
 try {
   for (const rows of sizes) {
     const needed = rows * (rows > 1_000_000 ? 300 : 3000); // bytes
@@ -267,16 +269,17 @@ try {
     const found = { rows };
     const data = join(process.env.BENCH_STORES ?? work, `data-${rows}`);
     console.log(`\n${rows} plays`);
-    if (rows <= 1_000_000) await measureImport(rows, found);
+    if (isImported && rows <= 1_000_000) await measureImport(rows, found);
     mkdirSync(data, { mode: 0o700, recursive: true });
     console.log(`\nqueries on ${rows} invented plays over three years, against the same SQL run directly, ms`);
     await measureQueries(data, rows, found);
     found.storeMb = statSync(join(data, 'cartographus.duckdb')).size / 1e6;
     row('store', `${found.storeMb.toFixed(1)} MB`);
+    found.load = loadavg()[1];
+    if (isWritten) write(found, machine);
     await measureServer(data, rows > 1_000_000 ? 1 : 5, found);
     if (!process.env.BENCH_STORES) rmSync(data, { recursive: true });
-    found.load = loadavg()[1];
-    if (isWritten) write(found, { cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30) });
+    if (isWritten) write(found, machine);
   }
 } finally {
   rmSync(work, { recursive: true, force: true });

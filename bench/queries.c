@@ -222,12 +222,6 @@ static long peak_mb(void)
     return usage.ru_maxrss / 1024;
 }
 
-/* The same text under another name is not measured twice. */
-static bool is_also(size_t i)
-{
-    return i && streq(query_catalogue[i].sql, query_catalogue[i - 1].sql);
-}
-
 /* Over all time. Of many plays once, and not beside the bare SQL: it takes long enough. */
 static enum status measure_all(struct store *store, struct store_conn *c, const char *names,
                                bool are_many, struct error *err)
@@ -235,7 +229,7 @@ static enum status measure_all(struct store *store, struct store_conn *c, const 
     printf("%-20s %10s %10s %10s %10s %6s %10s %9s\n", "query", "first cpu", "best cpu", "best wall",
            "direct cpu", "ratio", "cached ms", "bytes");
     for (size_t i = 0; i < query_count; i++) {
-        if (is_also(i) || (*names && !is_listed(names, query_catalogue[i].name)))
+        if (*names && !is_listed(names, query_catalogue[i].name))
             continue;
         struct timing t;
         if (measure(store, c, &query_catalogue[i], !are_many, &t, err) != STATUS_OK)
@@ -271,7 +265,7 @@ int main(int argc, char **argv)
     if (s == STATUS_OK && streq(what, "measure"))
         s = measure_all(store, c, names, atol(argv[2]) > 2000000, &err);
     for (size_t i = 0; s == STATUS_OK && i < query_count; i++) {
-        if (is_also(i) || (*names && !is_listed(names, query_catalogue[i].name)))
+        if (*names && !is_listed(names, query_catalogue[i].name))
             continue;
         if (streq(what, "profile"))
             s = profile(c, &query_catalogue[i], &err);
