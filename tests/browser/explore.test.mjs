@@ -267,7 +267,7 @@ test('a chart is taken along as picture, drawing and table', on({}, async (page)
   const csv = (await take('Table (CSV)')).bytes.toString().trim().split(/\r?\n/);
   assert.equal(csv.length, (await ask('trends')).data.length + 1);
   const parquet = await take('Table (Parquet)');
-  assert.equal(parquet.name, 'plays-over-time.parquet');
+  assert.equal(parquet.name, 'trends.parquet');
   assert.equal(parquet.bytes.subarray(0, 4).toString(), 'PAR1');
 }));
 
