@@ -185,21 +185,21 @@ test('what is asked less often is there when it is opened, and the address says 
   await page.getByRole('button', { name: '3 more questions' }).first().click();
   await page.waitForFunction(() => !location.search.includes('more='));
   assert.equal(await card(page, 'retention').count(), 0);
+}));
 
 test('what libraries hold, how soon it is played and what nobody watches are told', on({}, async (page) => {
   await page.goto('/explore');
   const all = async (query) => (await demo.ask(`/analytics/${query}`)).data;
-  const labelsOf = async (name) => marks(await show(page, name)).evaluateAll((of) => of.map((mark) => mark.getAttribute('aria-label')));
   const libraries = (await all('library')).filter((row) => row.library_id !== null);
   assert.equal(libraries.length, 9, 'three of each server');
-  assert.deepEqual((await labelsOf('libraries')).map((label) => label.split(',')[0]),
+  assert.deepEqual((await labelsOf(page, 'libraries')).map((label) => label.split(',')[0]),
     libraries.map((row) => `${row.library} (${row.server})`));
   const curve = await all('discovery-curve');
   assert.ok(curve.length > 5);
-  assert.deepEqual((await labelsOf('discovery')).map(number), curve.map((row) => number(`${row.within_days}${Math.round(row.share * 100)}`)));
+  assert.deepEqual((await labelsOf(page, 'discovery')).map(number), curve.map((row) => number(`${row.within_days}${Math.round(row.share * 100)}`)));
   const stale = await all('stale?days_unwatched=365&limit=10');
   assert.equal(stale.length, 10);
-  assert.deepEqual((await labelsOf('never-watched')).map((label) => label.split(',')[0].replace(/ \(\d+\)$/, '')), stale.map((row) => row.title));
+  assert.deepEqual((await labelsOf(page, 'never-watched')).map((label) => label.split(',')[0].replace(/ \(\d+\)$/, '')), stale.map((row) => row.title));
 }));
 
 test('a click on a mark filters everything by it, and back takes it away', on({}, async (page) => {

@@ -2,7 +2,7 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'titles',
-  order: 60,
+  order: 54,
   query: 'discovery-curve',
   columns: { within_days: 'days', share: 'share', discovered: 'count', observed: 'count', titles: 'count' },
   measures: [{ name: 'share', column: 'share' }],

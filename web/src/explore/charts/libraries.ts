@@ -2,7 +2,7 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'titles',
-  order: 50,
+  order: 52,
   query: 'library',
   columns: {
     library: 'text', server: 'text', items: 'count', size_bytes: 'bytes', added: 'count', removed: 'count',

@@ -2,7 +2,7 @@ import type { ChartOf } from '../spec';
 
 export default {
   section: 'titles',
-  order: 70,
+  order: 56,
   query: 'stale',
   params: { days_unwatched: 365, limit: 10 },
   columns: { title: 'text', media_type: 'type', year: 'year', size_bytes: 'bytes', added_at: 'instant', last_played: 'instant', idle_days: 'days' },
