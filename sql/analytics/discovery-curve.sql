@@ -1,6 +1,6 @@
 -- title: How soon new titles are played
 -- question: What share of what is added has been played within so many days?
--- row: one number of days (1, 3, 7, 14, 30, 60, 90, 180, 365, 730), as far as any title has been there
+-- row: one number of days (1, 3, 7, 14, 30, 60, 90, 180, 365, 730), as far as there are titles that have been there so long
 -- shared: discovery
 -- column: within_days int: since the title came
 -- column: titles int: that came in the period

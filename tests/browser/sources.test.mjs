@@ -23,7 +23,10 @@ test('every message is used', () => {
       const group = key.replace(/[^.]*$/, '');
       const isUsed = code.includes(`'${key}'`) || (group && code.includes(`\`${group}\${`)) ||
         (group && code.includes(`\`\${group}.\${`) && code.includes(`named('${group.slice(0, -1)}'`));
-      if (!isUsed) unused.push(`${file}: ${key}`);
+      // Of two names: those of charts' choices, whose lists the check of types holds to the messages.
+      const [, param, value] = key.match(/^choice\.([^.]+)\.(.+)$/) ?? [];
+      const isChoice = param && code.includes(`param: '${param}'`) && code.includes(`'${value}'`);
+      if (!isUsed && !isChoice) unused.push(`${file}: ${key}`);
     }
   }
   assert.deepEqual(unused, []);

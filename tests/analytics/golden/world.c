@@ -273,8 +273,9 @@ static void make_items(struct world *w)
                              .size_bytes = chance(5) ? -1 : between(1000000, 60000000000),
                              .duration_ms = chance(5) ? -1 : between(1, 9000000)};
         t->library = chance(5) ? 0 : t->server == 1 ? 1 + t->title % 5 : 4 + t->server;
+        int64_t there_s = (w->now - t->added) / US_PER_S;
         if (chance(12))
-            t->removed = t->added + between(0, (w->now - t->added) / US_PER_S) * US_PER_S;
+            t->removed = t->added + between(0, there_s > 0 ? there_s : 0) * US_PER_S;
         if (chance(4))
             t->added = TIME_NONE;
     }
