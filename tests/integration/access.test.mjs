@@ -263,11 +263,11 @@ test('every change is noted with who, on what and how it ended; strangers cannot
 });
 
 test('what was given out as a file is noted, with its filter', async () => {
-  await (await ask('GET', '/plays?format=csv&days=30')).text();
+  const lines = (await (await ask('GET', '/plays?format=csv&days=30')).text()).trim().split('\n');
   await (await ask('GET', '/analytics/users?format=ndjson')).text();
   const rows = await audit('&kind=export');
   assert.deepEqual(rows.map((r) => [r.action, r.detail, r.status]), [
-    ['GET /analytics/{name}', 'users ?format=ndjson', 200], ['GET /plays', '?format=csv&days=30', 200]]);
+    ['GET /analytics/{name}', 'users ?format=ndjson', 200], ['GET /plays', `?format=csv&days=30: ${lines.length - 1} plays`, 200]]);
 });
 
 test('it is read by pages and filters, from the page and the command line, by administrators', async () => {
