@@ -164,6 +164,9 @@ const right = {
   'POST /people/merge': () => ({ people: [ids.id, ids.id] }),
   'POST /people/split': () => ({ people: [ids.id, ids.id] }),
   'PATCH /people/{id}': () => ({ name: 'x' }),
+  'POST /titles/merge': () => ({ titles: [1, 2] }),
+  'POST /titles/split': () => ({ titles: [1, 2] }),
+  'POST /sql': () => ({ sql: 'select 1' }),
   'POST /restore/unlock': () => ({ passphrase: 'x' }),
   'POST /restore/confirm': () => ({ id: 1 }),
 };
