@@ -122,11 +122,12 @@ test('a filter holds in every format, and counts and sums are those of the summa
 test('every query in every format has the rows of its JSON', async () => {
   let rows = 0;
   for (const { name, columns } of queries) {
-    const { data } = await json(`analytics/${name}`);
+    const asked = `analytics/${name}?${name.startsWith('approximate') ? 'method=exact&' : ''}`; // a sketch is never twice the same
+    const { data } = await json(asked);
     rows += data.length;
-    sameAsCsv(await bytes(`analytics/${name}?format=csv`), data, name);
-    same(ndjson(await bytes(`analytics/${name}?format=ndjson`)), data, name);
-    const file = await bytes(`analytics/${name}?format=parquet`);
+    sameAsCsv(await bytes(`${asked}format=csv`), data, name);
+    same(ndjson(await bytes(`${asked}format=ndjson`)), data, name);
+    const file = await bytes(`${asked}format=parquet`);
     const read = (await parquet(file)).map(plainRow);
     same(read, data, name);
     const schema = parquetMetadata(file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength)).schema.slice(1);
