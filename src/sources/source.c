@@ -397,6 +397,7 @@ void source_write_members(struct json_writer *w, const struct observation *item)
     } texts[] = {
         {"media_type", item->media_type},
         {"item_key", item->item_key},
+        {"file_key", item->file_key},
         {"guid", item->guid},
         {"provider_ids", item->provider_ids},
         {"title", item->title},

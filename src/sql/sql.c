@@ -275,7 +275,11 @@ static enum status answer(struct sql *s, const struct waiting *w, struct sql_ans
 {
     struct sql_report report = {0};
     TRY(why_stopped(s, w, INT64_MAX, err));
-    TRY(refresh_copy(s, err));
+    enum status copied = refresh_copy(s, err);
+    if (copied == STATUS_CANCELLED)
+        TRY(why_stopped(s, w, INT64_MAX, err));
+    if (copied != STATUS_OK)
+        return copied;
     auto_fd int fd = open(s->config.folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_errno(err, errno, "make a file for the answer");
