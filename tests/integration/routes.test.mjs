@@ -223,11 +223,11 @@ test('no route tells a viewer anything of others, with no parameter', async () =
     if (answer.status === 200 && text.length > 300) rows++;
   };
   // The filter is one piece of code for all queries: each of its parameters is tried on every third query.
-  const plays = operations().find((each) => each.method === 'GET' && each.route === '/plays');
+  const plays = operations().find((each) => each.method === 'GET' && each.route.endsWith('/plays'));
   const shared = new Set(parametersOf(plays).map((p) => p.name).filter((name) => !['format', 'cursor', 'limit'].includes(name)));
   let turn = 0;
   for (const o of operations().filter((each) => each.role !== 'admin' && each.method === 'GET' && !each.route.endsWith('/ws'))) {
-    const isQuery = o.route.startsWith('/analytics/');
+    const isQuery = o.route.includes('/analytics/');
     for (const id of o.route.includes('{') ? ['1', ...others.slice(0, 20).map((p) => String(p.id)), String(own[0].id)] : [''])
       await check(o.name, filled(o.route, id));
     const pairs = parametersOf(o).filter((p) => p.in === 'query').flatMap((p) => curious(p).map((v) => [p.name, v]));
