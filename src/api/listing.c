@@ -81,3 +81,43 @@ void listing_end(struct json_writer *w, int64_t to, int64_t total)
     jw_kv_int(w, "total", total);
     jw_object_end(w);
 }
+
+struct paging {
+    struct request *r;
+    int64_t limit, from;
+    enum status status;
+    struct error err;
+};
+
+static bool read_page(void *ctx, const char *name, const char *value)
+{
+    struct paging *g = ctx;
+    bool is_known;
+    const char *right = listing_page(g->r, name, value, &g->limit, &g->from, &is_known);
+    if (*value && (!is_known || right))
+        g->status = listing_fail(name, value, right, &g->err);
+    return g->status == STATUS_OK;
+}
+
+void listing_history(struct request *r, const char *sql, const char *about)
+{
+    struct paging g = {.r = r, .limit = r->api->config.config->api_default_page_size};
+    struct buf out = {0};
+    struct json_writer w;
+    int64_t count = 0;
+    http_query_each(r->x, read_page, &g);
+    const struct store_named own[] = {{about, {.kind = SV_INT, .i = 0}},
+                                      {"page_limit", {.kind = SV_INT, .i = g.limit}},
+                                      {"page_from", {.kind = SV_INT, .i = g.from}}};
+    jw_begin(&w, &out);
+    jw_object(&w);
+    jw_kv_array(&w, "events");
+    if (g.status == STATUS_OK)
+        g.status = listing_rows(r->conn, NULL, sql, own, ARRAY_LEN(own), &out, &count, &g.err);
+    jw_array_end(&w);
+    char next[24];
+    snprintf(next, sizeof next, "%lld", (long long)(g.from + count));
+    jw_kv_text(&w, "next_cursor", count == g.limit ? next : NULL);
+    jw_object_end(&w);
+    request_end(r, g.status, &out, &g.err);
+}

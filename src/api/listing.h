@@ -27,5 +27,8 @@ const char *listing_page(const struct request *r, const char *name, const char *
 const char *listing_find(const char *value);
 /* INVALID: what is right for the parameter, NULL: there is none of that name. */
 enum status listing_fail(const char *name, const char *value, const char *right, struct error *err);
+/* A GET of what was decided and what went by itself, newest first, by pages: members {"events",
+ * "next_cursor"}. The query takes `about` (0: of all), page_limit and page_from. Ends the request. */
+void listing_history(struct request *r, const char *sql, const char *about);
 /* Ends a list's object with next_cursor and total; `to`: rows up to here were sent. */
 void listing_end(struct json_writer *w, int64_t to, int64_t total);

@@ -105,45 +105,7 @@ const char titles_history_sql[] =
     "   where len(list_filter(o.items, lambda a: a.title_id = $title)) > 0)"
     " order by e.\"at\" desc, e.n desc limit $page_limit offset $page_from";
 
-struct paging {
-    struct request *r;
-    int64_t limit, from;
-    enum status status;
-    struct error err;
-};
-
-static bool read_page(void *ctx, const char *name, const char *value)
-{
-    struct paging *g = ctx;
-    bool is_known;
-    const char *right = listing_page(g->r, name, value, &g->limit, &g->from, &is_known);
-    if (*value && (!is_known || right))
-        g->status = listing_fail(name, value, right, &g->err);
-    return g->status == STATUS_OK;
-}
-
 void handle_titles_history(struct request *r)
 {
-    struct paging g = {.r = r, .limit = r->api->config.config->api_default_page_size};
-    struct buf out = {0};
-    struct json_writer w;
-    http_query_each(r->x, read_page, &g);
-    const struct store_named own[] = {{"title", {.kind = SV_INT, .i = 0}},
-                                      {"page_limit", {.kind = SV_INT, .i = g.limit}},
-                                      {"page_from", {.kind = SV_INT, .i = g.from}}};
-    jw_begin(&w, &out);
-    jw_object(&w);
-    jw_kv_array(&w, "events");
-    int64_t count = 0;
-    if (g.status == STATUS_OK)
-        g.status = listing_rows(r->conn, NULL, titles_history_sql, own, ARRAY_LEN(own), &out, &count,
-                                &g.err);
-    if (g.status == STATUS_OK) {
-        jw_array_end(&w);
-        char next[24];
-        snprintf(next, sizeof next, "%lld", (long long)(g.from + count));
-        jw_kv_text(&w, "next_cursor", count == g.limit ? next : NULL);
-        jw_object_end(&w);
-    }
-    request_end(r, g.status, &out, &g.err);
+    listing_history(r, titles_history_sql, "title");
 }

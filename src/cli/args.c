@@ -156,3 +156,14 @@ int args_read(struct cli *c, const struct args *a, int *argc, char **argv)
         return wrong(a, "an argument is missing");
     return ARGS_GO_ON;
 }
+
+bool args_is_format(const char *given, const char *const *formats, size_t count, const char *words)
+{
+    for (size_t i = 0; i < count; i++)
+        if (streq(formats[i], given))
+            return true;
+    char hint[80];
+    args_nearest(given, formats, count, hint);
+    fprintf(stderr, "cartographus: --format: '%s' is not known%s; it must be %s\n", given, hint, words);
+    return false;
+}

@@ -29,5 +29,7 @@ enum { ARGS_GO_ON = -1 };
 int args_read(struct cli *c, const struct args *a, int *argc, char **argv);
 /* Takes --data or --config at argv[*at], which is left at its last piece; false: it is neither. */
 bool args_common(struct cli *c, int argc, char **argv, int *at);
+/* Whether the --format given is one of these; else says on stderr what is right, which `words` lists. */
+bool args_is_format(const char *given, const char *const *formats, size_t count, const char *words);
 /* "did you mean 'check'?" where one of the names is near, else "". */
 void args_nearest(const char *given, const char *const *names, size_t count, char dst[static 80]);

@@ -122,6 +122,25 @@ enum status control_fetch(struct control *ctl, struct unix_request *r, struct bu
     return code / 100 == 2 ? STATUS_OK : refused(code, buf_str(ret_body), err);
 }
 
+static bool to_stdout(void *ctx, struct str part)
+{
+    bool *is_line_open = ctx;
+    *is_line_open = part.len > 0 && part.ptr[part.len - 1] != '\n';
+    return fwrite(part.ptr, 1, part.len, stdout) == part.len;
+}
+
+enum status control_print(struct control *ctl, struct unix_request *r, struct error *err)
+{
+    auto_buf struct buf error_body = {0};
+    bool is_line_open = false;
+    r->take = to_stdout;
+    r->ctx = &is_line_open;
+    TRY(control_fetch(ctl, r, &error_body, err));
+    if (is_line_open)
+        putchar('\n');
+    return STATUS_OK;
+}
+
 enum status control_ask(struct control *ctl, const char *method, const char *target,
                         json_t **ret_answer, struct error *err)
 {

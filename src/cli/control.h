@@ -31,5 +31,7 @@ enum status control_send(struct control *ctl, const char *method, const char *ta
 /* The same with all of struct unix_request, whose socket is filled in. */
 enum status control_fetch(struct control *ctl, struct unix_request *r, struct buf *ret_body,
                           struct error *err);
+/* The same, but the answer goes to standard output, and ends with a line. */
+enum status control_print(struct control *ctl, struct unix_request *r, struct error *err);
 /* Says what went wrong; for the end of a subcommand. */
 int control_failed(const struct error *err);

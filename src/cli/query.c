@@ -13,14 +13,6 @@ static bool is_explained, is_list;
 
 static const char *const formats[] = {"table", "json", "csv", "ndjson"};
 
-static bool is_format(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-        if (streq(formats[i], name))
-            return true;
-    return false;
-}
-
 /* Names and questions of the catalogue. */
 static enum status list(struct control *ctl, struct error *err)
 {
@@ -32,13 +24,6 @@ static enum status list(struct control *ctl, struct error *err)
         printf("%-24s %s\n", jstr(q, "name"),
                *jstr(q, "question") ? jstr(q, "question") : jstr(q, "title"));
     return STATUS_OK;
-}
-
-static bool to_stdout(void *ctx, struct str part)
-{
-    bool *is_line_open = ctx;
-    *is_line_open = part.len > 0 && part.ptr[part.len - 1] != '\n';
-    return fwrite(part.ptr, 1, part.len, stdout) == part.len;
 }
 
 static void print_explanation(const json_t *e)
@@ -97,14 +82,8 @@ static enum status ask(struct control *ctl, const char *name, int argc, char **p
             print_explanation(jget(answer, "explain"));
         return STATUS_OK;
     }
-    bool is_line_open = false;
-    struct unix_request r = {
-        .target = buf_text(&target), .body_fd = -1, .take = to_stdout, .ctx = &is_line_open};
-    auto_buf struct buf body = {0};
-    TRY(control_fetch(ctl, &r, &body, err));
-    if (is_line_open)
-        putchar('\n');
-    return STATUS_OK;
+    struct unix_request r = {.target = buf_text(&target), .body_fd = -1};
+    return control_print(ctl, &r, err);
 }
 
 static const struct arg_option options[] = {
@@ -129,13 +108,8 @@ int cli_query(struct cli *c, int argc, char **argv)
     int status = args_read(c, &args, &argc, argv);
     if (status != ARGS_GO_ON)
         return status;
-    if (!is_format(format)) {
-        char hint[80];
-        args_nearest(format, formats, ARRAY_LEN(formats), hint);
-        fprintf(stderr, "cartographus: --format: '%s' is not known%s; it must be table, json, csv "
-                        "or ndjson\n", format, hint);
+    if (!args_is_format(format, formats, ARRAY_LEN(formats), "table, json, csv or ndjson"))
         return EXIT_USAGE;
-    }
     for (int i = 1; i < argc; i++) {
         if (strchr(argv[i], '=') == NULL) {
             fprintf(stderr, "cartographus: '%s' must be like PARAMETER=VALUE, such as days=30\n",

@@ -111,13 +111,8 @@ int cli_search(struct cli *c, int argc, char **argv)
     int status = args_read(c, &args, &argc, argv);
     if (status != ARGS_GO_ON)
         return status;
-    if (!streq(format, "table") && !streq(format, "json")) {
-        char hint[80];
-        args_nearest(format, formats, ARRAY_LEN(formats), hint);
-        fprintf(stderr, "cartographus: --format: '%s' is not known%s; it must be table or json\n",
-                format, hint);
+    if (!args_is_format(format, formats, ARRAY_LEN(formats), "table or json"))
         return EXIT_USAGE;
-    }
     auto_buf struct buf words = {0};
     for (int i = 0; i < argc; i++)
         buf_printf(&words, "%s%s", i ? " " : "", argv[i]);

@@ -14,14 +14,6 @@ static bool is_listing;
 
 static const char *const formats[] = {"table", "json", "csv", "ndjson"};
 
-static bool is_format(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-        if (streq(formats[i], name))
-            return true;
-    return false;
-}
-
 /* Tables and columns, each with what it means. */
 static enum status list(struct control *ctl, struct error *err)
 {
@@ -60,13 +52,6 @@ static enum status read_question(int argc, char **argv, struct buf *out, struct 
     return STATUS_OK;
 }
 
-static bool to_stdout(void *ctx, struct str part)
-{
-    bool *is_line_open = ctx;
-    *is_line_open = part.len > 0 && part.ptr[part.len - 1] != '\n';
-    return fwrite(part.ptr, 1, part.len, stdout) == part.len;
-}
-
 static enum status print_table(json_t *answer)
 {
     const json_t *about = jget(answer, "about");
@@ -92,14 +77,8 @@ static enum status ask(struct control *ctl, const char *sql, struct error *err)
     }
     auto_free char *target = xasprintf("/api/v1/sql?format=%s", format);
     auto_free char *body = json_dumps(order, JSON_COMPACT);
-    auto_buf struct buf error_body = {0};
-    bool is_line_open = false;
-    struct unix_request r = {.method = "POST", .target = target, .body = str_of(body), .body_fd = -1,
-                             .take = to_stdout, .ctx = &is_line_open};
-    TRY(control_fetch(ctl, &r, &error_body, err));
-    if (is_line_open)
-        putchar('\n');
-    return STATUS_OK;
+    struct unix_request r = {.method = "POST", .target = target, .body = str_of(body), .body_fd = -1};
+    return control_print(ctl, &r, err);
 }
 
 static const struct arg_option options[] = {
@@ -123,13 +102,8 @@ int cli_sql(struct cli *c, int argc, char **argv)
     int status = args_read(c, &args, &argc, argv);
     if (status != ARGS_GO_ON)
         return status;
-    if (!is_format(format)) {
-        char hint[80];
-        args_nearest(format, formats, ARRAY_LEN(formats), hint);
-        fprintf(stderr, "cartographus: --format: '%s' is not known%s; it must be table, json, csv "
-                        "or ndjson\n", format, hint);
+    if (!args_is_format(format, formats, ARRAY_LEN(formats), "table, json, csv or ndjson"))
         return EXIT_USAGE;
-    }
     if (is_listing && argc > 0) {
         fputs("cartographus: --tables asks nothing else\n", stderr);
         return EXIT_USAGE;
