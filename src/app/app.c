@@ -606,14 +606,14 @@ static enum status start_collector(struct app *a, struct error *err)
         return s;
     }
     api_set_collector(a->api, a->collector);
-    servers_listen(a->servers, servers_changed, a); /* the port was open already */
+    servers_listen(a->servers, l, servers_changed, a); /* the port was open already */
     return STATUS_OK;
 }
 
 static void stop_collector(struct app *a)
 {
     api_set_collector(a->api, NULL);
-    servers_listen(a->servers, NULL, NULL);
+    servers_listen(a->servers, NULL, NULL, NULL);
     collector_stop(a->collector);
     free(a->alive_path);
 }

@@ -37,6 +37,12 @@ struct source_config *sources_of(const struct config *c, const struct server_lis
                                  const char *client_id, struct ingest *ingest, struct arena *a)
 {
     struct source_config *all = xcalloc(l->count + 1, sizeof *all);
+    auto_free const char **keys = xcalloc(l->count + 1, sizeof *keys);
+    auto_free const char **positions = xcalloc(l->count + 1, sizeof *positions);
+    for (size_t i = 0; i < l->count; i++)
+        keys[i] = l->entries[i].config.key;
+    if (ingest && l->count)
+        ingest_positions(ingest, keys, l->count, a, positions);
     for (size_t i = 0; i < l->count; i++) {
         const struct server_config *s = &l->entries[i].config;
         all[i] = (struct source_config){.key = s->key,
@@ -50,7 +56,7 @@ struct source_config *sources_of(const struct config *c, const struct server_lis
                                         .polling_interval_us = s->polling_interval_us,
                                         .sync_interval_us = c->sync_interval,
                                         .batch_size = (unsigned)c->sync_batch_size,
-                                        .position = ingest ? ingest_position(ingest, s->key, a) : NULL,
+                                        .position = positions[i],
                                         .off = why_off(&l->entries[i]),
                                         .tls = {.is_unverified = s->is_tls_unverified},
                                         .latitude = degrees(c->server_latitude),

@@ -743,7 +743,9 @@ struct asked {
     struct arena *arena;
     struct observation *open;
     size_t open_count;
-    const char *server, *position;
+    const char *const *servers;
+    const char **positions;
+    size_t server_count;
 };
 
 static enum status list_open(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
@@ -768,19 +770,23 @@ const struct observation *ingest_open_sessions(struct ingest *in, struct arena *
     return k.open;
 }
 
-static enum status find_position(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
+static enum status find_positions(void *ctx, struct store_conn *c, struct dims *d, struct error *err)
 {
     (void)d;
     struct asked *k = ctx;
-    return read_position(c, k->server, k->arena, &k->position, err);
+    for (size_t i = 0; i < k->server_count; i++)
+        TRY(read_position(c, k->servers[i], k->arena, &k->positions[i], err));
+    return STATUS_OK;
 }
 
-const char *ingest_position(struct ingest *in, const char *server, struct arena *a)
+void ingest_positions(struct ingest *in, const char *const *servers, size_t count, struct arena *a,
+                      const char **ret)
 {
-    struct asked k = {.server = server, .arena = a};
+    struct asked k = {.servers = servers, .server_count = count, .positions = ret, .arena = a};
     struct error err;
-    struct job j = {.run = find_position, .ctx = &k, .is_reading = true, .err = &err};
-    return post(in, &j, &err) == STATUS_OK ? k.position : NULL;
+    struct job j = {.run = find_positions, .ctx = &k, .is_reading = true, .err = &err};
+    if (post(in, &j, &err) != STATUS_OK)
+        log_warn("ingest", "histories are read from their beginning", LF_ERROR(&err));
 }
 
 int32_t ingest_person(struct ingest *in, const char *server, const char *account_key, char *ret_name,

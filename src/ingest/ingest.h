@@ -44,9 +44,10 @@ void ingest_stop(struct ingest *i);
 /* The last observation of every session that is still open, to go on with after a restart; before
  * the collector starts. Texts live in the arena. Any thread but the writer's. */
 const struct observation *ingest_open_sessions(struct ingest *i, struct arena *a, size_t *ret_count);
-/* The newest LOG_POSITION record about a server, in the arena; NULL: none. Any thread but the
- * writer's. */
-const char *ingest_position(struct ingest *i, const char *server, struct arena *a);
+/* ret[i]: the newest LOG_POSITION record about servers[i], in the arena; left as it is: none. Waits for
+ * the batch that is being applied. Any thread but the writer's. */
+void ingest_positions(struct ingest *i, const char *const *servers, size_t count, struct arena *a,
+                      const char **ret);
 /* The id and the name of the person that an account belongs to; 0 while none is known. Any thread;
  * waits for nothing. */
 int32_t ingest_person(struct ingest *i, const char *server, const char *account_key, char *ret_name,

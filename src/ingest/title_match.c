@@ -28,6 +28,13 @@ struct holder {
     size_t title;
 };
 
+/* What a row's ids say, as numbers: compared often. */
+struct id {
+    unsigned rank;
+    size_t space;  /* the same: ids at the same provider, of which a title has one */
+    size_t number; /* the same: the same id */
+};
+
 struct work {
     const struct match_title *titles;
     size_t count;
@@ -39,6 +46,8 @@ struct work {
     size_t hand_count;
     struct holder *holders;
     size_t holder_count;
+    struct id *ids;   /* row by row */
+    size_t *ids_from; /* of a row, where its ids begin; the next row's: where they end */
 };
 
 static void work_done(struct work *w)
@@ -50,6 +59,8 @@ static void work_done(struct work *w)
     free(w->last);
     free(w->hands);
     free(w->holders);
+    free(w->ids);
+    free(w->ids_from);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -147,6 +158,28 @@ static void take_keys(struct work *w)
     qsort(w->holders, w->holder_count, sizeof *w->holders, compare_holders);
 }
 
+/* Among the holders, which are in order, those of one provider and those of one id stand together. */
+static void take_ids(struct work *w)
+{
+    size_t count = 0, space = 0, number = 0;
+    while (count < w->holder_count && w->holders[count].level == TITLE_BY_ID)
+        w->ids_from[w->holders[count++].title + 1]++;
+    for (size_t i = 0; i < w->count; i++)
+        w->ids_from[i + 1] += w->ids_from[i];
+    w->ids = xcalloc(count + 1, sizeof *w->ids);
+    auto_free size_t *filled = xcalloc(w->count + 1, sizeof *filled);
+    for (size_t i = 0; i < count; i++) {
+        const struct holder *h = &w->holders[i];
+        unsigned rank = 0;
+        enum title_ids said =
+            title_keys_compare(i ? w->holders[i - 1].key : h->key, h->key, &rank);
+        space += said == TITLE_IDS_NOTHING;
+        number += said != TITLE_IDS_SAME;
+        w->ids[w->ids_from[h->title] + filled[h->title]++] =
+            (struct id){h->rank ? h->rank - 1 : 0, space, number};
+    }
+}
+
 static void begin(struct work *w)
 {
     size_t n = w->count + 1;
@@ -155,6 +188,7 @@ static void begin(struct work *w)
     w->next = xcalloc(n, sizeof *w->next);
     w->size = xcalloc(n, sizeof *w->size);
     w->last = xcalloc(n, sizeof *w->last);
+    w->ids_from = xcalloc(n, sizeof *w->ids_from);
     for (size_t i = 0; i < w->count; i++) {
         w->order[i] = w->set[i] = w->last[i] = i;
         w->size[i] = 1;
@@ -202,14 +236,13 @@ static bool have_other_ids(const struct work *w, size_t a, size_t b)
     bool is_same[TITLE_RANKS] = {0}, is_other[TITLE_RANKS] = {0};
     EACH_ROW(w, i, a)
         EACH_ROW(w, k, b)
-            for (size_t x = 0; x < at(w, i)->key_count; x++)
-                for (size_t y = 0; y < at(w, k)->key_count; y++) {
-                    unsigned rank;
-                    enum title_ids said =
-                        title_keys_compare(at(w, i)->keys[x], at(w, k)->keys[y], &rank);
-                    is_same[rank] = is_same[rank] || said == TITLE_IDS_SAME;
-                    is_other[rank] = is_other[rank] || said == TITLE_IDS_DIFFER;
-                }
+            for (size_t x = w->ids_from[i]; x < w->ids_from[i + 1]; x++)
+                for (size_t y = w->ids_from[k]; y < w->ids_from[k + 1]; y++)
+                    if (w->ids[x].space == w->ids[y].space) {
+                        bool is = w->ids[x].number == w->ids[y].number;
+                        is_same[w->ids[x].rank] |= is;
+                        is_other[w->ids[x].rank] |= !is;
+                    }
     for (unsigned r = 0; r < TITLE_RANKS; r++)
         if (is_same[r] || is_other[r])
             return !is_same[r];
@@ -345,6 +378,7 @@ void title_match(const struct match_title *titles, size_t count, const struct ma
     begin(&w);
     take_hands(&w, hands, hand_count);
     take_keys(&w);
+    take_ids(&w);
     join_by_hand(&w);
     for (size_t from = 0, to; from < w.holder_count; from = to) {
         to = end_of_key(&w, from);

@@ -365,12 +365,14 @@ enum status servers_remove(struct servers *s, const char *key, struct error *err
     return status;
 }
 
-void servers_listen(struct servers *s, void (*changed)(void *ctx, const struct server_list *l), void *ctx)
+void servers_listen(struct servers *s, const struct server_list *seen,
+                    void (*changed)(void *ctx, const struct server_list *l), void *ctx)
 {
     pthread_mutex_lock(&s->change);
     s->changed = changed;
     s->ctx = ctx;
-    tell(s);
+    if (s->list != seen)
+        tell(s);
     pthread_mutex_unlock(&s->change);
 }
 

@@ -56,9 +56,11 @@ struct servers;
  * taken for one server's. */
 enum status servers_open(const struct servers_config *c, struct servers **ret, struct error *err);
 void servers_close(struct servers *s); /* NULL is fine */
-/* `changed` is called now, and after each change in the thread that made it, in their order; NULL:
- * nobody. It must not change anything itself. */
-void servers_listen(struct servers *s, void (*changed)(void *ctx, const struct server_list *l), void *ctx);
+/* `changed` is called after each change in the thread that made it, in their order, and now if the list is
+ * no more the one that the caller has `seen` and still holds. It must not change anything itself. NULL:
+ * nobody. */
+void servers_listen(struct servers *s, const struct server_list *seen,
+                    void (*changed)(void *ctx, const struct server_list *l), void *ctx);
 /* The list; server_list_unref() it. Never NULL. */
 struct server_list *servers_get(struct servers *s);
 

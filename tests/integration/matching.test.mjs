@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { newFolder, startProgram } from './program.mjs';
+import { allIsWritten, newFolder, startProgram } from './program.mjs';
 import { binary as simulator, build, Children, startSimulator, until } from './simulator.mjs';
 
 const children = new Children();
@@ -28,11 +28,7 @@ const start = async () => {
   cookie = await program.login();
 };
 const cli = (...args) => execFileSync(path.join(build, 'cartographus'), ['--data', folder, 'people', ...args], { encoding: 'utf8' });
-const isRead = () => until('every server has told its accounts and is read', async () => {
-  const { servers } = await get('/sync/status');
-  const told = new Set((await everybody()).flatMap((p) => p.accounts.map((a) => a.server)));
-  return { is: told.size === sim.servers.length && servers.every((s) => s.percent === 100), value: [...told] };
-}, 60000);
+const isRead = () => allIsWritten(get, sim.servers.length);
 
 before(async () => {
   folder = await newFolder();

@@ -221,7 +221,7 @@ static void many_at_once_never_see_a_machine_twice(void **state)
 {
     struct busy b = {.servers = open_list(false)};
     pthread_t writers[3], readers[2];
-    servers_listen(b.servers, heard, &b);
+    servers_listen(b.servers, NULL, heard, &b);
     for (size_t i = 0; i < ARRAY_LEN(readers); i++)
         pthread_create(&readers[i], NULL, read_much, &b);
     for (size_t i = 0; i < ARRAY_LEN(writers); i++)
