@@ -210,7 +210,8 @@ static void rename_user(struct sim *m, struct http_exchange *x, const json_t *bo
 }
 
 /* {"server", "is_rebuilt": true}: its library is built anew: each item has another id, which in Plex and
- * Emby was another item's before. {"has_ids": false}: it knows no ids of other providers. */
+ * Emby was another item's before. {"has_ids": false}: it knows no ids of other providers;
+ * {"has_wrong_ids": true}: it knows those of other titles (Jellyfin and Emby). */
 static void change_library(struct sim *m, struct http_exchange *x, const json_t *body)
 {
     int64_t server = jint(body, "server", -1);
@@ -223,6 +224,8 @@ static void change_library(struct sim *m, struct http_exchange *x, const json_t 
     s->rebuilds += jbool(body, "is_rebuilt") == 1;
     if (jbool(body, "has_ids") >= 0)
         s->has_no_ids = jbool(body, "has_ids") == 0;
+    if (jbool(body, "has_wrong_ids") >= 0)
+        s->has_wrong_ids = jbool(body, "has_wrong_ids") == 1;
     pthread_mutex_unlock(&m->lock);
     http_reply(x, 200, "application/json", STR("{}"));
 }

@@ -182,9 +182,10 @@ static void put_item(struct sim_server *s, struct json_writer *w, unsigned item,
     jw_array_end(w);
     jw_kv_object(w, "ProviderIds");
     if (!s->has_no_ids) {
-        snprintf(text, sizeof(text), "%d", i->tmdb);
+        int tmdb = i->tmdb + (s->has_wrong_ids ? 1000000 : 0);
+        snprintf(text, sizeof(text), "%d", tmdb);
         jw_kv_text(w, "Tmdb", text);
-        snprintf(text, sizeof(text), "tt%07d", i->tmdb * 3);
+        snprintf(text, sizeof(text), "tt%07d", tmdb * 3);
         jw_kv_text(w, s->kind == KIND_EMBY ? "IMDB" : "Imdb", text);
     }
     jw_object_end(w);

@@ -92,6 +92,7 @@ struct sim_server {
     struct renamed *renamed; /* by person; NULL: nobody; under sim->lock */
     unsigned rebuilds;       /* how often its library was built anew; under sim->lock */
     bool has_no_ids;         /* it tells no ids of other providers, as of what it has not recognised */
+    bool has_wrong_ids;      /* MediaBrowser's: it takes each item for another title of that name */
     int64_t *added_us;       /* of each item, TIME_NONE: it has none; NULL: as at first; shelf.c */
     unsigned number;
     enum server_kind kind;

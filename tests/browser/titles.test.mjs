@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultsOf } from './axe.mjs';
-import { openDemo, until } from './browser.mjs';
+import { allIsWritten, startProgram } from '../integration/program.mjs';
+import { Children, startSimulator } from '../integration/simulator.mjs';
+import { openDemo, openPage, until } from './browser.mjs';
 
-const { demo, on } = await openDemo();
+const { demo, browser, on } = await openDemo();
 const list = async (query = '') => (await demo.ask(`/titles?limit=50&${query}`)).titles;
 const becomes = (what, ask, wanted) => until(what, async () => {
   const value = await ask();
@@ -69,3 +71,49 @@ test('a title says what it is made of; an item leaves and comes back', on({}, as
   await page.getByText('Taken back').waitFor();
   await becomes('joined', async () => (await demo.ask(`/titles/${one.id}`)).items.length, one.items);
 }));
+
+// A server that has taken every film for another of its name.
+test('what may be one title is suggested, with what speaks for and against it, and answered', async () => {
+  const children = new Children();
+  const sim = await startSimulator(children, 1, 3);
+  await sim.library('emby', { has_wrong_ids: true });
+  const program = await startProgram(sim.environment());
+  const login = await program.login();
+  const [name, value] = login.split('=');
+  const ask = async (route) => (await fetch(program.url(`/api/v1${route}`), { headers: { cookie: login } })).json();
+  const opened = await openPage(browser, { origin: program.url(''), cookie: { name, value, url: program.url('') } }, {});
+  const { page } = opened;
+  try {
+    await allIsWritten(ask, 3);
+    const { suggestions } = await ask('/titles/suggestions');
+    assert.ok(suggestions.length > 4, JSON.stringify(suggestions));
+    assert.ok(suggestions.every((one) => one.against === 'ids'), JSON.stringify(suggestions));
+    const isAsked = async ({ titles: [a, b] }) => (await ask('/titles/suggestions')).suggestions
+      .some(({ titles: [x, y] }) => x.id === a.id && y.id === b.id);
+    const differ = async ({ titles }) => new Set(await Promise.all(titles.map(async (one) => (await ask(`/titles/${one.id}`)).id))).size;
+    await page.goto('/settings/titles');
+    const cards = page.getByRole('region', { name: /^Maybe one title/ }).getByRole('listitem');
+    await cards.nth(3).waitFor();
+    assert.equal(await cards.count(), 4);
+    await page.getByText('The same file, but different ids at one provider').first().waitFor();
+    assert.deepEqual(await faultsOf(page), []);
+    await page.getByRole('button', { name: /^Show all/ }).click();
+    assert.equal(await cards.count(), suggestions.length);
+    const [first, second] = suggestions;
+    const cardOf = (one) => cards.filter({ has: page.locator(`a[href$="/titles/${one.titles[0].id}"]`) }).filter({ has: page.locator(`a[href$="/titles/${one.titles[1].id}"]`) });
+    await cardOf(first).getByRole('button', { name: /^Different titles/ }).click();
+    await cardOf(first).waitFor({ state: 'detached' });
+    await becomes('not asked about again', () => isAsked(first), false);
+    assert.equal(await differ(first), 2);
+    await cardOf(second).getByRole('button', { name: /^Same title/ }).click();
+    await cardOf(second).waitFor({ state: 'detached' });
+    await becomes('one', () => differ(second), 1);
+    await page.getByRole('button', { name: 'Undo', exact: true }).click();
+    await becomes('two', () => differ(second), 2);
+    await cardOf(second).waitFor();
+  } finally {
+    await opened.close();
+    await program.stop();
+    await children.end();
+  }
+});

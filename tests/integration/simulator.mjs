@@ -68,7 +68,8 @@ export async function startSimulator(children, each = 1, days = 60, more = []) {
     atPlexTv: (what) => control('/plex-tv', what, what ? 'POST' : 'GET'),
     // What the server calls a person from now on: { username, email }.
     rename: (kind, person, as) => control('/people', { server: number(kind), person, ...as }),
-    // { is_rebuilt: true }: every item has another id from now on; { has_ids: false }: no provider ids.
+    // { is_rebuilt: true }: every item has another id from now on; { has_ids: false }: no provider ids;
+    // { has_wrong_ids: true }: those of other titles (Jellyfin and Emby).
     library: (kind, how) => control('/library', { server: number(kind), ...how }),
     fault: (kind, fault, ms) => control('/fault', { server: number(kind), kind: fault, ms }),
   };
