@@ -45,32 +45,20 @@ static json_t *accounts_text(const json_t *accounts)
     return json_string(buf_text(&out));
 }
 
+static json_t *row_of(const json_t *p)
+{
+    return CELLS("id", same(p, "id"), "name", same(p, "name"), "plays", same(p, "plays"), "watch_ms",
+                 same(p, "watch_ms"), "last_seen", same(p, "last_seen"), "by_name", same(p, "is_by_name"),
+                 "accounts", accounts_text(jget(p, "accounts")));
+}
+
 static enum status list(struct control *ctl, int argc, char **argv, struct error *err)
 {
-    auto_buf struct buf target = {0};
-    auto_json json_t *answer = NULL, *rows = json_array();
-    buf_puts(&target, "/api/v1/people?order=name&find=");
-    if (argc)
-        buf_add_urlencoded(&target, str_of(argv[0]));
-    size_t base = target.len;
-    for (auto_free char *cursor = xstrdup(""); cursor;) {
-        target.len = base;
-        buf_printf(&target, "&cursor=%s", cursor);
-        json_decref(steal_ptr(&answer));
-        TRY(control_ask(ctl, "GET", buf_text(&target), &answer, err));
-        size_t i;
-        json_t *p;
-        json_array_foreach (jget(answer, "people"), i, p)
-            json_array_append_new(
-                rows, CELLS("id", same(p, "id"), "name", same(p, "name"), "plays", same(p, "plays"),
-                            "watch_ms", same(p, "watch_ms"), "last_seen", same(p, "last_seen"),
-                            "by_name", same(p, "is_by_name"), "accounts",
-                            accounts_text(jget(p, "accounts"))));
-        free(cursor);
-        const char *next = jstr(answer, "next_cursor");
-        cursor = *next ? xstrdup(next) : NULL;
-    }
-    printf("%zu %s\n", json_array_size(rows), json_array_size(rows) == 1 ? "person" : "people");
+    auto_json json_t *rows = json_array();
+    long long total;
+    TRY(verbs_list(ctl, "/api/v1/people?order=name&find=", argc ? argv[0] : NULL, "people", SIZE_MAX,
+                   row_of, rows, &total, err));
+    printf("%lld %s\n", total, total == 1 ? "person" : "people");
     table_print(stdout, rows);
     return STATUS_OK;
 }
@@ -89,15 +77,11 @@ static enum status show(struct control *ctl, int argc, char **argv, struct error
     size_t i;
     json_t *a;
     json_array_foreach (jget(p, "accounts"), i, a) {
-        auto_buf struct buf why = {0};
-        size_t k;
-        json_t *word;
-        json_array_foreach (jget(a, "reasons"), k, word)
-            buf_printf(&why, "%s%s", k ? ", " : "", json_string_value(word));
+        const json_t *reasons = jget(a, "reasons");
         json_array_append_new(accounts,
                               CELLS("account", same(a, "id"), "name", same(a, "name"), "email",
                                     same(a, "email"), "server", same(a, "server"), "joined_by",
-                                    json_string(why.len ? buf_text(&why) : "-")));
+                                    json_array_size(reasons) ? words(reasons) : json_string("-")));
     }
     table_print(stdout, accounts);
     json_array_foreach (jget(p, "top_titles"), i, a)

@@ -46,16 +46,6 @@ static json_t *name_of(const json_t *t)
     return json_string(buf_text(&out));
 }
 
-static json_t *words(const json_t *list)
-{
-    auto_buf struct buf out = {0};
-    size_t i;
-    json_t *word;
-    json_array_foreach (list, i, word)
-        buf_printf(&out, "%s%s", i ? ", " : "", json_string_value(word));
-    return json_string(buf_text(&out));
-}
-
 static json_t *row_of(const json_t *t)
 {
     return CELLS("id", same(t, "id"), "type", same(t, "media_type"), "title", name_of(t), "plays",
@@ -65,26 +55,10 @@ static json_t *row_of(const json_t *t)
 
 static enum status list(struct control *ctl, int argc, char **argv, struct error *err)
 {
-    auto_buf struct buf target = {0};
-    auto_json json_t *answer = NULL, *rows = json_array();
-    buf_puts(&target, "/api/v1/titles?find=");
-    if (argc)
-        buf_add_urlencoded(&target, str_of(argv[0]));
-    size_t base = target.len;
-    for (auto_free char *cursor = xstrdup(""); cursor && json_array_size(rows) < LIST_MOST;) {
-        target.len = base;
-        buf_printf(&target, "&cursor=%s", cursor);
-        json_decref(steal_ptr(&answer));
-        TRY(control_ask(ctl, "GET", buf_text(&target), &answer, err));
-        size_t i;
-        json_t *t;
-        json_array_foreach (jget(answer, "titles"), i, t)
-            json_array_append_new(rows, row_of(t));
-        free(cursor);
-        const char *next = jstr(answer, "next_cursor");
-        cursor = *next ? xstrdup(next) : NULL;
-    }
-    long long total = (long long)jint(answer, "total", 0);
+    auto_json json_t *rows = json_array();
+    long long total;
+    TRY(verbs_list(ctl, "/api/v1/titles?find=", argc ? argv[0] : NULL, "titles", LIST_MOST, row_of, rows,
+                   &total, err));
     printf("%lld %s\n", total, total == 1 ? "title" : "titles");
     table_print(stdout, rows);
     return STATUS_OK;

@@ -26,6 +26,43 @@ json_t *same(const json_t *of, const char *key)
     return json_incref(jget(of, key));
 }
 
+json_t *words(const json_t *list)
+{
+    auto_buf struct buf out = {0};
+    size_t i;
+    json_t *word;
+    json_array_foreach (list, i, word)
+        buf_printf(&out, "%s%s", i ? ", " : "", json_string_value(word));
+    return json_string(buf_text(&out));
+}
+
+enum status verbs_list(struct control *ctl, const char *target, const char *find, const char *name,
+                       size_t most, json_t *(*row_of)(const json_t *one), json_t *rows,
+                       long long *ret_total, struct error *err)
+{
+    auto_buf struct buf page = {0};
+    auto_json json_t *answer = NULL;
+    buf_puts(&page, target);
+    if (find)
+        buf_add_urlencoded(&page, str_of(find));
+    size_t base = page.len;
+    for (auto_free char *cursor = xstrdup(""); cursor && json_array_size(rows) < most;) {
+        page.len = base;
+        buf_printf(&page, "&cursor=%s", cursor);
+        json_decref(steal_ptr(&answer));
+        TRY(control_ask(ctl, "GET", buf_text(&page), &answer, err));
+        size_t i;
+        json_t *one;
+        json_array_foreach (jget(answer, name), i, one)
+            json_array_append_new(rows, row_of(one));
+        free(cursor);
+        const char *next = jstr(answer, "next_cursor");
+        cursor = *next ? xstrdup(next) : NULL;
+    }
+    *ret_total = (long long)jint(answer, "total", 0);
+    return STATUS_OK;
+}
+
 enum status verbs_send(struct control *ctl, const struct verb_decisions *d, const char *method,
                        const char *target, json_t *body, struct error *err)
 {

@@ -34,6 +34,13 @@ enum status verbs_send_ids(struct control *ctl, const struct verb_decisions *d, 
 enum status verbs_undo(struct control *ctl, const struct verb_decisions *d, const char *id,
                        struct error *err);
 
+/* Appends to `rows` one for each that a paged list has, whose target ends where its text to find goes, up to
+ * `most`; NULL text: all. ret_total: how many there are. */
+enum status verbs_list(struct control *ctl, const char *target, const char *find, const char *name,
+                       size_t most, json_t *(*row_of)(const json_t *one), json_t *rows,
+                       long long *ret_total, struct error *err);
+/* "a, b": of an array of texts. */
+json_t *words(const json_t *list);
 /* A row of a table: an object of names and values, whose references it takes. */
 json_t *cells(const char *name, ...);
 #define CELLS(...) cells(__VA_ARGS__, (const char *)NULL)
