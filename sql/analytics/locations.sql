@@ -12,7 +12,7 @@
 -- column: plays int: plays that start in the period and were seen there
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
--- column: percent double?: mean of how far into the title a segment there came
+-- column: percent double?: mean of how far into the title a segment there came, each to a millionth
 -- column: first_seen time?: first time in the period
 -- column: last_seen time?: last time in the period
 -- behind: none: the filter knows places by the names of their cities only, and several may have one

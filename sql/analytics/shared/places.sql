@@ -5,8 +5,9 @@ place_seen as (
   select place_id, class, person_id,
     count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone) as plays,
     0 as watch_ms,
-    avg(least(100.0 * position_ms / duration_ms, 100)) filter (position_ms >= 0 and duration_ms > 0)
-      as percent,
+    -- In whole millionths: sums of fractions depend on the order in which threads come to them.
+    sum(round(least(1e6 * position_ms / duration_ms, 1e6))::bigint)
+      filter (position_ms >= 0 and duration_ms > 0) as told_ppm,
     count(*) filter (position_ms >= 0 and duration_ms > 0) as told,
     min(started) as first_seen, max(ended) as last_seen
   from filtered_part left join address using (address_id)
@@ -24,7 +25,7 @@ place_seen as (
 place_use as (
   select place_id, case when place_id is null then class else 'public' end as class,
     sum(plays)::bigint as plays, count(distinct person_id) as people,
-    sum(watch_ms)::bigint as watch_ms, sum(percent * told) / nullif(sum(told), 0) as percent,
+    sum(watch_ms)::bigint as watch_ms, sum(told_ppm) / 1e4 / nullif(sum(told), 0) as percent,
     min(first_seen) as first_seen, least(max(last_seen), any_value(to_at)) as last_seen
   from place_seen, filter_window
   group by all

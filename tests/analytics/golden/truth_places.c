@@ -22,7 +22,7 @@ static int row_of(const struct world *w, int address)
 
 struct sums {
     int64_t plays, first, last, told;
-    double watch_us, percent;
+    double watch_us, told_ppm;
     bool people[PEOPLE + 1], is_there;
 };
 
@@ -50,7 +50,7 @@ static void count_play(const struct selection *s, const struct w_play *p, struct
         see(&rows[row], person_of(w, p), g->started, g->ended);
         if (g->position_ms >= 0 && p->duration_ms > 0) {
             rows[row].told++;
-            rows[row].percent += fmin(100.0 * (double)g->position_ms / (double)p->duration_ms, 100);
+            rows[row].told_ppm += round(fmin(1e6 * (double)g->position_ms / (double)p->duration_ms, 1e6));
         }
     }
 }
@@ -117,7 +117,7 @@ static json_t *locations(const struct selection *s)
                 has_place ? p->latitude : NAN, has_place ? p->longitude : NAN,
                 has_place ? "public" : i ? classes[i - PLACES - 1] : NULL, t->plays, people_of(t),
                 (int64_t)(t->watch_us / 1000),
-                t->told ? t->percent / (double)t->told : NAN, t->first, last);
+                t->told ? t->told_ppm / 1e4 / (double)t->told : NAN, t->first, last);
     }
     return rows;
 }
