@@ -14,8 +14,8 @@ adds a description, "int from 1" a least value, "int from 1 to 9" also a greates
 exactly these members; a member "name?" may be missing. The schema server_kind is the rows of KINDS.def.
 
 An operation has "parameters" (names out of "parameters": [type, example]; "@filter" for all that
-"filter" lists, "any" where somebody else says what is sent), "body" (a type), "errors" (further statuses
-that it fails with) and, under its HTTP status, what it answers (a type, null for no body). Parameters in
+"filter" lists, "any" where somebody else says what is sent), "body" (a type), "body_kb" (how large one in JSON
+may be, where 16 are not enough), "errors" (further statuses that it fails with) and, under its HTTP status, what it answers (a type, null for no body). Parameters in
 the path stand in "path_parameters". The first word of a path is its group; "groups" has titles of some.
 Each query is an operation of its own, with its parameters and columns.
 """
@@ -51,6 +51,7 @@ ERRORS = {
     "503": ("unavailable", "too much waits, or something is not there now", True),
     "504": ("timeout", "it took longer than it may, and was stopped", False),
 }
+BODY_KB = 16 # at most, of a body that is no file
 SEARCHES = {"QUERY", "BOTH"} # run in a query worker, which a queue leads to and which has a time limit
 
 given = argparse.ArgumentParser()
@@ -207,6 +208,8 @@ def operation(route, pattern):
         kind = "application/octet-stream" if spec["body"] == "file" else "application/json"
         found["requestBody"] = {"required": True,
                                 "content": {kind: {"schema": schema(spec["body"], key)}}}
+        if spec["body"] != "file":
+            found["requestBody"]["x-most-bytes"] = bytes_of(spec)
     answers = {}
     for status, answer in spec.items():
         if not status.isdigit():
@@ -252,6 +255,18 @@ def paths():
     return found
 
 
+def bytes_of(spec):
+    """How large the body may be, if it is no file."""
+    return spec.get("body_kb", BODY_KB) * 1024
+
+
+def words_of(found):
+    """C: the words that a text must be one of; NULL: any."""
+    while "$ref" in found:
+        found = components["schemas"][found["$ref"].split("/")[-1]]
+    return f'"{"|".join(found["enum"])}"' if "enum" in found else "0"
+
+
 def types_of(found):
     """The JSON types that a schema allows, as BODY_... of src/api/openapi.h."""
     if "$ref" in found:
@@ -263,16 +278,16 @@ def types_of(found):
 
 
 def body_of(route):
-    """C: the members of the object that a route takes as its body; none where it takes none."""
-    spec = document["operations"].get(f"{route['method']} {route['pattern']}", {}).get("body", "file")
-    if spec == "file":
-        return "    {0},"
-    found = components["schemas"][spec]
+    """C: how large a body the route takes, and the members of the object that it is; none where it takes none."""
+    spec = document["operations"].get(f"{route['method']} {route['pattern']}", {})
+    if spec.get("body", "file") == "file":
+        return f"    {{{bytes_of(spec)}, 0, 0}},"
+    found = components["schemas"][spec["body"]]
     members = []
     for name, member in found["properties"].items():
         items = " | ".join(types_of(member["items"])) if "items" in member else "0"
-        members.append(f'{{"{name}", {" | ".join(types_of(member))}, {items}, {str(name in found["required"]).lower()}}}')
-    return f"    {{(const struct api_member[]){{{', '.join(members)}}}, {len(members)}}},"
+        members.append(f'{{"{name}", {" | ".join(types_of(member))}, {items}, {words_of(member)}, {str(name in found["required"]).lower()}}}')
+    return f"    {{{bytes_of(spec)}, (const struct api_member[]){{{', '.join(members)}}}, {len(members)}}},"
 
 
 def compact(value):

@@ -3,6 +3,7 @@
 #include "analytics/analytics.h"
 #include "api/identify.h"
 #include "api/metrics.h"
+#include "api/openapi.h"
 #include "api/pool.h"
 #include "api/request.h"
 #include "api/restores.h"
@@ -22,15 +23,15 @@
 
 #define PREFIX "/api/v1"
 #define METRICS_PATH "/metrics"
-enum { WATCHERS_TICKS = 25, METRICS_TICKS = 150, BODY_MOST = 64 * 1024, ANSWERS_MOST = 32 * 1024 * 1024 };
+enum { WATCHERS_TICKS = 25, METRICS_TICKS = 150, BODY_MOST_OF_NONE = 4096, ANSWERS_MOST = 32 * 1024 * 1024 };
 
 /* --- routing --------------------------------------------------------------------------------- */
 
 /* {name} takes all that is left: a query's name may have a slash in it. */
-static bool match(const char *pattern, const char *path, struct request *r)
+static bool match(const char *pattern, const char *path, char params[][REQUEST_PARAM_MAX])
 {
     struct str want = str_of(pattern), have = str_of(path), a, b;
-    unsigned params = 0;
+    unsigned count = 0;
     while (true) {
         bool has_a = str_next(&want, '/', &a);
         bool has_b = str_next(&have, '/', &b);
@@ -41,22 +42,22 @@ static bool match(const char *pattern, const char *path, struct request *r)
             have = (struct str){0};
         }
         if (a.len > 0 && a.ptr[0] == '{') {
-            if (b.len == 0 || b.len >= REQUEST_PARAM_MAX || params == REQUEST_PARAMS_MAX)
+            if (b.len == 0 || b.len >= REQUEST_PARAM_MAX || count == REQUEST_PARAMS_MAX)
                 return false;
-            memcpy(r->params[params], b.ptr, b.len);
-            r->params[params++][b.len] = '\0';
+            memcpy(params[count], b.ptr, b.len);
+            params[count++][b.len] = '\0';
         } else if (!str_eq(a, b)) {
             return false;
         }
     }
 }
 
-/* Finds the route; false after having answered. */
-static bool find_route(struct request *r)
+/* The row for what is asked; NULL: there is none, and `allowed` has the path's methods, if it has any. */
+static const struct route *route_of(const struct http_exchange *x, char params[][REQUEST_PARAM_MAX],
+                                    struct buf *allowed)
 {
-    const char *path = http_path(r->x);
+    const char *path = http_path(x);
     const char *pattern = NULL;
-    auto_buf struct buf allowed = {0};
     const char *below = str_has_prefix(str_of(path), STR(PREFIX "/")) ? path + sizeof PREFIX - 1 : NULL;
     /* Providers know us by addresses without the version. */
     if (str_has_prefix(str_of(path), STR("/api/auth/oidc/")))
@@ -72,18 +73,26 @@ static bool find_route(struct request *r)
             const char *method = api_routes[i].method;
             /* The first pattern that fits is meant: /servers/test is no server's key. */
             if ((pattern != NULL && !streq(pattern, api_routes[i].pattern)) ||
-                !match(api_routes[i].pattern, below, r))
+                !match(api_routes[i].pattern, below, params))
                 continue;
             pattern = api_routes[i].pattern;
-            buf_printf(&allowed, "%s%s", allowed.len ? ", " : "",
+            buf_printf(allowed, "%s%s", allowed->len ? ", " : "",
                        streq(method, "GET") ? "GET, HEAD" : method);
-            if (streq(method, http_method(r->x))) {
-                r->route = &api_routes[i];
-                return true;
-            }
+            if (streq(method, http_method(x)))
+                return &api_routes[i];
         }
     }
+    return NULL;
+}
+
+/* False after having answered. */
+static bool find_route(struct request *r)
+{
     struct error err = {0};
+    auto_buf struct buf allowed = {0};
+    r->route = route_of(r->x, r->params, &allowed);
+    if (r->route)
+        return true;
     if (allowed.len) {
         http_add_header(r->x, "Allow", allowed.data);
         (void)fail(&err, STATUS_INVALID, "%.16s is not possible here", http_method(r->x));
@@ -131,7 +140,7 @@ static void run(struct request *r)
         request_refuse(r);
     else if (!r->route->is_for_setup && !http_is_control(r->x) && setup_is_due(r->api))
         request_failf(r, STATUS_CONFLICT, "", "there is no media server yet: log in and add the first one");
-    else if (request_check_parameters(r, &err) != STATUS_OK || request_check_body(r, &err) != STATUS_OK)
+    else if (request_check_parameters(r, &err) != STATUS_OK || request_read_body(r, &err) != STATUS_OK)
         request_fail(r, &err);
     else if (r->route->run_in == RUN_QUERY)
         request_to_worker(r);
@@ -289,14 +298,21 @@ static bool claim_upload(struct request *r)
     return true;
 }
 
-/* Files that are sent: histories to import, backups to restore. */
+/* As large as the route's row of the description says, or a file: a history to import, a backup to
+ * restore. */
 struct http_body_policy api_body_policy(void *ctx, struct http_exchange *x)
 {
     struct api *a = ctx;
-    struct http_body_policy policy = {.most_bytes = BODY_MOST};
-    bool is_import = streq(http_path(x), PREFIX "/import");
-    bool is_backup = streq(http_path(x), PREFIX "/restore") && http_query(x, "backup") == NULL;
-    if (!streq(http_method(x), "POST") || (!is_import && !is_backup))
+    struct http_body_policy policy = {.most_bytes = BODY_MOST_OF_NONE};
+    auto_buf struct buf allowed = {0};
+    char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
+    const struct route *route = is_change(http_method(x)) ? route_of(x, params, &allowed) : NULL;
+    if (route == NULL)
+        return policy;
+    policy.most_bytes = api_bodies[route - api_routes].most_bytes;
+    bool is_import = route->handle == handle_import_begin;
+    bool is_backup = route->handle == handle_restore_begin && http_query(x, "backup") == NULL;
+    if (!is_import && !is_backup)
         return policy;
     struct request *r = request_new(a, x);
     if (!may_send(r) || (is_backup && !claim_upload(r)))

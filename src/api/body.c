@@ -1,12 +1,12 @@
-/* Bodies in JSON, before any handler sees them: an object of exactly the members that the description
- * names for the route, each of its type. What they say is the handler's to check. */
+/* Bodies in JSON, read once and before any handler: an object of exactly the members that the description
+ * names for the route, each of its type and one of its words. What they say is the handler's to check. */
 #include "api/openapi.h"
 #include "api/request.h"
 #include "base/json_read.h"
 
 #include "base/banned.h"
 
-enum { BODY_BYTES_MOST = 64 * 1024, DEPTH_MOST = 4 };
+enum { DEPTH_MOST = 4 };
 
 static unsigned types_of(const json_t *v)
 {
@@ -45,6 +45,20 @@ static const char *words_of(unsigned types, struct buf *out)
     return buf_text(out);
 }
 
+/* One of "viewer|admin". */
+static enum status check_words(const struct api_member *m, const char *given, struct error *err)
+{
+    auto_buf struct buf right = {0};
+    struct str rest = str_of(m->words), word;
+    while (str_next(&rest, '|', &word)) {
+        if (str_eq(word, str_of(given)))
+            return STATUS_OK;
+        buf_printf(&right, "%s%.*s", right.len == 0 ? "" : rest.ptr ? ", " : " or ", (int)word.len, word.ptr);
+    }
+    return fail_field(err, STATUS_INVALID, m->name, "'%.60s' in %s is not right; it must be %s", given, m->name,
+                      buf_text(&right));
+}
+
 static enum status check_member(const struct api_member *m, const json_t *v, struct error *err)
 {
     auto_buf struct buf right = {0};
@@ -54,6 +68,8 @@ static enum status check_member(const struct api_member *m, const json_t *v, str
     if (!(types_of(v) & m->types))
         return fail_field(err, STATUS_INVALID, m->name, "%s must be %s", m->name,
                           words_of(m->types, &right));
+    if (m->words && json_is_string(v))
+        return check_words(m, json_string_value(v), err);
     for (size_t i = 0; i < json_array_size(v); i++)
         if (!(types_of(json_array_get(v, i)) & m->item_types))
             return fail_field(err, STATUS_INVALID, m->name, "%s must be a list; each of it %s", m->name,
@@ -69,36 +85,20 @@ static const struct api_member *find_member(const struct api_body *b, const char
     return NULL;
 }
 
-/* A NUL in a text, which all that reads it would take for its end, and a name twice are refused, too. */
-static enum status parse(struct str text, json_t **ret, struct error *err)
-{
-    struct error why = {0};
-    auto_json json_t *any = NULL;
-    json_error_t strict = {0};
-    if (json_parse(text, BODY_BYTES_MOST, DEPTH_MOST, &any, &why) != STATUS_OK)
-        return fail(err, STATUS_INVALID, "the body must be a JSON object: %s", why.text);
-    if (str_has_prefix(text, STR("\xef\xbb\xbf")))
-        text = (struct str){text.ptr + 3, text.len - 3};
-    *ret = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &strict);
-    if (!json_is_object(*ret))
-        return fail(err, STATUS_INVALID, "the body must be a JSON object%s%s", *ret ? "" : ": ",
-                    *ret ? "" : strict.text);
-    return STATUS_OK;
-}
-
-enum status request_check_body(const struct request *r, struct error *err)
+enum status request_read_body(struct request *r, struct error *err)
 {
     const struct api_body *b = &api_bodies[r->route - api_routes];
-    if (b->count == 0)
-        return STATUS_OK;
-    auto_json json_t *root = NULL;
-    TRY(parse(http_body(r->x), &root, err));
+    struct error why = {0};
     const char *name;
     json_t *v;
-    json_object_foreach(root, name, v)
+    if (b->count == 0)
+        return STATUS_OK;
+    if (json_parse_strict(http_body(r->x), b->most_bytes, DEPTH_MOST, &r->body, &why) != STATUS_OK)
+        return fail(err, STATUS_INVALID, "the body must be a JSON object: %s", why.text);
+    json_object_foreach(r->body, name, v)
         if (!find_member(b, name))
             return fail_field(err, STATUS_INVALID, name, "there is no member '%.60s'", name);
     for (size_t i = 0; i < b->count; i++)
-        TRY(check_member(&b->members[i], jget(root, b->members[i].name), err));
+        TRY(check_member(&b->members[i], jget(r->body, b->members[i].name), err));
     return STATUS_OK;
 }

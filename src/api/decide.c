@@ -7,8 +7,6 @@
 
 #include "base/banned.h"
 
-enum { BODY_MOST_BYTES = 64 * 1024 };
-
 bool decide_is_busy(struct request *r)
 {
     if (ingest_rederive_percent(r->api->config.ingest) < 0)
@@ -18,31 +16,17 @@ bool decide_is_busy(struct request *r)
     return true;
 }
 
-bool decide_read_body(struct request *r, json_t **ret)
-{
-    struct error err = {0};
-    if (json_parse(http_body(r->x), BODY_MOST_BYTES, 4, ret, &err) == STATUS_OK &&
-        json_is_object(*ret))
-        return true;
-    request_failf(r, STATUS_INVALID, "", "the body must be a JSON object%s%s",
-                  *err.text ? ": " : "", err.text);
-    return false;
-}
-
 /* A list of whole numbers; false after having answered. The caller frees *ret. */
-static bool read_ids(struct request *r, const json_t *body, const char *name, int64_t **ret,
-                     size_t *ret_count)
+static bool read_ids(struct request *r, const char *name, int64_t **ret, size_t *ret_count)
 {
-    const json_t *list = jget(body, name);
+    const json_t *list = jget(r->body, name);
     size_t count = json_array_size(list);
     *ret = xcalloc(DECIDE_MAX + 1, sizeof **ret);
     *ret_count = count;
-    bool is_right = json_is_array(list) && count <= DECIDE_MAX;
+    bool is_right = count <= DECIDE_MAX;
     for (size_t i = 0; is_right && i < count; i++) {
-        const json_t *id = json_array_get(list, i);
-        is_right = json_is_integer(id) && json_integer_value(id) > 0 &&
-                   json_integer_value(id) <= INT32_MAX;
-        (*ret)[i] = json_integer_value(id);
+        (*ret)[i] = json_integer_value(json_array_get(list, i));
+        is_right = (*ret)[i] > 0 && (*ret)[i] <= INT32_MAX;
     }
     if (!is_right)
         request_failf(r, STATUS_INVALID, name, "%s must be a list of at most %d ids", name,
@@ -75,27 +59,22 @@ bool decide_read_id(struct request *r, const char *what, int64_t *ret)
 
 void decide_either(struct request *r, struct decide_wish one, struct decide_wish other)
 {
-    auto_json json_t *body = NULL;
     auto_free int64_t *ids = NULL;
     size_t count;
     int64_t decision = 0;
     struct error err = {0};
-    if (decide_is_busy(r) || !decide_read_body(r, &body))
+    if (decide_is_busy(r))
         return;
-    bool is_one = jget(body, one.name) != NULL;
-    bool is_other = other.run && jget(body, other.name) != NULL;
+    bool is_one = jget(r->body, one.name) != NULL;
+    bool is_other = other.run && jget(r->body, other.name) != NULL;
     if (is_one == is_other) {
-        if (other.run)
-            request_failf(r, STATUS_INVALID, one.name, "name either %s or %s, by their ids", one.name,
-                          other.name);
-        else
-            request_failf(r, STATUS_INVALID, one.name, "%s is missing: a list of ids", one.name);
+        request_failf(r, STATUS_INVALID, one.name, "name either %s or %s, by their ids", one.name, other.name);
         return;
     }
     const struct decide_wish *wish = is_one ? &one : &other;
-    if (!read_ids(r, body, wish->name, &ids, &count))
+    if (!read_ids(r, wish->name, &ids, &count))
         return;
-    enum status s = wish->run(r->api->config.ingest, ids, count, r->user.name, jstr(body, "reason"),
+    enum status s = wish->run(r->api->config.ingest, ids, count, r->user.name, jstr(r->body, "reason"),
                               &decision, &err);
     decide_answer(r, s, decision, &err);
 }

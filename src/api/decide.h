@@ -2,7 +2,6 @@
  * returns false has answered. */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,8 +12,6 @@ struct request;
 
 /* A decision waits for the writer, and so must not be asked for while that is at it for minutes. */
 bool decide_is_busy(struct request *r);
-/* Reads the body as a JSON object. */
-bool decide_read_body(struct request *r, json_t **ret);
 /* Reads {id}; `what` in words. */
 bool decide_read_id(struct request *r, const char *what, int64_t *ret);
 /* Answers with the decision's number, or the error. */
@@ -24,7 +21,7 @@ typedef enum status decide_ids(struct ingest *i, const int64_t *ids, size_t coun
                                const char *why, int64_t *ret_decision, struct error *err);
 struct decide_wish {
     const char *name; /* of the body's member that lists the ids */
-    decide_ids *run;  /* NULL: there is none */
+    decide_ids *run;  /* NULL: there is no such list */
 };
 /* Does what the body asks for, which names exactly one of the two lists, and maybe a reason. */
 void decide_either(struct request *r, struct decide_wish one, struct decide_wish other);

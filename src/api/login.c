@@ -71,13 +71,8 @@ void handle_login(struct request *r)
         request_failf(r, STATUS_DENIED, "", "AUTH_MODE has no jwt: there is no login by form");
         return;
     }
-    auto_json json_t *body = NULL;
-    if (json_parse(http_body(r->x), 16 * 1024, 4, &body, &err) != STATUS_OK) {
-        request_failf(r, STATUS_INVALID, "", "the body must be JSON: %s", err.text);
-        return;
-    }
-    const char *name = jstr(body, "username");
-    const char *password = jstr(body, "password");
+    const char *name = jstr(r->body, "username");
+    const char *password = jstr(r->body, "password");
     if (name[0] == '\0' || password[0] == '\0') {
         request_failf(r, STATUS_INVALID, name[0] == '\0' ? "username" : "password", "is missing");
         return;

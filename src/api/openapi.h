@@ -22,10 +22,13 @@ struct api_member {
     const char *name;
     unsigned types;
     unsigned item_types; /* of a list's items */
+    const char *words;   /* "viewer|admin": what a text must be one of; NULL: any */
     bool is_needed;
 };
-/* Of each row: the object that it takes as its body; no members: none, or a file. */
+/* Of each row: how large a body may be that is no file, and the object that it is; no members: nothing
+ * is read of it. */
 struct api_body {
+    size_t most_bytes;
     const struct api_member *members;
     size_t count;
 };

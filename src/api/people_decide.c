@@ -1,6 +1,4 @@
 /* What an administrator decides about people; each can be taken back. */
-#include <jansson.h>
-
 #include "api/decide.h"
 #include "api/request.h"
 #include "base/json_read.h"
@@ -24,18 +22,11 @@ void handle_people_split(struct request *r)
 
 void handle_person_rename(struct request *r)
 {
-    auto_json json_t *body = NULL;
     int64_t id, decision = 0;
     struct error err = {0};
-    if (decide_is_busy(r) || !decide_read_id(r, "person", &id) || !decide_read_body(r, &body))
+    if (decide_is_busy(r) || !decide_read_id(r, "person", &id))
         return;
-    const json_t *name = jget(body, "name");
-    if (!json_is_string(name)) {
-        request_failf(r, STATUS_INVALID, "name", "name is missing; an empty one is as the media"
-                                                 " servers say");
-        return;
-    }
-    struct str text = str_trim(str_of(json_string_value(name)));
+    struct str text = str_trim(str_of(jstr(r->body, "name")));
     auto_free char *trimmed = xstrndup(text.ptr, text.len);
     enum status s = people_rename(r->api->config.ingest, id, trimmed, r->user.name, &decision, &err);
     decide_answer(r, s, decision, &err);

@@ -5,6 +5,7 @@
 #include "api/metrics.h"
 #include "api/pool.h"
 #include "base/clock.h"
+#include "base/json_read.h"
 #include "base/logger.h"
 #include "base/mem.h"
 
@@ -23,6 +24,7 @@ void request_release(struct request *r, int http_status)
            LF_TEXT("path", http_path(r->x)), LF_INT("status", http_status), LF_INT("took_us", took_us));
     scope_done(&r->scope);
     server_try_free(r->server_try);
+    json_free_wiped(r->body);
     free(r);
 }
 

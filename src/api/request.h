@@ -1,6 +1,7 @@
 /* Inside of api: one request on its way, the route table's shape, and how to answer. */
 #pragma once
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -100,6 +101,7 @@ struct request {
     bool is_download; /* rows are taken out; so where the answer is a file, request_add_attachment() */
     char note[200];   /* for the audit log, see request_note() */
     char params[REQUEST_PARAMS_MAX][REQUEST_PARAM_MAX];
+    json_t *body; /* an object as the description says; NULL: the route takes none. Wiped with the request */
     struct store_conn *conn;
     int64_t started_us; /* monotonic */
     bool is_timed_out;  /* set by the pool when it interrupted the query */
@@ -137,8 +139,9 @@ void audit_request(const struct request *r, int http_status);
 /* Whether the query of the address has only what the description names for the route, each once and as
  * text; handlers need not look. Any thread. */
 enum status request_check_parameters(const struct request *r, struct error *err);
-/* The same of the body, where the route takes one in JSON: its members and their types. */
-enum status request_check_body(const struct request *r, struct error *err);
+/* Reads the body into r->body, where the route takes one in JSON, which must be as the description says:
+ * each member, its type, and its words where they are few. Any thread. */
+enum status request_read_body(struct request *r, struct error *err);
 /* Has the handler called in a query worker, or answers 503 when too many wait. http thread. */
 void request_to_worker(struct request *r);
 /* Headers that every answer under /api carries, then logs and frees r but not its exchange, for

@@ -10,7 +10,6 @@
 
 #include "base/banned.h"
 
-enum { ASKED_BYTES_MAX = 8 * 1024, ASKED_DEPTH_MAX = 2 };
 
 static const struct api_restores *restores_of(const struct request *r)
 {
@@ -169,24 +168,11 @@ void handle_restore_begin(struct request *r)
 
 /* --- what is asked of it ----------------------------------------------------------------------- */
 
-/* False after having answered. */
-static bool read_body(struct request *r, json_t **ret)
-{
-    struct error err = {0};
-    if (json_parse(http_body(r->x), ASKED_BYTES_MAX, ASKED_DEPTH_MAX, ret, &err) == STATUS_OK)
-        return true;
-    request_failf(r, STATUS_INVALID, "", "the body must be JSON: %s", err.text);
-    return false;
-}
-
 void handle_restore_unlock(struct request *r)
 {
     const struct api_restores *k = restores_of(r);
-    auto_json json_t *body = NULL;
     struct error err = {0};
-    if (!read_body(r, &body))
-        return;
-    const char *passphrase = jstr(body, "passphrase");
+    const char *passphrase = jstr(r->body, "passphrase");
     enum status s = *passphrase ? k->unlock(k->ctx, passphrase, &err)
                                 : fail_field(&err, STATUS_INVALID, "passphrase", "is missing");
     if (s == STATUS_OK)
@@ -198,11 +184,8 @@ void handle_restore_unlock(struct request *r)
 void handle_restore_confirm(struct request *r)
 {
     const struct api_restores *k = restores_of(r);
-    auto_json json_t *body = NULL;
     struct error err = {0};
-    if (!read_body(r, &body))
-        return;
-    int64_t id = jint(body, "id", 0);
+    int64_t id = jint(r->body, "id", 0);
     enum status s = id > 0 ? k->confirm(k->ctx, id, r->user.name, &err)
                            : fail_field(&err, STATUS_INVALID, "id", "is missing: the id of what GET"
                                         " /restore shows");

@@ -90,26 +90,19 @@ static bool read_parameter(void *ctx, const char *name, const char *value)
     return g->status == STATUS_OK;
 }
 
-static enum status read_question(json_t *body, int64_t most_rows, struct sql_question *ret, struct error *err)
+static enum status read_question(const struct request *r, struct sql_question *ret, struct error *err)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach(body, key, value)
-        if (!streq(key, "sql") && !streq(key, "limit"))
-            return fail_field(err, STATUS_INVALID, key, "there is no member '%.60s'", key);
-    const json_t *sql = jget(body, "sql"), *limit = jget(body, "limit");
-    if (!json_is_string(sql) || json_string_length(sql) == 0)
+    const json_t *sql = jget(r->body, "sql"), *limit = jget(r->body, "limit");
+    if (json_string_length(sql) == 0)
         return fail_field(err, STATUS_INVALID, "sql", "the question is missing: a text, such as "
                           "select count(*) from play");
     if (json_string_length(sql) > SQL_TEXT_MAX)
         return fail_field(err, STATUS_TOO_LARGE, "sql", "it has %zu bytes; at most %d are possible",
                           json_string_length(sql), SQL_TEXT_MAX);
-    if (strlen(json_string_value(sql)) != json_string_length(sql))
-        return fail_field(err, STATUS_INVALID, "sql", "there is a NUL in it");
-    ret->most_rows = jint(body, "limit", 0);
-    if (limit && !json_is_null(limit) && (!json_is_integer(limit) || ret->most_rows < 1))
-        return fail_field(err, STATUS_INVALID, "limit",
-                          "must be a whole number from 1 to %lld (SQL_MAX_ROWS)", (long long)most_rows);
+    ret->most_rows = json_integer_value(limit);
+    if (json_is_integer(limit) && ret->most_rows < 1)
+        return fail_field(err, STATUS_INVALID, "limit", "must be a whole number from 1 to %lld (SQL_MAX_ROWS)",
+                          (long long)r->api->config.config->sql_max_rows);
     ret->sql = json_string_value(sql);
     return STATUS_OK;
 }
@@ -137,15 +130,13 @@ static void answered(void *ctx, const struct sql_answer *a)
 static enum status ask(struct request *r, struct error *err)
 {
     struct reading g = {.form = &forms[0]};
-    auto_json json_t *body = NULL;
     struct sql_question q = {.ctx = r, .is_gone = is_gone, .done = answered};
     http_query_each(r->x, read_parameter, &g);
     if (g.status != STATUS_OK) {
         *err = g.err;
         return g.status;
     }
-    TRY(json_parse(http_body(r->x), SIZE_MAX, 4, &body, err));
-    TRY(read_question(body, r->api->config.config->sql_max_rows, &q, err));
+    TRY(read_question(r, &q, err));
     request_note(r, "%.*s", NOTED_BYTES, q.sql);
     q.format = g.form->format;
     http_set_user(r->x, (void *)(uintptr_t)g.form, NULL);

@@ -10,7 +10,7 @@
 
 #include "base/banned.h"
 
-enum { BODY_MOST = 16 * 1024, ACCOUNTS_MOST = 200, SEARCH_MOST = 200 };
+enum { ACCOUNTS_MOST = 200, SEARCH_MOST = 200 };
 
 /* --- the list -------------------------------------------------------------------------------- */
 
@@ -255,97 +255,40 @@ static bool read_id(struct request *r, int64_t *ret)
     return false;
 }
 
-/* The body as an object of the members that are known; NULL after having answered. */
-static json_t *read_body(struct request *r, const char *const *known)
-{
-    struct error err = {0};
-    json_t *body = NULL;
-    if (json_parse(http_body(r->x), BODY_MOST, 4, &body, &err) != STATUS_OK || !json_is_object(body)) {
-        json_decref(body);
-        request_failf(r, STATUS_INVALID, "", "the body must be a JSON object%s%s", *err.text ? ": " : "",
-                      err.text);
-        return NULL;
-    }
-    const char *name;
-    json_t *value;
-    json_object_foreach(body, name, value) {
-        size_t i = 0;
-        while (known[i] && !streq(known[i], name))
-            i++;
-        if (known[i])
-            continue;
-        request_failf(r, STATUS_INVALID, name, "there is no member '%.60s'", name);
-        json_decref(body);
-        return NULL;
-    }
-    return body;
-}
-
-/* False after having answered. */
-static bool read_role(struct request *r, const char *text, enum role *ret)
-{
-    *ret = role_parse(text);
-    if (*ret != ROLE_NOBODY)
-        return true;
-    request_failf(r, STATUS_INVALID, "role",
-                  "'%.60s' in role is not right; it must be viewer or admin", text);
-    return false;
-}
-
-static void wipe_password(json_t *body)
-{
-    const char *text = json_string_value(json_object_get(body, "password"));
-    if (text != NULL)
-        secret_wipe((void *)(uintptr_t)text, strlen(text));
-}
-
 void handle_user_add(struct request *r)
 {
-    static const char *const known[] = {"name", "password", "role", NULL};
-    auto_json json_t *body = read_body(r, known);
-    if (body == NULL)
-        return;
-    const char *role = jstr(body, "role");
+    const char *role = jstr(r->body, "role");
     struct auth_change c = {.kind = AUTH_ADD,
-                            .name = jstr(body, "name"),
-                            .password = jstr(body, "password")};
-    if (read_role(r, *role ? role : "viewer", &c.role)) {
-        request_note(r, "%.60s, %s", c.name, role_name(c.role));
-        ask(r, &c, has_added);
-    }
-    wipe_password(body);
+                            .name = jstr(r->body, "name"),
+                            .password = jstr(r->body, "password"),
+                            .role = *role ? role_parse(role) : ROLE_VIEWER};
+    request_note(r, "%.60s, %s", c.name, role_name(c.role));
+    ask(r, &c, has_added);
 }
 
 void handle_user_change(struct request *r)
 {
-    static const char *const known[] = {"role", "password", "is_disabled", NULL};
     struct auth_change c = {0};
+    const json_t *is_disabled = jget(r->body, "is_disabled");
     if (!read_id(r, &c.user_id))
         return;
-    auto_json json_t *body = read_body(r, known);
-    if (body == NULL)
-        return;
-    json_t *is_disabled = json_object_get(body, "is_disabled");
-    bool is_right = json_object_size(body) == 1;
-    if (is_right && json_object_get(body, "role")) {
-        c.kind = AUTH_SET_ROLE;
-        if (!read_role(r, jstr(body, "role"), &c.role))
-            return;
-        request_note(r, "role %s", role_name(c.role));
-    } else if (is_right && json_object_get(body, "password")) {
-        c.kind = AUTH_SET_PASSWORD;
-        c.password = jstr(body, "password");
-        request_note(r, "another password");
-    } else if (is_right && json_is_boolean(is_disabled)) {
-        c.kind = json_is_true(is_disabled) ? AUTH_DISABLE : AUTH_ENABLE;
-        request_note(r, "%s", json_is_true(is_disabled) ? "disabled" : "enabled");
-    } else {
-        request_failf(r, STATUS_INVALID, is_disabled ? "is_disabled" : "",
-                      "the body must have one of role, password and is_disabled (true or false)");
+    if (json_object_size(r->body) != 1) {
+        request_failf(r, STATUS_INVALID, "", "the body must have one of role, password and is_disabled");
         return;
     }
+    if (jget(r->body, "role")) {
+        c.kind = AUTH_SET_ROLE;
+        c.role = role_parse(jstr(r->body, "role"));
+        request_note(r, "role %s", role_name(c.role));
+    } else if (jget(r->body, "password")) {
+        c.kind = AUTH_SET_PASSWORD;
+        c.password = jstr(r->body, "password");
+        request_note(r, "another password");
+    } else {
+        c.kind = json_is_true(is_disabled) ? AUTH_DISABLE : AUTH_ENABLE;
+        request_note(r, "%s", json_is_true(is_disabled) ? "disabled" : "enabled");
+    }
     ask(r, &c, has_changed);
-    wipe_password(body);
 }
 
 void handle_user_remove(struct request *r)

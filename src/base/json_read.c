@@ -30,8 +30,8 @@ static bool is_too_deep(struct str text, unsigned max_depth)
     return false;
 }
 
-enum status json_parse(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret_root,
-                       struct error *err)
+static enum status parse(struct str text, size_t max_bytes, unsigned max_depth, size_t how, json_t **ret_root,
+                         struct error *err)
 {
     if (text.len > max_bytes)
         return fail(err, STATUS_TOO_LARGE, "JSON of %zu bytes is over the limit of %zu", text.len,
@@ -46,13 +46,50 @@ enum status json_parse(struct str text, size_t max_bytes, unsigned max_depth, js
     if (is_too_deep(text, max_depth))
         return fail(err, STATUS_TOO_LARGE, "JSON is nested deeper than %u levels", max_depth);
     json_error_t why;
-    json_t *root = json_loadb(text.ptr ? text.ptr : "", text.len,
-                              JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *root = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_DECODE_ANY | how, &why);
     if (!root)
         return fail(err, STATUS_PROTOCOL, "not JSON: %s at line %d, column %d", why.text, why.line,
                     why.column);
     *ret_root = root;
     return STATUS_OK;
+}
+
+enum status json_parse(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret_root,
+                       struct error *err)
+{
+    return parse(text, max_bytes, max_depth, JSON_ALLOW_NUL, ret_root, err);
+}
+
+enum status json_parse_strict(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret_root,
+                              struct error *err)
+{
+    json_t *root = NULL;
+    TRY(parse(text, max_bytes, max_depth, JSON_REJECT_DUPLICATES, &root, err));
+    if (json_is_object(root)) {
+        *ret_root = root;
+        return STATUS_OK;
+    }
+    json_free_wiped(root);
+    return fail(err, STATUS_PROTOCOL, "expected an object");
+}
+
+static void wipe(const json_t *v)
+{
+    const char *name;
+    json_t *one;
+    size_t i;
+    if (json_is_string(v))
+        secret_wipe((void *)(uintptr_t)json_string_value(v), json_string_length(v));
+    json_array_foreach(v, i, one)
+        wipe(one);
+    json_object_foreach((json_t *)(uintptr_t)v, name, one)
+        wipe(one);
+}
+
+void json_free_wiped(json_t *root)
+{
+    wipe(root);
+    json_decref(root);
 }
 
 json_t *jget(const json_t *obj, const char *key)

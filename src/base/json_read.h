@@ -15,6 +15,14 @@
  * owns *ret_root (json_decref, or auto_json). */
 enum status json_parse(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret_root,
                        struct error *err);
+/* The same of what is taken at its word: an object, no name in it twice, and no NUL in a text, which all
+ * that reads it would take for its end. */
+enum status json_parse_strict(struct str text, size_t max_bytes, unsigned max_depth, json_t **ret_root,
+                              struct error *err);
+
+/* Overwrites the texts of a tree that nobody else holds, for some may be secrets, and frees it. NULL is
+ * fine. What the parser itself needed meanwhile is not ours to overwrite. */
+void json_free_wiped(json_t *root);
 
 static inline void auto_json_fn(json_t **j)
 {

@@ -185,6 +185,12 @@ static void buf_grow_done(struct buf *b, size_t n)
     b->data[b->len] = '\0';
 }
 
+void buf_reserve(struct buf *b, size_t n)
+{
+    if (buf_grow(b, n))
+        buf_grow_done(b, 0);
+}
+
 void buf_add(struct buf *b, const void *data, size_t len)
 {
     if (!len)

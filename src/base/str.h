@@ -58,6 +58,8 @@ struct buf {
 #define BUF_INIT(most_bytes) ((struct buf){.cap = (most_bytes)})
 void buf_done(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory */
+/* Room for n more bytes at once: they do not move, and leave no copies of them behind, while they come. */
+void buf_reserve(struct buf *b, size_t n);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_str(struct buf *b, struct str s);
 void buf_puts(struct buf *b, const char *s);

@@ -131,6 +131,8 @@ static void exchange_unref(struct http_exchange *x)
         free(x->headers[i].name);
         free(x->headers[i].value);
     }
+    if (x->body.data) /* a password, a token */
+        secret_wipe(x->body.data, x->body.room);
     buf_done(&x->body);
     free(x->method);
     free(x->path);
@@ -547,7 +549,8 @@ static bool begin_body(struct http_exchange *x)
     x->body.cap = x->policy.most_bytes;
     const char *length = http_header(x, "Content-Length");
     int64_t n;
-    if (length && str_to_i64(str_of(length), &n) && n > 0 && (uint64_t)n > x->policy.most_bytes) {
+    bool is_known = length && str_to_i64(str_of(length), &n) && n >= 0;
+    if (is_known && (uint64_t)n > x->policy.most_bytes) {
         refuse_size(x);
         return true;
     }
@@ -557,6 +560,8 @@ static bool begin_body(struct http_exchange *x)
         x->body_fd = open(x->body_path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
         if (x->body_fd < 0)
             refuse_file(x, errno);
+    } else if (has_body) {
+        buf_reserve(&x->body, is_known ? (size_t)n : x->policy.most_bytes);
     }
     return true;
 }

@@ -109,6 +109,16 @@ static void json_limits_are_named(void **state)
     assert_int_equal(json_parse(STR("<h1>401</h1>"), 100, 3, &root, &err), STATUS_PROTOCOL);
     assert_non_null(strstr(err.text, "HTML"));
     assert_int_equal(json_parse(STR("{"), 100, 3, &root, &err), STATUS_PROTOCOL);
+    static const char *const loose[] = {"[]", "\"x\"", "null", "{\"a\":1,\"a\":2}", "{\"a\":\"\\u0000\"}", "{}{}"};
+    for (size_t i = 0; i < ARRAY_LEN(loose); i++)
+        assert_int_equal(json_parse_strict(str_of(loose[i]), 100, 3, &root, &err), STATUS_PROTOCOL);
+    assert_null(root);
+    assert_int_equal(json_parse_strict(STR("{\"a\":{\"b\":[\"secret\"]}}"), 100, 3, &root, &err), STATUS_OK);
+    json_t *secret = json_incref(json_array_get(jpath(root, "a.b"), 0));
+    json_free_wiped(root);
+    for (size_t i = 0; i < json_string_length(secret); i++)
+        assert_int_equal(json_string_value(secret)[i], 0);
+    json_decref(secret);
 }
 
 static void a_buf_stops_at_its_cap(void **state)

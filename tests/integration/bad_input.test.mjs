@@ -198,6 +198,15 @@ test('a body that is no object in JSON is refused', async () => {
   });
 });
 
+test('a body is as large as the description says, and no larger', async () => {
+  await each(withBody(), async (o) => {
+    const most = o.operation.requestBody['x-most-bytes'], start = '{"colour":"red"';
+    const sized = (bytes) => `${start}${' '.repeat(bytes - start.length - 1)}}`;
+    await refused(`${o.name}, ${most} bytes`, o, await send(o.method, filled(o), sized(most)), 'colour');
+    await refused(`${o.name}, one more`, o, await send(o.method, filled(o), sized(most + 1)), undefined, [413]);
+  });
+});
+
 test('each member of a body is of its type, and nobody else is among them', async () => {
   await each(withBody(), async (o) => {
     const good = bodyOf(o), { properties, required = [] } = membersOf(o);
@@ -213,6 +222,7 @@ test('each member of a body is of its type, and nobody else is among them', asyn
       for (const [type, value] of Object.entries(ofType))
         if (!types.includes(type) && !(type === 'integer' && types.includes('number')))
           await tried(`${name} as ${type}`, { ...good, [name]: value }, name);
+      if (resolved(schema).enum) await tried(`${name} as no word of its`, { ...good, [name]: 'x' }, name);
     }
   });
 });
