@@ -15,7 +15,7 @@
 -- column: plays int: plays that start in the period and were seen there
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
--- behind: none: the filter knows places by the names of their cities only, and several may have one
+-- behind: server_ids={server_id}&places={place_id}
 -- about: Only servers whose place is known (SERVER_LATITUDE and SERVER_LONGITUDE, or their public
 -- about: address) and places with coordinates. The earth is taken as a ball of 6371.0088 km.
 with seen as (

@@ -15,11 +15,12 @@
 -- column: percent double?: mean of how far into the title a segment there came, each to a millionth
 -- column: first_seen time?: first time in the period
 -- column: last_seen time?: last time in the period
--- behind: none: the filter knows places by the names of their cities only, and several may have one
+-- behind: places={place_id}
 -- about: Addresses of the own network, relays and the like have no place and are rows of
 -- about: their own by class; so are public addresses that no database knows. Plays without any
--- about: address, backfilled views among them, are the row without a class.
+-- about: address, backfilled views among them, are the row without a class. The plays behind a row can be
+-- about: told where it has a place.
 select place_id, country_code, country, city, latitude, longitude, class, plays, people, watch_ms,
-  percent, first_seen, last_seen
+  percent, first_seen, last_seen, place_id is not null as _has_behind
 from place_use left join place using (place_id)
 order by watch_ms desc, plays desc, place_id nulls last, class nulls last

@@ -16,7 +16,7 @@
 -- column: plays int: plays that start in the period and were seen there
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
--- behind: none: the filter knows places by the names of their cities only, and several may have one
+-- behind: places={place_id}
 -- about: Only places with coordinates; those of an address are of its city, not of a house. The earth is
 -- about: taken as a ball of 6371.0088 km. Ordered by distance.
 with distant as (

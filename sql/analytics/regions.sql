@@ -15,11 +15,10 @@
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
 -- column: share double?: of the watch time whose country (region, city) is known
--- behind: countries={_countries}&cities={_cities} for of = country, city: the filter knows no regions, and of cities only the name
+-- behind: countries={_countries}&places={_places}
 -- about: A play that went on in two counts once in each; watch time is counted where it happened. Cities
 -- about: are told apart by region and country. Addresses that have no place, of the own network for
--- about: example, are under unknown, with the plays of no address. The plays behind a row can be told
--- about: for countries, and for cities whose name is there once in the country. Ordered by watch time, then plays.
+-- about: example, are under unknown, with the plays of no address. Ordered by watch time, then plays.
 with named as (
   select address_id, country_code, country, case when $of <> 'country' then region end as region,
     case when $of = 'city' then city end as city
@@ -48,22 +47,26 @@ counted as (
   from seen
   group by country_code, country, region, city
 ),
-middle as (
-  select country_code, country, region, city, avg(latitude) as latitude, avg(longitude) as longitude
+-- The places of a region or city, as the filter takes them.
+within as (
+  select country_code, country, region, case when $of = 'city' then city end as city,
+    avg(latitude) as latitude, avg(longitude) as longitude, count(*) as places,
+    string_agg(place_id::varchar, ',' order by place_id) as ids
   from place
-  where $of = 'city' and city is not null
+  where $of <> 'country'
   group by all
 )
-select c.country_code, c.country, c.region, c.city, latitude, longitude, plays, people, watch_ms,
+select c.country_code, c.country, c.region, c.city, case when c.city is not null then latitude end as latitude,
+  case when c.city is not null then longitude end as longitude, plays, people, watch_ms,
   case when is_known then watch_ms / nullif(sum(watch_ms) filter (is_known) over (), 0) end as share,
-  replace(replace(coalesce(c.country, c.country_code), '\', '\\'), ',', '\,') as _countries,
-  case when $of = 'city'
-    then coalesce(replace(replace(c.city, '\', '\\'), ',', '\,'), 'unknown') else '' end as _cities,
-  case $of when 'country' then true when 'city'
-    then count(*) over (partition by c.country_code, c.country, c.city) = 1 else false end
-    as _has_behind
-from counted c left join middle m on m.city = c.city
-  and m.country_code is not distinct from c.country_code
-  and m.country is not distinct from c.country and m.region is not distinct from c.region
+  case when $of <> 'country' then ''
+    else coalesce(replace(replace(coalesce(c.country, c.country_code), '\', '\\'), ',', '\,'), 'unknown') end
+    as _countries,
+  case when $of = 'country' then '' when coalesce(c.country_code, c.country, c.region, c.city) is null
+    then concat_ws(',', ids, 'unknown') else ids end as _places,
+  coalesce(places, 0) <= 200 as _has_behind -- a list of the filter has no more
+from counted c left join within w on w.city is not distinct from c.city
+  and w.country_code is not distinct from c.country_code
+  and w.country is not distinct from c.country and w.region is not distinct from c.region
 order by watch_ms desc, plays desc, c.country_code nulls last, c.region nulls last, c.city nulls last
 limit $limit

@@ -16,7 +16,7 @@
 -- column: plays int: plays that start in the period and were seen there
 -- column: people int: people who watched there
 -- column: watch_ms int: watch time there
--- behind: none: the filter knows places by the names of their cities only, and several may have one
+-- behind: places={place_id}
 -- about: Only places with coordinates; a place on an edge is inside. Ordered by watch time, then plays.
 select place_id, country_code, country, city, p.latitude, p.longitude, plays, people, watch_ms
 from place_use join place p using (place_id)

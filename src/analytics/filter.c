@@ -32,6 +32,7 @@ const struct filter_list_kind filter_list_kinds[FILTER_LIST_COUNT] = {
     {"location_types", ON_LOCATION, IS_WORD, "location", locations},
     {"countries", ON_ADDRESS, IS_TEXT, "coalesce(country, country_code)", NULL},
     {"cities", ON_ADDRESS, IS_TEXT, "city", NULL},
+    {"places", ON_ADDRESS, IS_ID, "place_id", NULL},
     {"server_ids", ON_SERVER, IS_ID, "server_id", NULL},
     {"titles", ON_TITLE, IS_ID, "title_id", NULL},
     {"shows", ON_TITLE, IS_TEXT, "grandparent_title", NULL},

@@ -32,7 +32,7 @@ struct filter_list_kind {
     const char *const *words;  /* IS_WORD: the possible ones, NULL at the end */
 };
 
-#define FILTER_LIST_COUNT 20
+#define FILTER_LIST_COUNT 21
 extern const struct filter_list_kind filter_list_kinds[FILTER_LIST_COUNT];
 
 struct filter_list {

@@ -99,7 +99,11 @@ test('a place of the list, by keyboard too, is shown with how sure it is', on({}
   await page.keyboard.press('Enter');
   const card = page.getByRole('region', { name });
   await card.getByText('A city at best').waitFor();
-  assert.match(await card.getByRole('link').getAttribute('href'), /^\/history\?.*cities=/);
+  const link = card.getByRole('link');
+  const there = new URL(await link.getAttribute('href'), 'http://x').searchParams;
+  const { total } = await demo.ask(`/plays?${there}&tz=Europe/Berlin`);
+  assert.ok(total > 0 && /^\d+$/.test(there.get('places')), String(there));
+  assert.equal(await link.textContent(), total === 1 ? 'See the play' : `See the ${total.toLocaleString('en-GB')} plays`);
   assert.equal(await page.locator('.list [aria-current=true]').count(), 1);
   assert.deepEqual(await faultsOf(page), []);
   await card.getByRole('button', { name: 'Close' }).click();

@@ -77,7 +77,7 @@ const operations = () => Object.entries(api.paths).flatMap(([route, methods]) =>
 // What every question takes beside its own.
 const filterNames = new Set(['start_date', 'end_date', 'days', 'tz', 'users', 'accounts', 'server_ids', 'libraries', 'titles',
   'shows', 'media_types', 'content_ratings', 'years', 'genres', 'search', 'platforms', 'players', 'devices', 'transcode_decisions',
-  'video_resolutions', 'video_codecs', 'audio_codecs', 'location_types', 'countries', 'cities', 'short']);
+  'video_resolutions', 'video_codecs', 'audio_codecs', 'location_types', 'countries', 'cities', 'places', 'short']);
 const parameters = (operation, place) => (operation.parameters ?? [])
   .map((p) => api.components.parameters[p.$ref.split('/').at(-1)])
   .filter((p) => p.in === place);

@@ -205,7 +205,7 @@ function curious(parameter) {
     titles: [other.title_id], shows: [others.find((p) => p.grandparent_title)?.grandparent_title, 'unknown'],
     search: [other.person, other.title.split(' ')[0], john.account, john.person], players: [other.player],
     platforms: [other.platform ?? 'unknown'], devices: ['1,2,3,4,5,6,7,8,9', 'unknown'], server_ids: ['1', '2', '3', '4,5,6'],
-    libraries: ['1,2,3,4,5,6', 'unknown'], cities: ['Berlin', 'unknown'], countries: ['DE,US,FR,GB', 'unknown'],
+    libraries: ['1,2,3,4,5,6', 'unknown'], cities: ['Berlin', 'unknown'], places: ['1,2,3,4,5,6,7,8,9', 'unknown'], countries: ['DE,US,FR,GB', 'unknown'],
     cursor: [`title.desc.0.1.${other.title_id}`, `person.asc.0.1.${other.person_id}`],
     format: ['csv', 'ndjson', 'json', 'geojson'], compare: ['previous', 'year'], explain: ['1'], deleted: ['only', 'include'],
   }[parameter.name];

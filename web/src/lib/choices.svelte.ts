@@ -1,9 +1,9 @@
 // What may be filtered on, asked once for all places and again at most once a minute.
 import { shared } from '../messages/shared';
 import { api } from './api';
-import { countryName, decisionName, resolutionName, typeName } from './names';
+import { cityName, countryName, decisionName, resolutionName, typeName } from './names';
 import { withValues, type ListName } from './filter';
-import type { PopularRow } from './queries.gen';
+import type { LocationsRow, PopularRow } from './queries.gen';
 import { texts } from './text';
 import type { Choices } from './types';
 
@@ -15,10 +15,10 @@ export interface Choice { value: string; label: string }
 class ChoiceStore {
   all = $state.raw<Choices | null>(null);
   isFailed = $state(false);
-  // Names of titles, which have no list: they come into the address by a click.
-  titles = $state<Record<string, string>>({});
+  // Names of titles and places, which have no list: they come into the address by a click.
+  named = $state<Record<string, string>>({});
   #askedAt = 0;
-  #askedTitles = new Set<string>();
+  #asked = new Set<string>();
 
   async ask(): Promise<void> {
     if (Date.now() - this.#askedAt < OLD_MS) return;
@@ -32,17 +32,34 @@ class ChoiceStore {
     }
   }
 
-  async askTitles(ids: readonly string[]): Promise<void> {
-    const missing = ids.filter((id) => id !== 'unknown' && !this.#askedTitles.has(id));
-    if (!missing.length) return;
-    for (const id of missing) this.#askedTitles.add(id);
-    const query = withValues(new URLSearchParams({ limit: String(missing.length) }), 'titles', missing);
-    try {
+  askTitles(ids: readonly string[]): Promise<void> {
+    return this.#askNames('titles', ids, async (query) => {
+      query.set('limit', String(ids.length));
       const { data } = await api.analytics<PopularRow>('popular', query);
-      for (const row of data) if (row.title !== null) this.titles[String(row.title_id)] = row.title;
+      return data.map((row) => [row.title_id, row.title]);
+    });
+  }
+
+  askPlaces(ids: readonly string[]): Promise<void> {
+    return this.#askNames('places', ids, async (query) => {
+      const { data } = await api.analytics<LocationsRow>('locations', query);
+      return data.map((row) => [row.place_id, cityName(row.city, row.country_code, row.country)]);
+    });
+  }
+
+  async #askNames(
+    list: 'titles' | 'places', ids: readonly string[],
+    ask: (query: URLSearchParams) => Promise<[number | null, string | null][]>,
+  ): Promise<void> {
+    const missing = ids.filter((id) => id !== 'unknown' && !this.#asked.has(`${list} ${id}`));
+    if (!missing.length) return;
+    for (const id of missing) this.#asked.add(`${list} ${id}`);
+    try {
+      const rows = await ask(withValues(new URLSearchParams(), list, missing));
+      for (const [id, name] of rows) if (name) this.named[`${list} ${String(id)}`] = name;
     } catch {
       // The number stays in its place; a later address asks again.
-      for (const id of missing) this.#askedTitles.delete(id);
+      for (const id of missing) this.#asked.delete(`${list} ${id}`);
     }
   }
 }
@@ -63,7 +80,7 @@ function libraries({ libraries: all, servers }: Choices): Choice[] {
 const words = (all: string[], name: (word: string) => string = (word) => word): Choice[] =>
   all.map((value) => ({ value, label: name(value) }));
 
-// The values to choose from; none for what has no list (titles: they come from a click).
+// The values to choose from; none for what has no list (titles, places: they come from a click).
 export function choicesOf(name: ListName, all: Choices): Choice[] {
   switch (name) {
     case 'users': return ids(all.people);
@@ -80,7 +97,7 @@ export function choicesOf(name: ListName, all: Choices): Choice[] {
 
 // What one value is called, even before the choices are here or when it is none of them.
 export function choiceName(name: ListName, value: string): string {
-  if (name === 'titles') return choices.titles[value] ?? value;
+  if (name === 'titles' || name === 'places') return choices.named[`${name} ${value}`] ?? value;
   const known = choices.all && choicesOf(name, choices.all).find((choice) => choice.value === value);
   if (known) return known.label;
   switch (name) {

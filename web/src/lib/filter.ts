@@ -5,7 +5,7 @@
 export const listNames = [
   'users', 'server_ids', 'media_types', 'libraries', 'platforms', 'transcode_decisions',
   'video_resolutions', 'countries', 'titles', 'shows', 'players', 'video_codecs', 'audio_codecs',
-  'content_ratings', 'years', 'genres', 'location_types', 'cities',
+  'content_ratings', 'years', 'genres', 'location_types', 'cities', 'places',
 ] as const;
 export type ListName = (typeof listNames)[number];
 

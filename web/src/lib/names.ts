@@ -23,6 +23,11 @@ export const resolutionName = (r: string): string =>
 export const countryName = (code: string): string =>
   /^[A-Z]{2}$/.test(code) ? (countries?.of(code) ?? code) : code;
 
+// "Berlin, Germany", or as much of it as is known; null: nothing.
+export function cityName(city: string | null, code: string | null, country: string | null): string | null {
+  return [city, code ? countryName(code) : country].filter(Boolean).join(', ') || null;
+}
+
 // The colour that stands for a decision everywhere.
 export function decisionColour(decision: string | null): string {
   switch (decision) {

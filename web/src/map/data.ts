@@ -1,6 +1,6 @@
 // What the answers of locations and arcs become on the map and in the list.
 import type { Feature, FeatureCollection, LineString, Point } from 'geojson';
-import { countryName } from '../lib/names';
+import { cityName } from '../lib/names';
 import type { ArcsRow, LocationsRow } from '../lib/queries.gen';
 import { texts } from '../lib/text';
 import { map } from '../messages/map';
@@ -11,13 +11,10 @@ const t = texts(map);
 export const isOnMap = (row: LocationsRow): row is LocationsRow & { latitude: number; longitude: number } =>
   row.latitude !== null && row.longitude !== null;
 
-const countryOf = (row: LocationsRow): string | null =>
-  row.country_code ? countryName(row.country_code) : row.country;
-
 export function nameOf(row: LocationsRow): string {
-  const country = countryOf(row);
-  if (row.city) return country ? `${row.city}, ${country}` : row.city;
-  return country ? t('unknown_city', { country }) : t('unknown_place');
+  const name = cityName(row.city, row.country_code, row.country);
+  if (name === null) return t('unknown_place');
+  return row.city ? name : t('unknown_city', { country: name });
 }
 
 // Why a row has no place: the kind of address.

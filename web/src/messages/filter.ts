@@ -36,6 +36,7 @@ export const filter = {
   'list.genres': 'Genre',
   'list.location_types': 'Network',
   'list.cities': 'City',
+  'list.places': 'Place',
   'range': 'Dates',
   'range.all': 'All time',
   'range.days': { one: 'Today', other: 'Last {n} days' },
