@@ -273,7 +273,8 @@ void handle_user_change(struct request *r)
     if (!read_id(r, &c.user_id))
         return;
     if (json_object_size(r->body) != 1) {
-        request_failf(r, STATUS_INVALID, "", "the body must have one of role, password and is_disabled");
+        request_failf(r, STATUS_INVALID, is_disabled ? "is_disabled" : "",
+                      "the body must have one of role, password and is_disabled");
         return;
     }
     if (jget(r->body, "role")) {
