@@ -53,7 +53,8 @@ static enum status check_words(const struct api_member *m, const char *given, st
     while (str_next(&rest, '|', &word)) {
         if (str_eq(word, str_of(given)))
             return STATUS_OK;
-        buf_printf(&right, "%s%.*s", right.len == 0 ? "" : rest.ptr ? ", " : " or ", (int)word.len, word.ptr);
+        buf_printf(&right, "%s%.*s", right.len == 0 ? "" : rest.ptr ? ", " : " or ",
+                   (int)word.len, word.ptr);
     }
     return fail_field(err, STATUS_INVALID, m->name, "'%.60s' in %s is not right; it must be %s", given, m->name,
                       buf_text(&right));

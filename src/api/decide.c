@@ -68,7 +68,8 @@ void decide_either(struct request *r, struct decide_wish one, struct decide_wish
     bool is_one = jget(r->body, one.name) != NULL;
     bool is_other = other.run && jget(r->body, other.name) != NULL;
     if (is_one == is_other) {
-        request_failf(r, STATUS_INVALID, one.name, "name either %s or %s, by their ids", one.name, other.name);
+        request_failf(r, STATUS_INVALID, one.name, "name either %s or %s, by their ids", one.name,
+                      other.name);
         return;
     }
     const struct decide_wish *wish = is_one ? &one : &other;

@@ -101,7 +101,8 @@ static enum status read_question(const struct request *r, struct sql_question *r
                           json_string_length(sql), SQL_TEXT_MAX);
     ret->most_rows = json_integer_value(limit);
     if (json_is_integer(limit) && ret->most_rows < 1)
-        return fail_field(err, STATUS_INVALID, "limit", "must be a whole number from 1 to %lld (SQL_MAX_ROWS)",
+        return fail_field(err, STATUS_INVALID, "limit",
+                          "must be a whole number from 1 to %lld (SQL_MAX_ROWS)",
                           (long long)r->api->config.config->sql_max_rows);
     ret->sql = json_string_value(sql);
     return STATUS_OK;

@@ -112,6 +112,11 @@ test('a place of the list, by keyboard too, is shown with how sure it is', on({}
   await page.getByRole('columnheader', { name: 'Place' }).getByRole('button').click();
   const names = await page.locator('.list tbody').first().getByRole('button').allTextContents();
   assert.deepEqual(names, names.toSorted((a, b) => a.localeCompare(b)));
+
+  await page.locator('.list').getByRole('button', { name }).click();
+  await link.click();
+  await page.waitForURL(/\/history\?.*places=\d+/);
+  await page.getByRole('link', { name: `Remove: Place: ${name}` }).waitFor();
 }));
 
 test('another theme is another map', on({}, async (page) => {
