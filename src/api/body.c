@@ -56,8 +56,8 @@ static enum status check_words(const struct api_member *m, const char *given, st
         buf_printf(&right, "%s%.*s", right.len == 0 ? "" : rest.ptr ? ", " : " or ",
                    (int)word.len, word.ptr);
     }
-    return fail_field(err, STATUS_INVALID, m->name, "'%.60s' in %s is not right; it must be %s", given, m->name,
-                      buf_text(&right));
+    return fail_field(err, STATUS_INVALID, m->name, "'%.60s' in %s is not right; it must be %s", given,
+                      m->name, buf_text(&right));
 }
 
 static enum status check_member(const struct api_member *m, const json_t *v, struct error *err)
