@@ -81,8 +81,8 @@ undone as ( -- the fewer: what is not in it was watched to its end
   where (is_told and is_watched) is not true
 ),
 seen as (
-  select value, person_id, count(*) as plays, 0 as watch_ms, count(play_id) filter (coalesce(is_told, true)) as told,
-    count(play_id) filter (is_told is null) as finished
+  select value, person_id, 1 as plays, 0 as watch_ms, play_id is not null and coalesce(is_told, true) as is_told,
+    play_id is not null and is_told is null as is_finished
   from (select value, person_id, play_id from part where is_alone
       union all
       select distinct value, person_id, play_id from part where not is_alone
@@ -90,19 +90,18 @@ seen as (
       select null, person_id, null from filtered_play, asked
       where segments = 0 and (has_music or media_type <> 'track'))
     left join undone using (play_id)
-  group by all
   union all
   select case $of
       when 'secure' then case secure when true then 'secure' when false then 'not secure' end
       when 'relayed' then case relayed when true then 'relayed' when false then 'direct' end
-      when 'location' then location else value end as own, person_id, 0, sum(window_ms), 0, 0
+      when 'location' then location else value end as own, person_id, 0, window_ms, false, false
   from filtered_segment left join valued using (quality_id), asked
   where has_music or media_type <> 'track'
-  group by all
 ),
 counted as (
-  select value, sum(plays)::bigint as plays, count(distinct person_id) as people,
-    sum(watch_ms)::bigint as watch_ms, sum(finished) / nullif(sum(told), 0) as finished_share
+  select value, sum(plays)::bigint as plays, distinct_ids(person_id) as people,
+    sum(watch_ms)::bigint as watch_ms,
+    count(*) filter (is_finished) / nullif(count(*) filter (is_told), 0) as finished_share
   from seen
   group by value
 ),

@@ -10,9 +10,9 @@
 enum { GAPS_MOST = 200, BODY_MOST = 64 * 1024 * 1024 };
 
 /* Beside the filter's relations: the servers asked about, with or without plays. */
-static void add_relations(const struct filter *f, const char *reader, struct buf *out)
+static void add_relations(const struct filter *f, struct buf *out)
 {
-    filter_sql_for(f, reader, out);
+    filter_sql(f, out);
     buf_puts(out, ",\nfiltered_server as (\n  select * from server where $servers::varchar is null"
                   "\n    or server_id::varchar in (select unnest(string_split($servers, ','))))");
 }
@@ -24,7 +24,7 @@ static void add_sql(const struct query *q, const struct filter *f, bool is_expla
     bool has_behind = is_explained && *q->behind_sql;
     const char *with = str_has_prefix(str_of(q->sql), STR("with recursive")) ? "with recursive" : "with";
     buf_printf(out, "%s ", with);
-    add_relations(f, q->sql, out);
+    add_relations(f, out);
     if (has_behind) {
         buf_printf(out, "\nselect answer.*, %s as behind from (\n%s) answer", q->behind_sql,
                    q->sql);

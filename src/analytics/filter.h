@@ -64,10 +64,9 @@ const char *filter_time_zone(const struct filter *f);
  * filtered_play    one row a play that starts in the window and passes: the columns of `play` and
  *                  person_id; under a segment filter watch_ms is that of the segments that match
  * filtered_segment one row a segment that passes and overlaps the window: the columns of `segment`,
- *                  person_id, media_type, and window_ms: its watch time inside the window
+ *                  person_id, and window_ms: its watch time inside the window
  * filtered_part    one row a segment that passes, of a play in filtered_play, wherever it lies: the
- *                  columns of `segment`, person_id, media_type, play_started, and is_alone: its play has no
- *                  other segment. Plays by a value of their segments are counted here:
+ *                  columns of `segment` and person_id. Plays by a value of their segments are counted here:
  *                  count(*) filter (is_alone) + count(distinct play_id) filter (not is_alone)
  * filtered_ever    filtered_play as if no period were given
  * filtered_edge    one row: data_first, data_last (TIMESTAMP UTC): where the window is open, the first
@@ -86,9 +85,6 @@ const char *filter_time_zone(const struct filter *f);
  * views are in filtered_play, with kind 'view' and no watch time.
  */
 void filter_sql(const struct filter *f, struct buf *out);
-/* The same for the text that will read them: what costs a join and is never named in it, media_type of
- * the relations of segments, is left out. */
-void filter_sql_for(const struct filter *f, const char *reader, struct buf *out);
 /* Appends the condition on `account_id` of the accounts that are in the scope. */
 void filter_scope_sql(const struct filter *f, struct buf *out);
 /* What they refer to, by name. Owned by the filter. */

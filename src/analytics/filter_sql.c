@@ -228,23 +228,29 @@ static bool takes_plays_without_segment(const struct filter *f)
     return true;
 }
 
-/* Which plays count at all; `p` is the play. */
-static void add_play_kind(const struct filter *f, struct buf *out)
+/* The text with `word` for each @. */
+static void add_with(struct buf *out, const char *text, const char *word)
 {
-    switch (f->deleted) {
-    case WITHOUT_DELETED:
-        buf_puts(out, "not p.is_hidden");
-        break;
-    case WITH_DELETED:
-        buf_puts(out, "(not p.is_hidden or coalesce(p.hidden_by, '') = 'deleted')");
-        break;
-    case ONLY_DELETED:
-        buf_puts(out, "coalesce(p.hidden_by, '') = 'deleted'");
-        break;
+    struct str rest = str_of(text), piece;
+    for (bool is_first = true; str_next(&rest, '@', &piece); is_first = false) {
+        if (!is_first)
+            buf_puts(out, word);
+        buf_add_str(out, piece);
     }
-    buf_puts(out, " and p.kind <> 'extra'");
+}
+
+/* Which plays count at all; a segment has these columns of its play. */
+static void add_play_kind(const struct filter *f, const char *fact, struct buf *out)
+{
+    static const char *const kinds[] = {
+        [WITHOUT_DELETED] = "not @.is_hidden",
+        [WITH_DELETED] = "(not @.is_hidden or coalesce(@.hidden_by, '') = 'deleted')",
+        [ONLY_DELETED] = "coalesce(@.hidden_by, '') = 'deleted'",
+    };
+    add_with(out, kinds[f->deleted], fact);
+    add_with(out, " and @.kind <> 'extra'", fact);
     if (!f->with_short)
-        buf_puts(out, " and not p.is_short");
+        add_with(out, " and not @.is_short", fact);
 }
 
 /* --- the relations --------------------------------------------------------------------------- */
@@ -289,7 +295,7 @@ static void add_plays(const struct filter *f, const char *name, const char *matc
         buf_printf(out, "\n    %sjoin %s m on m.play_id = p.play_id", also_without ? "left " : "",
                    match);
     buf_puts(out, "\n    left join account a on a.account_id = p.account_id\n  where ");
-    add_play_kind(f, out);
+    add_play_kind(f, "p", out);
     if (also_without)
         buf_puts(out, "\n    and (m.play_id is not null or p.segments = 0)");
     if (in_window && has_from(f))
@@ -307,7 +313,7 @@ static void add_known(const struct filter *f, struct buf *out)
 {
     buf_puts(out, ",\nknown_play as (\n  select p.*, a.person_id\n  from play p"
                   "\n    left join account a on a.account_id = p.account_id\n  where ");
-    add_play_kind(f, out);
+    add_play_kind(f, "p", out);
     if (is_active(f, ON_ACCOUNT))
         add_target(f, ON_ACCOUNT, "p", out);
     buf_puts(out, ")");
@@ -333,17 +339,6 @@ static void add_items(const struct filter *f, struct buf *out)
     if (f->scope)
         buf_puts(out, "\n    and i.title_id in (select title_id from known_play)");
     buf_puts(out, ")");
-}
-
-/* The text with `word` for each @. */
-static void add_with(struct buf *out, const char *text, const char *word)
-{
-    struct str rest = str_of(text), piece;
-    for (bool is_first = true; str_next(&rest, '@', &piece); is_first = false) {
-        if (!is_first)
-            buf_puts(out, word);
-        buf_add_str(out, piece);
-    }
 }
 
 /*
@@ -398,15 +393,10 @@ static void add_overlap(const struct filter *f, const char *fact, struct buf *ou
 }
 
 /* " from segment s ..." with what all relations of segments ask of the segment and its play. */
-static void add_segment_rows(const struct filter *f, const char *join, struct buf *out)
+static void add_segment_rows(const struct filter *f, struct buf *out)
 {
-    buf_printf(out, "\n  from segment s%s"
-                    "\n  where s.play_id not in (select p.play_id from play p"
-                    " where p.segments > 0 and not (", join);
-    add_play_kind(f, out);
-    buf_puts(out, ")");
-    add_overlap(f, "p", out);
-    buf_puts(out, ")");
+    buf_puts(out, "\n  from segment s left join account a on a.account_id = s.account_id\n  where ");
+    add_play_kind(f, "s", out);
     if (is_active(f, ON_LIBRARY)) { /* the play's, not the segment's own */
         buf_puts(out, "\n    and s.play_id in (select p.play_id from play p where true");
         add_overlap(f, "p", out);
@@ -417,45 +407,24 @@ static void add_segment_rows(const struct filter *f, const char *join, struct bu
     add_segment_conditions(f, out);
 }
 
-static const char join_account[] = "\n    left join account a on a.account_id = s.account_id";
-static const char join_title[] = "\n    left join title t on t.title_id = s.title_id";
-
-/* The type costs a join with the many titles; where the reader never says its name it is left out. */
-static bool reads_media_type(const char *reader)
+static void add_segments(const struct filter *f, struct buf *out)
 {
-    return !reader || strstr(reader, "media_type");
-}
-
-static void add_segments(const struct filter *f, const char *reader, struct buf *out)
-{
-    bool has_type = reads_media_type(reader);
-    buf_printf(out, ",\nfiltered_segment as not materialized (\n  select s.*, a.person_id,%s\n    ",
-               has_type ? " t.media_type," : "");
+    buf_puts(out, ",\nfiltered_segment as not materialized (\n  select s.*, a.person_id,\n    ");
     add_window_ms(f, out);
     buf_puts(out, " as window_ms");
-    auto_free char *join = xasprintf("%s%s", join_account, has_type ? join_title : "");
-    add_segment_rows(f, join, out);
+    add_segment_rows(f, out);
     add_overlap(f, "s", out);
     buf_puts(out, ")");
 }
 
-/* A play of one segment starts with it, so only the others have to be looked up. */
-static void add_parts(const struct filter *f, const char *reader, struct buf *out)
+static void add_parts(const struct filter *f, struct buf *out)
 {
-    bool has_type = reads_media_type(reader);
-    buf_printf(out, ",\nfiltered_part as not materialized (\n  select s.*, a.person_id,%s"
-                    "\n    coalesce(m.started, s.started) as play_started, m.play_id is null as is_alone",
-               has_type ? " t.media_type," : "");
-    auto_free char *join = xasprintf(
-        "%s%s\n    left join (select p.play_id, p.started from play p where p.segments > 1%s) m"
-        " on m.play_id = s.play_id", join_account, has_type ? join_title : "",
-        has_from(f) ? " and p.ended >= $filter_from" : "");
-    add_segment_rows(f, join, out);
-    if (has_from(f))
-        buf_puts(out, "\n    and s.started >= $filter_from"
-                      " and coalesce(m.started, s.started) >= $filter_from");
+    buf_puts(out, ",\nfiltered_part as not materialized (\n  select s.*, a.person_id");
+    add_segment_rows(f, out);
+    if (has_from(f)) /* no segment is before its play: the first condition skips row groups */
+        buf_puts(out, "\n    and s.started >= $filter_from and s.play_started >= $filter_from");
     if (has_to(f))
-        buf_puts(out, "\n    and coalesce(m.started, s.started) < $filter_to");
+        buf_puts(out, "\n    and s.play_started < $filter_to");
     buf_puts(out, ")");
 }
 
@@ -470,7 +439,7 @@ static void add_edge(const struct filter *f, struct buf *out)
     if (has_from(f) && !has_to(f)) {
         buf_puts(out, "\n  from (select started, ended from filtered_play union all\n"
                       "    select null, s.ended");
-        add_segment_rows(f, "", out);
+        add_segment_rows(f, out);
         add_overlap(f, "s", out);
         buf_puts(out, ")");
     } else if (!has_from(f)) {
@@ -489,11 +458,6 @@ static void add_people(struct buf *out)
 
 void filter_sql(const struct filter *f, struct buf *out)
 {
-    filter_sql_for(f, NULL, out);
-}
-
-void filter_sql_for(const struct filter *f, const char *reader, struct buf *out)
-{
     if (filter_is_scoped(f))
         add_people(out);
     add_window(f, out);
@@ -505,7 +469,7 @@ void filter_sql_for(const struct filter *f, const char *reader, struct buf *out)
     add_plays(f, "filtered_ever", "filter_match_ever", false, out);
     add_known(f, out);
     add_items(f, out);
-    add_segments(f, reader, out);
-    add_parts(f, reader, out);
+    add_segments(f, out);
+    add_parts(f, out);
     add_edge(f, out);
 }

@@ -20,6 +20,7 @@ struct segment {
     const char *media_type, *location;
     int64_t duration_ms, credits_ms, secure, relayed, bandwidth, bitrate, stream_bitrate;
     bool is_live, is_open, is_double;
+    size_t play; /* its index in slice.plays */
     bool is_kept; /* for the next stretch: what it belongs to may go on there */
     int64_t low_us, high_us, watch_us, paused_us;
     struct segment_sum sum; /* of an import: times and positions only */
@@ -147,6 +148,7 @@ static void keep_open(struct slice *s)
 /* Of `s`, an input: the title that its row counts as. */
 #define TITLE "coalesce(w.root_id, s.title_id)"
 #define JOIN_WHOLE " left join title_join w on w.title_id = s.title_id"
+#define JOIN_TITLE JOIN_WHOLE " left join title t on t.title_id = " TITLE
 #define KEY_COLUMNS                                                                               \
     "coalesce(s.server_id, 0)::integer, coalesce(s.account_id, 0)::integer,"                     \
     " coalesce(" TITLE ", 0)::integer"
@@ -196,7 +198,7 @@ static enum status read_live(struct slice *s, struct store_conn *c, const char *
         "select " FACT_COLUMNS ", s.segment_id, s.is_ended, o.state, o.first_at, o.last_at,"
         " o.head_at, o.moved_at, o.first_position_ms, o.last_position_ms, o.blind_ms,"
         " o.is_interrupted from session_in s join observation o using (segment_id)"
-        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
+        JOIN_TITLE
         " where %s order by s.segment_id, o.observation_id",
         condition);
     auto_cursor struct cursor r = {0};
@@ -242,8 +244,7 @@ static enum status read_imports(struct slice *s, struct store_conn *c, const cha
     auto_free char *sql = xasprintf(
         "select " KEY_COLUMNS ", s.library_id, s.device_id, s.duration_ms, s.credits_ms,"
         " s.is_live, t.media_type, s.segment_in_id, s.source_group, s.started, s.ended, s.watch_ms,"
-        " s.paused_ms, s.position_ms from segment_in s"
-        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
+        " s.paused_ms, s.position_ms from segment_in s" JOIN_TITLE
         " where %s and " IS_COUNTED, condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -282,8 +283,7 @@ static enum status read_views(struct slice *s, struct store_conn *c, const char 
 {
     auto_free char *sql = xasprintf(
         "select " KEY_COLUMNS ", s.view_in_id, s.library_id, s.viewed_at, s.ended,"
-        " t.media_type, v.kind = 'plex' from view_in s"
-        " left join title t on t.title_id = s.title_id" JOIN_WHOLE
+        " t.media_type, v.kind = 'plex' from view_in s" JOIN_TITLE
         " left join server v on v.server_id = s.server_id where %s", condition);
     auto_cursor struct cursor r = {0};
     TRY(cursor_open(c, sql, NULL, 0, &r, err));
@@ -351,8 +351,32 @@ static bool is_deleted(const struct slice *s, int64_t id)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static enum status write_segment(duckdb_appender a, const struct segment *g, struct error *err)
+static bool is_extra(const char *media_type)
 {
+    return streq(media_type, "clip") || streq(media_type, "extra") || streq(media_type, "photo");
+}
+
+static const char *kind_of(const struct play *p)
+{
+    if (is_extra(p->view ? p->view->media_type : p->first->media_type))
+        return "extra";
+    return p->view ? "view" : "play";
+}
+
+static bool is_short_play(const struct slice *s, const struct play *p)
+{
+    return is_short(p->first->media_type, p->watch_us, s->knobs);
+}
+
+static const char *hidden_by(const struct play *p)
+{
+    return p->view ? p->view_hidden_by : p->is_deleted ? "deleted" : p->is_double ? "superseded" : "";
+}
+
+static enum status write_segment(struct slice *s, const struct segment *g, struct error *err)
+{
+    duckdb_appender a = s->segment_out;
+    const struct play *p = &s->plays[g->play];
     append_int(a, g->id);
     append_int(a, g->play_id);
     append_text(a, "live");
@@ -382,12 +406,14 @@ static enum status write_segment(duckdb_appender a, const struct segment *g, str
     duckdb_append_bool(a, g->is_open);
     duckdb_append_bool(a, g->sum.is_interrupted);
     append_list(a, g->sum.spans, g->sum.span_count);
+    append_text(a, p->first->media_type);
+    append_text(a, kind_of(p));
+    duckdb_append_bool(a, is_short_play(s, p));
+    duckdb_append_bool(a, *hidden_by(p));
+    append_text(a, hidden_by(p));
+    append_time(a, p->started_us);
+    duckdb_append_bool(a, p->segments == 1);
     return append_row(a, err);
-}
-
-static bool is_extra(const char *media_type)
-{
-    return streq(media_type, "clip") || streq(media_type, "extra") || streq(media_type, "photo");
 }
 
 static enum status write_play(struct slice *s, const struct play *p, struct error *err)
@@ -396,7 +422,7 @@ static enum status write_play(struct slice *s, const struct play *p, struct erro
     const char *media_type = p->first->media_type;
     double share = share_seen(p->position_ms, p->duration_ms);
     bulk_int(a, p->id);
-    bulk_text(a, is_extra(media_type) ? "extra" : "play");
+    bulk_text(a, kind_of(p));
     bulk_text(a, p->origin);
     bulk_id(a, p->key.server);
     bulk_id(a, p->key.account);
@@ -416,11 +442,11 @@ static enum status write_play(struct slice *s, const struct play *p, struct erro
     else
         bulk_null(a);
     bulk_bool(a, is_watched(p->position_ms, p->duration_ms, p->credits_ms, s->knobs));
-    bulk_bool(a, is_short(media_type, p->watch_us, s->knobs));
+    bulk_bool(a, is_short_play(s, p));
     bulk_bool(a, p->is_open);
     bulk_int32(a, (int32_t)p->segments);
-    bulk_bool(a, p->is_deleted || p->is_double);
-    bulk_text(a, p->is_deleted ? "deleted" : p->is_double ? "superseded" : "");
+    bulk_bool(a, *hidden_by(p));
+    bulk_text(a, hidden_by(p));
     return bulk_row(a, err);
 }
 
@@ -429,7 +455,7 @@ static enum status write_view(struct slice *s, const struct play *p, struct erro
     struct bulk *a = &s->play_out;
     const struct view *v = p->view;
     bulk_int(a, v->id);
-    bulk_text(a, is_extra(v->media_type) ? "extra" : "view");
+    bulk_text(a, kind_of(p));
     bulk_text(a, "view");
     bulk_id(a, v->key.server);
     bulk_id(a, v->key.account);
@@ -449,8 +475,8 @@ static enum status write_view(struct slice *s, const struct play *p, struct erro
     bulk_bool(a, false);
     bulk_bool(a, false);
     bulk_int32(a, 0);
-    bulk_bool(a, *p->view_hidden_by);
-    bulk_text(a, p->view_hidden_by);
+    bulk_bool(a, *hidden_by(p));
+    bulk_text(a, hidden_by(p));
     return bulk_row(a, err);
 }
 
@@ -470,24 +496,25 @@ static enum status write_joined(struct slice *s, struct store_conn *c, const str
     return bulk_row(&s->joined_out, err);
 }
 
-/* Imported segments are their input and the play they belong to: they go from table to table by
- * columns, in the order in which they came in, which is that of time. */
+/* Imported segments are their input and the play they belong to, which is written by now: they go from table
+ * to table by columns, in the order in which they came in, which is that of time. */
 static enum status write_imports(struct slice *s, struct store_conn *c, const char *table,
-                                 const char *condition, struct error *err)
+                                 const char *play_table, const char *condition, struct error *err)
 {
     if (!s->has_imports)
         return STATUS_OK;
     bool are_joined = s->joined_out.appender != NULL;
     auto_free char *sql = xasprintf(
-        "insert into %s select s.segment_in_id, %s, 'import', s.server_id, s.account_id, " TITLE ","
+        "insert into %s select s.segment_in_id, p.play_id, 'import', s.server_id, s.account_id, " TITLE ","
         " s.library_id, s.device_id, s.quality_id, s.address_id, s.started,"
         " coalesce(s.ended, s.started), coalesce(s.watch_ms, 0), coalesce(s.watch_ms, 0),"
         " coalesce(s.watch_ms, 0), coalesce(s.paused_ms, 0), null, s.position_ms, s.duration_ms,"
         " s.credits_ms, s.location, s.secure, s.relayed, s.bandwidth_kbps, s.bitrate_kbps,"
-        " s.stream_bitrate_kbps, false, false, null from segment_in s" JOIN_WHOLE
-        " %s where %s and " IS_COUNTED,
-        table, are_joined ? "coalesce(j.play_id, s.segment_in_id)" : "s.segment_in_id",
-        are_joined ? "left join temp.joined j on j.segment_id = s.segment_in_id" : "", condition);
+        " s.stream_bitrate_kbps, false, false, null, p.media_type, p.kind, p.is_short, p.is_hidden,"
+        " p.hidden_by, p.started, p.segments = 1 from segment_in s" JOIN_WHOLE "%s"
+        " join %s p on p.play_id = %s where %s and " IS_COUNTED, table,
+        are_joined ? " left join temp.joined j on j.segment_id = s.segment_in_id" : "", play_table,
+        are_joined ? "coalesce(j.play_id, s.segment_in_id)" : "s.segment_in_id", condition);
     return store_exec(c, sql, err);
 }
 
@@ -655,19 +682,20 @@ static enum status derive_piece(struct slice *s, struct store_conn *c, struct se
             *GROW(s->plays, s->play_count, s->play_room) = (struct play){0};
             p = s->play_count;
         }
+        g[i]->play = p - 1;
         add_to_play(s, &s->plays[p - 1], g[i]);
-        TRY(g[i]->is_import ? write_joined(s, c, g[i], err)
-                            : write_segment(s->segment_out, g[i], err));
     }
+    for (size_t i = 0; i < count; i++)
+        TRY(g[i]->is_import ? write_joined(s, c, g[i], err) : write_segment(s, g[i], err));
     size_t to = s->play_count;
     for (size_t i = 0; i < view_count; i++) {
         const struct view *v = &views[i];
-        const char *hidden_by = is_deleted(s, v->id) ? "deleted" : "";
-        for (size_t p = from; p < to && !*hidden_by; p++)
+        const char *why = is_deleted(s, v->id) ? "deleted" : "";
+        for (size_t p = from; p < to && !*why; p++)
             if (holds(&s->plays[p], v->at_us))
-                hidden_by = "superseded";
+                why = "superseded";
         *GROW(s->plays, s->play_count, s->play_room) = (struct play){
-            .id = v->id, .view = v, .view_hidden_by = hidden_by, .started_us = v->at_us};
+            .id = v->id, .view = v, .view_hidden_by = why, .started_us = v->at_us};
     }
     return STATUS_OK;
 }
@@ -925,7 +953,8 @@ static enum status close_output(struct slice *s, struct error *err)
 
 /* A row group at a time: DuckDB holds one in memory for each thread that it gives some of. */
 static enum status write_imports_by_parts(struct slice *s, struct store_conn *c, const char *table,
-                                          const char *condition, struct error *err)
+                                          const char *play_table, const char *condition,
+                                          struct error *err)
 {
     int64_t from, last;
     TRY(store_query_int(c, "select min(segment_in_id) from segment_in", NULL, 0, 0, &from, err));
@@ -933,7 +962,7 @@ static enum status write_imports_by_parts(struct slice *s, struct store_conn *c,
     for (; from <= last; from += PART_ROWS) {
         auto_free char *part = xasprintf("s.segment_in_id between %" PRId64 " and %" PRId64
                                          " and %s", from, from + PART_ROWS - 1, condition);
-        TRY(write_imports(s, c, table, part, err));
+        TRY(write_imports(s, c, table, play_table, part, err));
         TRY(store_trim(c, err));
     }
     return STATUS_OK;
@@ -949,7 +978,7 @@ static enum status derive_many(struct store_conn *c, const char *segment_table,
     TRY(derive_stretches(&s, c, condition, err));
     TRY(close_output(&s, err));
     slice_free_rows(&s);
-    return write_imports_by_parts(&s, c, segment_table, condition, err);
+    return write_imports_by_parts(&s, c, segment_table, play_table, condition, err);
 }
 
 /* Replaces the rows of what temp.touched names. */
@@ -967,7 +996,7 @@ static enum status derive_touched(struct store_conn *c, bool are_few, const stru
     TRY(read_views(&s, c, IS_TOUCHED, err));
     TRY(derive_slice(&s, c, err));
     TRY(close_output(&s, err));
-    return write_imports(&s, c, "segment", IS_TOUCHED, err);
+    return write_imports(&s, c, "segment", "play", IS_TOUCHED, err);
 }
 
 enum status derive_moved(struct store_conn *c, const struct title_move *moves, size_t move_count,

@@ -105,7 +105,7 @@ struct world {
 [[maybe_unused]] static void close_world(struct world *w)
 {
     ingest_stop(w->ingest);
-    store_close(w->store);
+    leave_store(w->store);
     log_close(w->log);
     rmdir(w->folder);
     free(w->folder);

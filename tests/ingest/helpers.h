@@ -9,6 +9,8 @@
 #include "base/json_write.h"
 #include "ingest/ingest.h"
 
+#include "../segments_of_plays.h"
+
 static char folder[64];
 
 [[maybe_unused]] static char *in_folder(const char *name)
@@ -90,6 +92,13 @@ static char folder[64];
         fail_msg("%s: %s", sql, err.text);
     store_disconnect(c);
     return v;
+}
+
+/* Whatever came to pass, segments have what their plays have. */
+[[maybe_unused]] static void leave_store(struct store *s)
+{
+    assert_int_equal(ask(s, SEGMENTS_UNLIKE_PLAYS), 0);
+    store_close(s);
 }
 
 [[maybe_unused]] static void append(struct log *l, enum log_kind kind, struct str payload)

@@ -62,7 +62,7 @@ static void a_play_is_deleted_and_restored(void **state)
     decide(in, heat, true);
     assert_int_equal(ask(s, HIDDEN), heat);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -83,7 +83,7 @@ static void a_play_that_goes_on_stays_deleted(void **state)
     decide(in, heat, false);
     assert_int_equal(ask(s, HIDDEN), 0);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -103,7 +103,7 @@ static void a_play_that_is_not_there_is_said_so(void **state)
     assert_int_equal(ask(s, DECISIONS), 0);
     assert_int_equal(ask(s, "select count(*) from play"), 2);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 

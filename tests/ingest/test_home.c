@@ -72,7 +72,7 @@ static void what_the_former_home_holds_is_applied_first_and_once(void **state)
     assert_int_equal(ask(s, sessions), 5);
     assert_int_equal(ask(s, "select count(*) from applied_before"), 2);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(stream);
     log_close(file);
 }
@@ -126,7 +126,7 @@ static void the_rest_of_a_log_that_a_backup_holds_is_applied_wherever_the_log_is
             assert_int_equal(ask(s, applied), 4);
             ingest_stop(in);
         }
-        store_close(s);
+        leave_store(s);
         log_close(anew);
         log_close(rest);
         log_close(stream);

@@ -34,7 +34,7 @@ static void one_play_from_the_log_to_its_row(void **state)
     assert_int_equal(ask(s, "select count(*) from title"), 1);
     assert_int_equal(ask(s, "select count(*) from person"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -65,7 +65,7 @@ static void a_server_is_where_its_public_address_is_or_where_it_is_said_to_be(vo
                             " and longitude = 151.2"), 1);
     assert_int_equal(ask(s, "select count(*) from server where key = 'c' and latitude is null"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -120,7 +120,7 @@ static void an_imported_server_becomes_the_one_that_is_connected_later(void **st
         assert_int_equal(ask(s, "select count(*) from title_key where key = 'item:plex-1:Heat'"), 1);
         assert_int_equal(ask(s, "select count(*) from title"), rows[i].servers);
         ingest_stop(in);
-        store_close(s);
+        leave_store(s);
         log_close(l);
     }
 }
@@ -146,7 +146,7 @@ static void a_view_gives_way_to_the_play_that_holds_it(void **state)
     assert_int_equal(ask(s, "select count(*) from play where kind = 'view' and not is_hidden"), 1);
     assert_int_equal(ask(s, "select count(*) from play where kind = 'view' and is_hidden"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -173,7 +173,7 @@ static void restarts_change_nothing(void **state)
     ingest_stop(start(whole, a));
     int64_t expected = fingerprint(a);
     assert_true(ask(a, "select count(*) from play") > 5);
-    store_close(a);
+    leave_store(a);
 
     /* The same records, applied by a program that is stopped and started after each few. */
     for (int done = 0; done < RECORDS; done += PIECE) {
@@ -184,7 +184,7 @@ static void restarts_change_nothing(void **state)
         ingest_stop(start(pieces, b));
         if (done + PIECE >= RECORDS)
             assert_int_equal(fingerprint(b), expected);
-        store_close(b);
+        leave_store(b);
     }
     log_close(source);
     log_close(pieces);
@@ -273,7 +273,7 @@ static void where_a_backfill_ended_is_kept(void **state)
     assert_string_equal(positions[0], newest);
     assert_null(positions[1]);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -305,7 +305,7 @@ static void an_account_goes_by_its_persons_name(void **state)
     assert_true(ingest_person(in, "plex-1", "ada", name, sizeof name));
     assert_string_equal(name, "Ada L.");
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -349,7 +349,7 @@ static void a_silence_between_two_names_counts_once(void **state)
     assert_int_equal(ask(s, "select watch_high_ms from play"), 200000);
     assert_int_equal(ask(s, "select sum(watch_high_ms)::bigint from segment"), 200000);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 

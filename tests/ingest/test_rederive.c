@@ -9,6 +9,7 @@
 /* Segments and plays only: what is derived from the inputs. */
 static int64_t derived(struct store *s)
 {
+    assert_int_equal(ask(s, SEGMENTS_UNLIKE_PLAYS), 0);
     return ask(s, "select (hash((select string_agg(p::varchar, '|' order by play_id) from play p),"
                   " (select string_agg(s::varchar, '|' order by segment_id) from segment s)) // 2)"
                   "::bigint");
@@ -90,7 +91,7 @@ static void a_damaged_wal_is_made_good_from_the_log(void **state)
     struct ingest *i = start(l, s);
     assert_true(fingerprint(s) == expected);
     ingest_stop(i);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -118,7 +119,7 @@ static void batches_and_rederiving_give_the_same_rows(void **state)
                 fail_msg("seed %u, batches of %zu: deriving all gives other rows", seed,
                          batches[b]);
             ingest_stop(in);
-            store_close(s);
+            leave_store(s);
             log_close(l);
         }
     }
@@ -180,7 +181,7 @@ static void imported_segments_become_plays_and_decisions_last(void **state)
     rederive(in);
     assert_int_equal(ask(s, "select count(*) from play where play_id = 1000"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -285,7 +286,7 @@ static void stretches_of_time_give_the_rows_of_whole_keys(void **state)
     assert_int_equal(r.segments_before, r.segments_after);
     assert_false(r.is_changed);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -309,7 +310,7 @@ static void view_and_import_in_either_order_give_the_same(void **state)
         assert_int_equal(ask(s, "select count(*) from play where kind = 'view' and is_hidden"
                                 " and hidden_by = 'superseded'"), 1);
         ingest_stop(in);
-        store_close(s);
+        leave_store(s);
         log_close(l);
     }
 }
@@ -344,7 +345,7 @@ static void a_record_that_cannot_be_applied_holds_nothing_up(void **state)
     assert_int_equal(ask(s, "select count(*) from title"), 2);
     assert_int_equal(ask(s, "select count(*) from account"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -362,7 +363,7 @@ static void what_comes_late_for_an_ended_session_changes_nothing(void **state)
     assert_int_equal(ask(s, "select count(*) from segment"), 1);
     assert_int_equal(ask(s, "select watch_ms from play"), 200000);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -387,7 +388,7 @@ static void after_a_pause_of_more_than_a_day_it_is_another_segment(void **state)
                      1060);
     assert_int_equal(ask(s, "select sum(paused_ms)::bigint from segment"), 0);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -413,7 +414,7 @@ static void a_failed_job_leaves_nothing(void **state)
     assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
     assert_int_equal(ask(s, "select server_id from server where key = 'plex-1'"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -452,7 +453,7 @@ static void mere_progress_waits_and_a_change_does_not(void **state)
     assert_int_equal(open[0].observed_us, 1080 * US_PER_S);
     assert_string_equal(open[0].session, "1@0");
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -470,7 +471,7 @@ static void a_log_begun_anew_is_followed(void **state)
     assert_true(ingest_wait(in, log_last(l), 10 * US_PER_S));
     assert_int_equal(ask(s, "select count(*) from account where key = 'zoe'"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -493,7 +494,7 @@ static void coverage_is_rewritten_from_where_it_is_known_better(void **state)
                      3000000);
     assert_int_equal(ask(s, "select count(*) from coverage where state = 'blind'"
                             " and ended is null and why = 'refused'"), 1);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 

@@ -141,6 +141,7 @@ static void expect(struct store *s, int64_t titles, int64_t most)
 
 static int64_t derived(struct store *s)
 {
+    assert_int_equal(ask(s, SEGMENTS_UNLIKE_PLAYS), 0);
     return ask(s, "select (hash((select string_agg(p::varchar, '|' order by play_id) from play p),"
                   " (select string_agg(s::varchar, '|' order by segment_id) from segment s),"
                   " (select string_agg(j::varchar, '|' order by title_id) from title_join j)) // 2)"
@@ -190,7 +191,7 @@ static void a_library_that_is_built_anew_keeps_its_titles(void **state)
     expect(s, 3, 3);
     expect_same_when_derived_again(in, s);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -226,7 +227,7 @@ static void plays_of_what_turns_out_to_be_one_title_are_joined_again(void **stat
     expect(s, 1, 4);
     assert_int_equal(titles_undo(in, decision, "root", &err), STATUS_CONFLICT);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -257,7 +258,7 @@ static void a_merge_by_hand_lasts_until_it_is_taken_back(void **state)
     expect(s, 2, 2);
     expect_same_when_derived_again(in, s);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -280,7 +281,7 @@ static void an_older_store_is_matched_at_the_start(void **state)
                             " and why = 'id'"), 1);
     assert_int_equal(ask(s, "select count(*) from title_join"), 1);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 
@@ -300,7 +301,7 @@ static void a_name_that_everything_has_joins_nothing(void **state)
     assert_int_equal(ask(s, "select count(*) from title_join"), 0);
     expect_same_when_derived_again(in, s);
     ingest_stop(in);
-    store_close(s);
+    leave_store(s);
     log_close(l);
 }
 

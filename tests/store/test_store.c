@@ -1,3 +1,4 @@
+#include "../segments_of_plays.h"
 #include "../test.h"
 
 #include <glob.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "store/append.h"
+#include "store/cursor.h"
 #include "store/migrations.h"
 #include "store/store.h"
 
@@ -68,6 +70,60 @@ static void a_new_store_has_the_schema_and_keeps_it(void **state)
         store_disconnect(c);
         store_close(s);
     }
+}
+
+/* A store as the program of that schema left it, empty. */
+static void make_older_store(unsigned schema, const char *rows_sql)
+{
+    struct error err;
+    struct store *s = open_store(NULL);
+    struct store_conn *c;
+    assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+    auto_buf struct buf drop = {0};
+    auto_cursor struct cursor r = {0};
+    assert_int_equal(cursor_open(c, "select table_name from duckdb_tables() where table_name <> 'schema_version'",
+                                 NULL, 0, &r, &err), STATUS_OK);
+    while (cursor_next(&r)) {
+        struct str name = cursor_text(&r, 0);
+        buf_printf(&drop, "drop table %.*s;", (int)name.len, name.ptr);
+    }
+    buf_printf(&drop, "delete from schema_version where number > %u", schema);
+    assert_int_equal(store_exec(c, buf_text(&drop), &err), STATUS_OK);
+    for (unsigned i = 0; i < schema; i++)
+        assert_int_equal(store_exec(c, migrations[i].sql, &err), STATUS_OK);
+    if (store_exec(c, rows_sql, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    store_disconnect(c);
+    store_close(s);
+}
+
+static void segments_of_an_older_store_get_what_their_plays_have(void **state)
+{
+    (void)state;
+    make_older_store(5,
+        "insert into title (title_id, media_type) values (1, 'movie'), (2, 'clip'), (3, null);"
+        "insert into play (play_id, kind, server_id, account_id, title_id, media_type, started, segments,"
+        " is_short, is_hidden, hidden_by) values"
+        " (1, 'play', 1, 1, 1, 'movie', '2026-01-01 10:00', 2, false, false, null),"
+        " (3, 'play', 1, 1, 1, 'movie', '2026-01-02 10:00', 1, true, true, 'deleted'),"
+        " (4, 'extra', 1, 2, 2, 'clip', '2026-01-03 10:00', 1, false, true, 'superseded'),"
+        " (5, 'play', 1, 2, 3, null, '2026-01-04 10:00', 1, false, false, null),"
+        " (6, 'view', 1, 2, 1, 'movie', '2026-01-05 10:00', 0, false, false, null);"
+        "insert into segment (segment_id, play_id, server_id, account_id, title_id, started)"
+        " select s, p, 1, case when p < 4 then 1 else 2 end, t, d from (values (1, 1, 1, '2026-01-01 10:00'),"
+        " (2, 1, 1, '2026-01-01 12:00'), (3, 3, 1, '2026-01-02 10:00'), (4, 4, 2, '2026-01-03 10:00'),"
+        " (5, 5, 3, '2026-01-04 10:00')) v(s, p, t, d)");
+    struct error err;
+    struct store *s = open_store(NULL);
+    struct store_conn *c;
+    assert_int_equal(store_connect(s, &c, &err), STATUS_OK);
+    assert_int_equal(ask(c, "select max(number) from schema_version"), migration_count);
+    assert_int_equal(ask(c, "select count(*) from segment"), 5);
+    assert_int_equal(ask(c, SEGMENTS_UNLIKE_PLAYS), 0);
+    assert_int_equal(ask(c, "select count(*) from segment where is_alone"), 3);
+    assert_int_equal(ask(c, "select count(*) from segment where play_started < started"), 1);
+    store_disconnect(c);
+    store_close(s);
 }
 
 static enum status fails_halfway(void *ctx, struct store_conn *c, struct error *err)
@@ -398,6 +454,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_good_wal_that_cannot_be_replayed_now_stays, set_up,
                                         remove_files),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_store_is_refused, set_up, remove_files),
+        cmocka_unit_test_setup_teardown(segments_of_an_older_store_get_what_their_plays_have, set_up,
+                                        remove_files),
         cmocka_unit_test_setup_teardown(a_store_of_a_newer_version_is_refused, set_up, remove_files),
         cmocka_unit_test_setup_teardown(trimming_gives_back_what_was_read_and_leaves_the_limit,
                                         set_up, remove_files),

@@ -370,6 +370,13 @@ static enum status write_segments(const struct world *w, struct store_conn *c, s
                 append_list(a, g->spans, g->span_count);
             else
                 append_null(a);
+            append_text(a, w->titles[p->title].media_type);
+            append_text(a, p->kind);
+            append_bool(a, p->is_short);
+            append_bool(a, p->hidden_by);
+            append_text(a, or_empty(p->hidden_by));
+            append_time(a, p->started);
+            append_bool(a, p->segment_count == 1);
             TRY(append_row(a, err));
         }
     }
