@@ -52,16 +52,16 @@ bool analytics_remembered(struct analytics *a, const char *key, struct buf *out)
     return true;
 }
 
-/* How many plays the filter leaves: one small answer, kept for all queries. */
-static enum status count_plays(struct analytics *a, struct question *q, struct store_conn *c,
-                               int64_t version, int64_t *ret, struct error *err)
+/* One small answer, kept for all queries. */
+enum status analytics_count(struct analytics *a, const struct filter *f, struct store_conn *c,
+                            int64_t *ret, struct error *err)
 {
     auto_buf struct buf key = {0}, known = {0};
-    buf_printf(&key, "plays %" PRId64 " ", version);
-    filter_key(question_filter(q), &key);
+    buf_printf(&key, "plays %" PRId64 " ", store_data_version(a->store));
+    filter_key(f, &key);
     if (cache_get(a->cache, buf_text(&key), &known) && str_to_i64(buf_str(&known), ret))
         return STATUS_OK;
-    TRY(answer_count(question_filter(q), c, ret, err));
+    TRY(answer_count(f, c, ret, err));
     buf_clear(&known);
     buf_printf(&known, "%" PRId64, *ret);
     cache_put(a->cache, buf_text(&key), buf_str(&known), US_PER_HOUR);
@@ -74,7 +74,7 @@ static enum status work_out(struct analytics *a, struct question *q, struct stor
     struct answer_facts facts = {.data_version = store_data_version(a->store)};
     int64_t started_us = clock_monotonic_us();
     TRY(question_resolve(q, c, err));
-    TRY(count_plays(a, q, c, facts.data_version, &facts.plays, err));
+    TRY(analytics_count(a, question_filter(q), c, &facts.plays, err));
     TRY(answer_json(q, c, &facts, started_us, out, err));
     if (out->is_overflowed)
         return fail(err, STATUS_TOO_LARGE, "the answer is too large; ask for less at once");

@@ -31,6 +31,10 @@ struct analytics_stats {
     size_t bytes, entries;
 };
 void analytics_get_stats(struct analytics *a, struct analytics_stats *ret);
+/* How many plays the filter, which is finished, leaves; kept until the data changes. The connection's
+ * thread. */
+enum status analytics_count(struct analytics *a, const struct filter *f, struct store_conn *c,
+                            int64_t *ret, struct error *err);
 /* The rows as the file that is asked for; it is not kept. As analytics_answer. */
 enum status analytics_file(struct question *q, struct store_conn *c, struct export *e,
                            struct error *err);

@@ -78,12 +78,11 @@ static enum status add_play(struct store_conn *c, const struct filter *f, int64_
     memcpy(values, filters, count * sizeof *values);
     values[count] = (struct store_named){"play", {.kind = SV_INT, .i = id}};
     auto_buf struct buf sql = {0};
-    buf_puts(&sql, "with ");
+    buf_puts(&sql, "select * exclude (segments) from (with ");
     filter_sql(f, &sql);
-    buf_printf(&sql, ",\npage_key as materialized (\n  select play_id, watch_ms as shown_ms, person_id,"
-                     " title_id, server_id,\n    library_id from filtered_play"
-                     " where play_id = $play),\n%s\nselect * exclude (segments) from (select %s%s)",
-               plays_relations, plays_columns, plays_joins);
+    buf_puts(&sql, ",\npage_key as materialized (\n  select * from filtered_play where play_id = $play),\n");
+    plays_select(true, "p.play_id as _play_id", &sql);
+    buf_putc(&sql, ')');
     int64_t found;
     TRY(add_rows(c, buf_text(&sql), values, count + 1, out, &found, err));
     return found ? STATUS_OK

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "analytics/analytics.h"
 #include "api/pool.h"
 #include "api/request.h"
 #include "base/clock.h"
@@ -90,18 +91,31 @@ static enum status read_query(struct reading *g)
     return STATUS_OK;
 }
 
+struct reading_page {
+    struct plays_query *q;
+    struct buf *out;
+    int64_t count;
+};
+
+static enum status read_page(void *ctx, struct store_conn *c, struct error *err)
+{
+    struct reading_page *p = ctx;
+    return plays_read(c, p->q, ROWS_JSON, p->out, &p->count, err);
+}
+
 static enum status write_page(struct request *r, struct plays_query *q, struct buf *out,
                               struct error *err)
 {
-    int64_t count;
-    TRY(plays_total(r->conn, q->filter, &q->total, err));
+    struct reading_page page = {q, out, 0};
+    TRY(analytics_count(r->api->analytics, q->filter, r->conn, &q->total, err));
     struct json_writer w;
     jw_begin(&w, out);
     jw_object(&w);
     jw_kv_array(&w, "rows");
-    TRY(plays_read(r->conn, q, ROWS_JSON, out, &count, err));
+    /* Of one instant: names are read by statements of their own. */
+    TRY(store_transaction(r->conn, read_page, &page, err));
     jw_array_end(&w);
-    if (count == q->limit) {
+    if (page.count == q->limit) {
         char cursor[PLAYS_CURSOR_MAX];
         plays_cursor_format(q, cursor);
         jw_kv_text(&w, "next_cursor", cursor);

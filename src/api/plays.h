@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "store/export.h"
+#include "store/names.h"
 #include "store/store.h"
 
 enum plays_sort { PLAYS_BY_STARTED, PLAYS_BY_WATCH, PLAYS_BY_PERSON, PLAYS_BY_TITLE,
@@ -28,7 +29,9 @@ struct plays_query {
     int64_t limit;
     int64_t total; /* of the filter, as far as known: it only helps to find the rows; 0: unknown */
     struct plays_place after;
-    bool is_export; /* set by plays_export() */
+    /* Set by plays_export(). */
+    bool is_export, is_joined;
+    int64_t batch_span_us; /* of the batch before; 0: there was none */
 };
 
 /* A word of the `sort` parameter; false when it is none. */
@@ -52,9 +55,17 @@ enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_fo
 enum { PLAYS_PARQUET_BYTES = 100 }; /* of a play, more than ever seen */
 enum status plays_export(struct store_conn *c, struct plays_query *q, struct export *e,
                          bool (*go_on)(void *ctx), void *ctx, struct error *err);
-enum status plays_total(struct store_conn *c, const struct filter *f, int64_t *ret,
-                        struct error *err);
 
-/* P as SQL: relations on page_key (play_id, watch_ms, person_id, title_id, server_id,
- * library_id of the plays), columns, and what they are selected from. */
-extern const char plays_relations[], plays_columns[], plays_joins[];
+/* P as SQL, on a relation page_key p (the columns of filtered_play): appends "page_main as (...) select ...
+ * from ..." with `further` columns behind. Joined with the names of what a play points at, or with its
+ * number in their place: "@server" and so on, for rows_name_by(). */
+void plays_select(bool is_joined, const char *further, struct buf *out);
+enum { PLAYS_NAMES = 7 };
+struct plays_names {
+    struct names *list[PLAYS_NAMES];
+    char *sql[PLAYS_NAMES], *columns[PLAYS_NAMES];
+};
+/* As the filter's asker may know them. The filter is borrowed. */
+void plays_names_begin(const struct filter *f, struct store_conn *c, struct plays_names *ret);
+void plays_names_done(struct plays_names *n);
+#define auto_plays_names __attribute__((cleanup(plays_names_done)))

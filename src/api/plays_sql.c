@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "analytics/answer.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -38,61 +39,6 @@ static const struct sorting sortings[PLAYS_SORTS] = {
                         " from title) n on n.title_id = f.title_id"},
 };
 const char plays_sort_words[] = "one of started, watch_ms, person, title, percent";
-
-const char plays_columns[] =
-    "p.play_id as id, p.started, p.ended, shown_ms as watch_ms, p.watch_low_ms, p.watch_high_ms,"
-    " p.paused_ms, p.percent, p.is_watched, p.is_short, p.is_open, coalesce(p.hidden_by, '') = 'deleted' as"
-    " is_deleted, p.kind, p.origin, p.server_id, server, server_kind, person_id, person,"
-    " p.media_type, p.title_id, t.title, t.parent_title, t.grandparent_title, t.full_title,"
-    " t.season, t.episode, t.year, p.duration_ms, p.segments, platform, player,"
-    " transcode_decision, video_resolution, place, library";
-/* Small tables are joined with narrow rows, apart: every join hands on all columns of its rows. */
-const char plays_relations[] =
-    "page_title as materialized (\n  select * from title"
-    "\n  where title_id in (select title_id from page_key)),"
-    "\npage_name as (\n  select k.play_id, v.name as server, v.kind as server_kind,"
-    " o.name as person, b.name as library\n  from page_key k"
-    "\n    left join server v on v.server_id = k.server_id"
-    "\n    left join person o on o.person_id = k.person_id"
-    "\n    left join library b on b.library_id = k.library_id),"
-    "\npage_main as (\n  select distinct on (play_id) play_id, device_id, quality_id, address_id"
-    "\n  from segment where play_id in (select play_id from page_key)"
-    "\n  order by play_id, watch_ms desc, segment_id),"
-    "\npage_how as (\n  select m.play_id, d.platform, d.player, q.transcode_decision,"
-    " q.video_resolution,"
-    "\n    nullif(concat_ws(', ', l.city, coalesce(l.country, l.country_code)), '') as place"
-    "\n  from page_main m"
-    "\n    left join device d on d.device_id = m.device_id"
-    "\n    left join quality q on q.quality_id = m.quality_id"
-    "\n    left join address e on e.address_id = m.address_id"
-    "\n    left join place l on l.place_id = e.place_id)";
-const char plays_joins[] =
-    "\nfrom page_key k join play p on p.play_id = k.play_id"
-    "\n  left join page_name n on n.play_id = k.play_id"
-    "\n  left join page_how h on h.play_id = k.play_id"
-    "\n  left join page_title t on t.title_id = k.title_id";
-
-/* The same of many plays: each small table is joined once, and nearly all plays have one segment. */
-static const char export_main[] =
-    "page_main as (\n  select play_id, device_id, quality_id, address_id from segment"
-    "\n  where play_id in (select play_id from page_key where segments = 1)"
-    "\n  union all (\n  select distinct on (play_id) play_id, device_id, quality_id, address_id"
-    "\n  from segment where play_id in (select play_id from page_key where segments > 1)"
-    "\n  order by play_id, watch_ms desc, segment_id))";
-static const char export_joins[] =
-    "\nfrom page_key p"
-    "\n  left join title t on t.title_id = p.title_id"
-    "\n  left join (select server_id as v_id, name as server, kind as server_kind from server)"
-    " on v_id = p.server_id"
-    "\n  left join (select person_id as o_id, name as person from person) on o_id = p.person_id"
-    "\n  left join (select library_id as b_id, name as library from library) on b_id = p.library_id"
-    "\n  left join page_main m on m.play_id = p.play_id"
-    "\n  left join (select device_id as d_id, platform, player from device) on d_id = m.device_id"
-    "\n  left join (select quality_id as q_id, transcode_decision, video_resolution from quality)"
-    " on q_id = m.quality_id"
-    "\n  left join (select address_id as e_id, latitude as _latitude, longitude as _longitude,"
-    "\n    nullif(concat_ws(', ', city, coalesce(country, country_code)), '') as place"
-    "\n    from address left join place using (place_id)) on e_id = m.address_id";
 
 bool plays_sort_parse(const char *word, enum plays_sort *ret)
 {
@@ -175,7 +121,7 @@ static void add_after(const struct plays_query *q, struct buf *out)
                   " or (f.started = " LAST_STARTED " and f.play_id < $page_id))))");
 }
 
-/* Orders `f` (or `k`, which has the key as a column of its own). */
+/* Orders `f` (or `p`, which has the key as a column of its own). */
 static void add_order(const struct plays_query *q, const char *alias, const char *key,
                       struct buf *out)
 {
@@ -187,52 +133,55 @@ static void add_order(const struct plays_query *q, const char *alias, const char
                    direction(q), alias, alias);
 }
 
-/*
- * First the few rows of the page by what they are sorted by, then all columns of those, else every
- * match would be read in full. By their id and not by rowid, which would be faster: a checkpoint
- * between the two scans of a statement moves rows, and other ones would come.
- */
-static void add_page(const struct plays_query *q, bool has_edge, struct buf *out)
+/* What is found of it: all that P is made of. */
+static const char key_columns[] = "f.* exclude (account_id, position_ms, is_hidden)";
+
+/* What has no order yet: rows behind the last one. */
+static void add_rows_behind(const struct plays_query *q, bool has_edge, const char *columns,
+                            struct buf *out)
 {
     const struct sorting *s = &sortings[q->sort];
-    buf_puts(out, "with ");
-    filter_sql(q->filter, out);
-    buf_printf(out, ",\npage_key as materialized (\n  select f.play_id, f.started,"
-                    " f.watch_ms as shown_ms, f.person_id, f.title_id, f.server_id, f.library_id,"
-                    "\n    %s as folded, %s as mark\n  from filtered_play f%s\n  where true",
+    buf_printf(out, "select %s, %s as folded, %s as mark\n  from filtered_play f%s\n  where true", columns,
                s->key ? s->key : "null", s->mark, s->join);
     if (has_edge)
         buf_puts(out, "\n    and f.started >= make_timestamp($page_edge)");
     add_after(q, out);
-    add_order(q, "f", s->key, out);
-    buf_printf(out, "\n  limit $page_limit),\n%s\nselect %s, epoch_us(k.started) as _started,"
-                    " k.play_id as _play_id, coalesce(k.mark::varchar, '') as _key%s",
-               plays_relations, plays_columns, plays_joins);
-    add_order(q, "k", "k.folded", out);
 }
 
-/* The same for a file: all columns at once, as most rows are wanted. */
-static void add_export(const struct plays_query *q, bool has_edge, struct buf *out)
+/*
+ * The next rows. Where the period to look into is narrow, all of it is taken and sorted once, at the end.
+ * Else the rows are chosen first, by what they are sorted by alone, and read in full then. By their id and
+ * not by rowid, which would be faster: a checkpoint between the two scans of a statement moves rows, and
+ * other ones would come. In place of what they point at they have numbers, or where `is_joined` names.
+ */
+static void add_page(const struct plays_query *q, bool has_edge, bool is_joined, struct buf *out)
 {
     const struct sorting *s = &sortings[q->sort];
+    bool is_chosen = q->limit && !has_edge;
     buf_puts(out, "with ");
     filter_sql(q->filter, out);
-    buf_printf(out, ",\npage_key as %s (\n  select f.*, f.watch_ms as shown_ms, %s as folded,"
-                    " %s as mark\n  from filtered_play f%s\n  where true",
-               q->limit ? "materialized" : "not materialized", s->key ? s->key : "null", s->mark,
-               s->join);
-    if (has_edge)
-        buf_puts(out, "\n    and f.started >= make_timestamp($page_edge)");
-    add_after(q, out);
-    if (q->limit) {
+    if (is_chosen && !q->is_export) {
+        buf_puts(out, ",\npage_choice as materialized (\n  ");
+        add_rows_behind(q, has_edge, "f.play_id, f.started, f.watch_ms, f.person_id", out);
         add_order(q, "f", s->key, out);
-        buf_puts(out, "\n  limit $page_limit");
+        buf_puts(out, "\n  limit $page_limit),\npage_key as materialized (\n  select p.* exclude"
+                      " (account_id, position_ms, is_hidden) replace (f.watch_ms as watch_ms), f.person_id,"
+                      " folded, mark\n  from page_choice f join play p on p.play_id = f.play_id");
+    } else {
+        buf_printf(out, ",\npage_key as %s (\n  ", q->limit ? "materialized" : "not materialized");
+        add_rows_behind(q, has_edge, key_columns, out);
+        if (is_chosen) {
+            add_order(q, "f", s->key, out);
+            buf_puts(out, "\n  limit $page_limit");
+        }
     }
-    buf_printf(out, "),\n%s\nselect %s, _latitude, _longitude, epoch_us(p.started) as _started,"
-                    " p.play_id as _play_id, coalesce(p.mark::varchar, '') as _key%s",
-               export_main, plays_columns, export_joins);
+    buf_puts(out, "),\n");
+    plays_select(is_joined, "epoch_us(p.started) as _started, p.play_id as _play_id,"
+                            " coalesce(p.mark::varchar, '') as _key", out);
     if (q->is_ordered || q->limit)
         add_order(q, "p", "p.folded", out);
+    if (q->limit)
+        buf_puts(out, "\n  limit $page_limit");
 }
 
 /* All values of a page's text; the caller frees it. */
@@ -259,7 +208,7 @@ static enum status run_page(struct store_conn *c, const struct plays_query *q, i
                             duckdb_result *ret, struct error *err)
 {
     auto_buf struct buf sql = {0};
-    (q->is_export ? add_export : add_page)(q, edge_us != TIME_NONE, &sql);
+    add_page(q, edge_us != TIME_NONE, q->is_joined, &sql);
     size_t count;
     auto_free struct store_named *values = page_values(q, edge_us, &count);
     return store_query_named(c, buf_text(&sql), values, count, ret, err);
@@ -272,25 +221,37 @@ static enum status read_bounds(struct store_conn *c, int64_t *ret_oldest, int64_
     return store_query_int(c, "select max(started) from play", NULL, 0, 0, ret_newest, err);
 }
 
+/* Where the next batch of an export is likely to end: it is as dense as the one before. */
+static double batch_span_us(const struct plays_query *q)
+{
+    enum { AND_A_THIRD = 3 };
+    double span_us = (double)q->batch_span_us;
+    return span_us + span_us / AND_A_THIRD;
+}
+
 /*
  * Newest first, the rows are nearly always among the newest: looking there first spares all others
- * their look at the small tables. The span is a guess by how many rows there are in all.
+ * their look at the small tables. The span is a guess by how many rows there are in all, or by how far the
+ * batch before went.
  */
 static enum status run_newest(struct store_conn *c, const struct plays_query *q,
                               duckdb_result *ret, struct error *err)
 {
-    int64_t oldest_us, newest_us, to_us = filter_to_us(q->filter);
+    int64_t oldest_us, newest_us, to_us = filter_to_us(q->filter), from_us = filter_from_us(q->filter);
     TRY(read_bounds(c, &oldest_us, &newest_us, err));
     double margin = q->is_export ? 2 : 8;
     double share = q->total > 0 ? margin * (double)q->limit / (double)q->total : 1;
-    double span_us = share * (double)(newest_us - oldest_us);
+    double all_us = (double)(newest_us - oldest_us);
+    double span_us = q->batch_span_us ? batch_span_us(q) : share * all_us;
     if (q->after.is_there && q->after.started_us < newest_us)
         newest_us = q->after.started_us;
     if (to_us != TIME_NONE && to_us < newest_us)
         newest_us = to_us;
-    for (; share < 0.5; share *= margin, span_us *= margin) {
+    if (oldest_us > from_us)
+        from_us = oldest_us;
+    for (; share < 0.5 && span_us < all_us; share *= margin, span_us *= margin) {
         int64_t edge_us = newest_us - (int64_t)span_us;
-        if (edge_us <= filter_from_us(q->filter))
+        if (edge_us <= from_us)
             break;
         TRY(run_page(c, q, edge_us, ret, err));
         if ((int64_t)duckdb_row_count(ret) == q->limit)
@@ -324,17 +285,29 @@ static enum status move_on(struct plays_query *q, const struct rows *rows, struc
     return STATUS_OK;
 }
 
+static enum status write_rows(struct plays_query *q, duckdb_result result, struct names *const *names,
+                              enum rows_format format, struct buf *out, int64_t *ret_count,
+                              struct error *err)
+{
+    auto_rows struct rows rows = {0};
+    TRY(rows_begin(&rows, result, format, err));
+    TRY(rows_name_by(&rows, names, PLAYS_NAMES, err));
+    while (rows_next(&rows, out)) {
+    }
+    if (rows.status != STATUS_OK)
+        return fail(err, rows.status, "%s", rows.error.text);
+    *ret_count = rows.count;
+    return move_on(q, &rows, err);
+}
+
 enum status plays_read(struct store_conn *c, struct plays_query *q, enum rows_format format,
                        struct buf *out, int64_t *ret_count, struct error *err)
 {
     auto_result duckdb_result result = {0};
+    auto_plays_names struct plays_names names = {0};
     TRY(run(c, q, &result, err));
-    auto_rows struct rows rows = {0};
-    TRY(rows_begin(&rows, result, format, err));
-    while (rows_next(&rows, out)) {
-    }
-    *ret_count = rows.count;
-    return move_on(q, &rows, err);
+    plays_names_begin(q->filter, c, &names);
+    return write_rows(q, result, names.list, format, out, ret_count, err);
 }
 
 /* --- all of them -------------------------------------------------------------------------------- */
@@ -350,7 +323,11 @@ static enum status export_batch(struct store_conn *c, struct plays_query *q, str
     auto_rows struct rows rows = {0};
     TRY(export_rows(e, result, &rows, err));
     *ret_count = rows.count;
-    return move_on(q, &rows, err);
+    bool is_first = !q->after.is_there;
+    int64_t began_us = q->after.started_us;
+    TRY(move_on(q, &rows, err));
+    q->batch_span_us = is_first ? 0 : began_us - q->after.started_us;
+    return STATUS_OK;
 }
 
 static enum status export_parquet(struct store_conn *c, struct plays_query *q, struct export *e,
@@ -360,7 +337,7 @@ static enum status export_parquet(struct store_conn *c, struct plays_query *q, s
     q->limit = 0;
     buf_puts(&sql, "select * exclude (_latitude, _longitude, _started, _play_id, _key) replace"
                    " (timezone('UTC', started) as started, timezone('UTC', ended) as ended) from (\n");
-    add_export(q, false, &sql);
+    add_page(q, false, true, &sql);
     buf_putc(&sql, ')');
     size_t count;
     auto_free struct store_named *values = page_values(q, TIME_NONE, &count);
@@ -380,10 +357,17 @@ static enum status export_all(void *ctx, struct store_conn *c, struct error *err
 {
     struct export_run *run = ctx;
     struct plays_query *q = run->q;
-    TRY(plays_total(c, q->filter, &q->total, err));
+    TRY(answer_count(q->filter, c, &q->total, err));
     if (run->e->format == EXPORT_PARQUET)
         return export_parquet(c, q, run->e, err);
+    q->is_joined = run->e->format == EXPORT_GEOJSON; /* which has to see the place of each */
     q->limit = EXPORT_BATCH;
+    auto_plays_names struct plays_names names = {0};
+    if (!q->is_joined) {
+        plays_names_begin(q->filter, c, &names);
+        run->e->names = names.list;
+        run->e->name_count = PLAYS_NAMES;
+    }
     for (int64_t count = q->limit; count == q->limit;) {
         if (!run->go_on(run->ctx))
             return fail(err, STATUS_CANCELLED, "the client has gone");
@@ -398,20 +382,4 @@ enum status plays_export(struct store_conn *c, struct plays_query *q, struct exp
     struct export_run run = {q, e, go_on, ctx};
     q->is_export = true;
     return store_transaction(c, export_all, &run, err);
-}
-
-enum status plays_total(struct store_conn *c, const struct filter *f, int64_t *ret,
-                        struct error *err)
-{
-    auto_buf struct buf sql = {0};
-    buf_puts(&sql, "with ");
-    filter_sql(f, &sql);
-    buf_puts(&sql, "\nselect count(*) from filtered_play");
-    size_t count;
-    const struct store_named *values = filter_values(f, &count);
-    auto_result duckdb_result result = {0};
-    TRY(store_query_named(c, buf_text(&sql), values, count, &result, err));
-    auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
-    *ret = *(const int64_t *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-    return STATUS_OK;
 }

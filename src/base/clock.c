@@ -49,10 +49,9 @@ void civil_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_d
 }
 
 /* Exports write millions of times: printf would be most of their work. */
-static void put_digits(char *dst, int n, int v)
+static void put_two(char *dst, unsigned v)
 {
-    for (; n > 0; n--, v /= 10)
-        dst[n - 1] = (char)('0' + v % 10);
+    memcpy(dst, &two_digits[v * 2], 2);
 }
 
 const char *time_format(int64_t us, char dst[static TIME_TEXT_MAX])
@@ -73,13 +72,15 @@ const char *time_format(int64_t us, char dst[static TIME_TEXT_MAX])
         return dst;
     }
     memcpy(dst, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
-    put_digits(dst, 4, (int)year);
-    put_digits(dst + 5, 2, month);
-    put_digits(dst + 8, 2, day);
-    put_digits(dst + 11, 2, hour);
-    put_digits(dst + 14, 2, minute);
-    put_digits(dst + 17, 2, second);
-    put_digits(dst + 20, 3, ms);
+    put_two(dst, (unsigned)year / 100);
+    put_two(dst + 2, (unsigned)year % 100);
+    put_two(dst + 5, (unsigned)month);
+    put_two(dst + 8, (unsigned)day);
+    put_two(dst + 11, (unsigned)hour);
+    put_two(dst + 14, (unsigned)minute);
+    put_two(dst + 17, (unsigned)second);
+    put_two(dst + 20, (unsigned)ms / 10);
+    dst[22] = (char)('0' + ms % 10);
     return dst;
 }
 

@@ -7,6 +7,11 @@
 
 #include "base/banned.h"
 
+const char two_digits[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
 bool str_eq(struct str a, struct str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -173,6 +178,8 @@ static char *buf_grow(struct buf *b, size_t n)
         size_t room = b->room ? b->room * 2 : 64;
         if (room < need + 1)
             room = need + 1;
+        if (room > cap + 1) /* buf_add() asks only for room */
+            room = cap + 1;
         b->data = xrealloc(b->data, room);
         b->room = room;
     }
@@ -191,7 +198,7 @@ void buf_reserve(struct buf *b, size_t n)
         buf_grow_done(b, 0);
 }
 
-void buf_add(struct buf *b, const void *data, size_t len)
+void buf_add_slow(struct buf *b, const void *data, size_t len)
 {
     if (!len)
         return;
@@ -202,19 +209,9 @@ void buf_add(struct buf *b, const void *data, size_t len)
     buf_grow_done(b, len);
 }
 
-void buf_add_str(struct buf *b, struct str s)
-{
-    buf_add(b, s.ptr, s.len);
-}
-
 void buf_puts(struct buf *b, const char *s)
 {
     buf_add(b, s, strlen(s));
-}
-
-void buf_putc(struct buf *b, char c)
-{
-    buf_add(b, &c, 1);
 }
 
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)

@@ -60,10 +60,27 @@ void buf_done(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory */
 /* Room for n more bytes at once: they do not move, and leave no copies of them behind, while they come. */
 void buf_reserve(struct buf *b, size_t n);
-void buf_add(struct buf *b, const void *data, size_t len);
-void buf_add_str(struct buf *b, struct str s);
+void buf_add_slow(struct buf *b, const void *data, size_t len); /* buf_add(), where it has to grow */
+/* Inline, as exports add some fifty million times. */
+static inline void buf_add(struct buf *b, const void *data, size_t len)
+{
+    if (!len || b->is_overflowed || len >= b->room - b->len) {
+        buf_add_slow(b, data, len);
+        return;
+    }
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+    b->data[b->len] = '\0';
+}
+static inline void buf_add_str(struct buf *b, struct str s)
+{
+    buf_add(b, s.ptr, s.len);
+}
 void buf_puts(struct buf *b, const char *s);
-void buf_putc(struct buf *b, char c);
+static inline void buf_putc(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* The text; "" when empty. Valid until the next change. */
@@ -75,6 +92,9 @@ static inline struct str buf_str(const struct buf *b)
 /* Hands the memory to the caller (free()); the buf is empty after it. Never NULL. */
 char *buf_steal(struct buf *b);
 #define auto_buf __attribute__((cleanup(buf_done)))
+
+/* "000102...99": two digits at a time, where numbers are written by the million. */
+extern const char two_digits[];
 
 /* Appends s with every byte outside [A-Za-z0-9-._~] percent-encoded (RFC 3986). */
 void buf_add_urlencoded(struct buf *b, struct str s);

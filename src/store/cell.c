@@ -117,10 +117,9 @@ void cell_type_done(struct cell_type *t)
     *t = (struct cell_type){0};
 }
 
-bool cell_is_null(duckdb_vector v, idx_t row)
+struct cell_vector cell_vector(duckdb_vector v)
 {
-    uint64_t *validity = duckdb_vector_get_validity(v);
-    return validity && !duckdb_validity_row_is_valid(validity, row);
+    return (struct cell_vector){v, duckdb_vector_get_data(v), duckdb_vector_get_validity(v)};
 }
 
 /* --- numbers --------------------------------------------------------------------------------- */
@@ -128,6 +127,21 @@ bool cell_is_null(duckdb_vector v, idx_t row)
 enum { WHOLE_TEXT_MAX = 48 };
 __extension__ typedef __int128 wide;
 __extension__ typedef unsigned __int128 uwide;
+
+/* Nearly all numbers: of 64 bits, without a scale. Two digits at a time, at the end of dst. */
+static struct str small_text(uint64_t rest, bool is_negative, char dst[static WHOLE_TEXT_MAX])
+{
+    char *at = dst + WHOLE_TEXT_MAX;
+    for (; rest >= 10; rest /= 100) {
+        at -= 2;
+        memcpy(at, &two_digits[rest % 100 * 2], 2);
+    }
+    if (at == dst + WHOLE_TEXT_MAX || rest)
+        *--at = (char)('0' + rest);
+    if (is_negative)
+        *--at = '-';
+    return (struct str){at, (size_t)(dst + WHOLE_TEXT_MAX - at)};
+}
 
 /* Writes v / 10^scale at the end of dst and returns where it begins. */
 static struct str whole_text(wide v, unsigned scale, char dst[static WHOLE_TEXT_MAX])
@@ -190,9 +204,9 @@ static bool read_whole(duckdb_type id, const void *data, idx_t row, wide *ret)
 
 /* --- values ---------------------------------------------------------------------------------- */
 
-struct str cell_text(duckdb_vector v, idx_t row)
+struct str cell_text(const struct cell_vector *v, idx_t row)
 {
-    const duckdb_string_t *s = (const duckdb_string_t *)duckdb_vector_get_data(v) + row;
+    const duckdb_string_t *s = (const duckdb_string_t *)v->data + row;
     return duckdb_string_is_inlined(*s)
                ? (struct str){s->value.inlined.inlined, s->value.inlined.length}
                : (struct str){s->value.pointer.ptr, s->value.pointer.length};
@@ -257,6 +271,15 @@ static int64_t to_us(int64_t n, int64_t us_each)
     return us;
 }
 
+static void add_whole(wide v, struct buf *out)
+{
+    char text[WHOLE_TEXT_MAX];
+    if (v == (int64_t)v)
+        buf_add_str(out, small_text(v < 0 ? -(uint64_t)v : (uint64_t)v, v < 0, text));
+    else
+        buf_add_str(out, whole_text(v, 0, text));
+}
+
 /* All that is not text, list or struct, as it stands in either format; empty where it is no
  * number of this world. */
 static void add_plain(const struct cell_type *t, const void *data, idx_t row, struct buf *out)
@@ -304,7 +327,7 @@ static void add_plain(const struct cell_type *t, const void *data, idx_t row, st
         break;
     default:
         if (read_whole(t->id, data, row, &whole))
-            buf_add_str(out, whole_text(whole, 0, text));
+            add_whole(whole, out);
     }
 }
 
@@ -339,20 +362,22 @@ static bool is_quoted(const struct cell_type *t, const void *data, idx_t row)
     }
 }
 
-static void add_json_list(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+static void add_json_list(const struct cell_type *t, const struct cell_vector *v, idx_t row,
+                          struct buf *out)
 {
-    const duckdb_list_entry entry = ((const duckdb_list_entry *)duckdb_vector_get_data(v))[row];
-    duckdb_vector parts = duckdb_list_vector_get_child(v);
+    const duckdb_list_entry entry = ((const duckdb_list_entry *)v->data)[row];
+    const struct cell_vector parts = cell_vector(duckdb_list_vector_get_child(v->vector));
     buf_putc(out, '[');
     for (idx_t i = 0; i < entry.length; i++) {
         if (i)
             buf_putc(out, ',');
-        cell_json(&t->parts[0], parts, entry.offset + i, out);
+        cell_json(&t->parts[0], &parts, entry.offset + i, out);
     }
     buf_putc(out, ']');
 }
 
-static void add_json_struct(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+static void add_json_struct(const struct cell_type *t, const struct cell_vector *v, idx_t row,
+                            struct buf *out)
 {
     buf_putc(out, '{');
     for (size_t i = 0; i < t->part_count; i++) {
@@ -360,12 +385,13 @@ static void add_json_struct(const struct cell_type *t, duckdb_vector v, idx_t ro
             buf_putc(out, ',');
         add_json_text(str_of(t->names[i]), out);
         buf_putc(out, ':');
-        cell_json(&t->parts[i], duckdb_struct_vector_get_child(v, i), row, out);
+        const struct cell_vector part = cell_vector(duckdb_struct_vector_get_child(v->vector, i));
+        cell_json(&t->parts[i], &part, row, out);
     }
     buf_putc(out, '}');
 }
 
-void cell_json(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+void cell_json(const struct cell_type *t, const struct cell_vector *v, idx_t row, struct buf *out)
 {
     if (t->id == DUCKDB_TYPE_SQLNULL || cell_is_null(v, row)) {
         buf_add_str(out, STR("null"));
@@ -375,12 +401,12 @@ void cell_json(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf
         add_json_list(t, v, row, out);
     } else if (t->id == DUCKDB_TYPE_STRUCT) {
         add_json_struct(t, v, row, out);
-    } else if (is_quoted(t, duckdb_vector_get_data(v), row)) {
+    } else if (is_quoted(t, v->data, row)) {
         buf_putc(out, '"');
-        add_plain(t, duckdb_vector_get_data(v), row, out);
+        add_plain(t, v->data, row, out);
         buf_putc(out, '"');
     } else {
-        add_plain(t, duckdb_vector_get_data(v), row, out);
+        add_plain(t, v->data, row, out);
     }
 }
 
@@ -416,30 +442,31 @@ void cell_csv_text(struct str s, struct buf *out)
         buf_add_str(out, s);
 }
 
-static void add_csv_list(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+static void add_csv_list(const struct cell_type *t, const struct cell_vector *v, idx_t row,
+                         struct buf *out)
 {
     const struct cell_type *part = &t->parts[0];
-    const duckdb_list_entry entry = ((const duckdb_list_entry *)duckdb_vector_get_data(v))[row];
-    duckdb_vector parts = duckdb_list_vector_get_child(v);
+    const duckdb_list_entry entry = ((const duckdb_list_entry *)v->data)[row];
+    const struct cell_vector parts = cell_vector(duckdb_list_vector_get_child(v->vector));
     auto_buf struct buf text = {0};
     for (idx_t i = 0; i < entry.length; i++) {
         if (i)
             buf_add_str(&text, STR("; "));
-        if (cell_is_null(parts, entry.offset + i))
+        if (cell_is_null(&parts, entry.offset + i))
             continue;
         if (part->id == DUCKDB_TYPE_VARCHAR)
-            buf_add_str(&text, cell_text(parts, entry.offset + i));
+            buf_add_str(&text, cell_text(&parts, entry.offset + i));
         else
-            cell_json(part, parts, entry.offset + i, &text);
+            cell_json(part, &parts, entry.offset + i, &text);
     }
     cell_csv_text(buf_str(&text), out);
 }
 
-void cell_csv(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out)
+void cell_csv(const struct cell_type *t, const struct cell_vector *v, idx_t row, struct buf *out)
 {
     if (t->id == DUCKDB_TYPE_SQLNULL || cell_is_null(v, row))
         return;
-    const void *data = duckdb_vector_get_data(v);
+    const void *data = v->data;
     if (t->id == DUCKDB_TYPE_VARCHAR) {
         cell_csv_text(cell_text(v, row), out);
     } else if (t->id == DUCKDB_TYPE_LIST || t->id == DUCKDB_TYPE_MAP) {

@@ -24,12 +24,23 @@ enum status cell_type_read(duckdb_logical_type type, struct cell_type *ret, stru
 void cell_type_set_foreign(struct cell_type *t);
 void cell_type_done(struct cell_type *t);
 
-bool cell_is_null(duckdb_vector v, idx_t row);
+/* A column of one chunk, looked up once for all of its rows. */
+struct cell_vector {
+    duckdb_vector vector;
+    const void *data;
+    const uint64_t *validity; /* NULL: no NULLs */
+};
+struct cell_vector cell_vector(duckdb_vector v);
+
+static inline bool cell_is_null(const struct cell_vector *v, idx_t row)
+{
+    return v->validity && !(v->validity[row / 64] >> (row % 64) & 1);
+}
 /* A VARCHAR that is not NULL; borrowed from the vector. */
-struct str cell_text(duckdb_vector v, idx_t row);
+struct str cell_text(const struct cell_vector *v, idx_t row);
 /* Appends the value as a JSON value; NULL is null. */
-void cell_json(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out);
+void cell_json(const struct cell_type *t, const struct cell_vector *v, idx_t row, struct buf *out);
 /* Appends the value as a CSV field, quoted where needed; NULL is empty. */
-void cell_csv(const struct cell_type *t, duckdb_vector v, idx_t row, struct buf *out);
+void cell_csv(const struct cell_type *t, const struct cell_vector *v, idx_t row, struct buf *out);
 /* Appends a text as a CSV field. */
 void cell_csv_text(struct str text, struct buf *out);

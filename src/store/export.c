@@ -116,6 +116,8 @@ static enum status write_rows(struct export *e, struct rows *rows, struct error 
         has_more = rows_next(rows, &out);
         if (out.is_overflowed)
             return fail(err, STATUS_TOO_LARGE, "a row is too large to be exported");
+        if (rows->status != STATUS_OK)
+            return fail(err, rows->status, "%s", rows->error.text);
         if (out.len < EXPORT_SMALL / 4 && has_more)
             continue;
         TRY(write_text(e, buf_str(&out), err));
@@ -132,6 +134,7 @@ enum status export_rows(struct export *e, duckdb_result result, struct rows *ret
     struct rows *rows = ret_rows ? ret_rows : &own;
     bool is_going_on = e->size > 0;
     TRY(rows_begin(rows, result, rows_format_of(e->format), err));
+    TRY(rows_name_by(rows, e->names, e->name_count, err));
     if (!is_going_on && e->format == EXPORT_GEOJSON)
         TRY(write_text(e, str_of(rows_geojson_head), err));
     rows->is_going_on = e->format == EXPORT_GEOJSON ? e->rows > 0 : is_going_on;

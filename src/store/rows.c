@@ -4,14 +4,17 @@
 
 #include "base/json_write.h"
 #include "store/geojson.h"
+#include "store/names.h"
 
 #include "base/banned.h"
 
 struct rows_column {
     char *name;
     char *before; /* of JSON: what stands in front of its value; NULL: not written */
-    duckdb_vector values; /* of the newest chunk */
+    struct cell_vector values; /* of the newest chunk */
     struct cell_type type;
+    struct names *names; /* what is written in place of the number; NULL: it is written itself */
+    int64_t *ids;        /* those of the newest chunk */
 };
 
 const char rows_geojson_head[] = "{\"type\":\"FeatureCollection\",\"features\":[\n";
@@ -120,6 +123,46 @@ duckdb_type rows_type(const struct rows *r, size_t column)
     return r->columns[column].type.id;
 }
 
+/* What stands in front of the names' columns, which begin with their own. */
+static enum status name_column(struct rows *r, const char *name, struct names *names, struct error *err)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < r->column_count; i++) {
+        struct rows_column *c = &r->columns[i];
+        if (streq(c->name, name)) {
+            free(c->before);
+            c->before = xstrdup(is_first ? "{" : ",");
+            c->names = names;
+            c->ids = xcalloc(duckdb_vector_size(), sizeof *c->ids);
+            names_begin(names, r->format != ROWS_CSV);
+            if (c->type.id == DUCKDB_TYPE_INTEGER || c->type.id == DUCKDB_TYPE_BIGINT)
+                return STATUS_OK;
+            return fail(err, STATUS_INTERNAL, "column '%s' holds no numbers", name);
+        }
+        is_first = is_first && !c->before;
+    }
+    return fail(err, STATUS_INTERNAL, "there is no column '%s'", name);
+}
+
+enum status rows_name_by(struct rows *r, struct names *const *names, size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(name_column(r, names_column(names[i]), names[i], err));
+    return STATUS_OK;
+}
+
+/* The names that this chunk's rows need. */
+static enum status load_names(struct rows_column *c, size_t count, struct error *err)
+{
+    bool is_wide = c->type.id == DUCKDB_TYPE_BIGINT;
+    for (size_t i = 0; i < count; i++) {
+        c->ids[i] = 0;
+        if (!cell_is_null(&c->values, i))
+            c->ids[i] = is_wide ? ((const int64_t *)c->values.data)[i] : ((const int32_t *)c->values.data)[i];
+    }
+    return names_load(c->names, c->ids, count, err);
+}
+
 static void add_names(const struct rows *r, struct buf *out)
 {
     bool is_first = true;
@@ -129,7 +172,10 @@ static void add_names(const struct rows *r, struct buf *out)
         if (!is_first)
             buf_putc(out, ',');
         is_first = false;
-        cell_csv_text(str_of(r->columns[i].name), out);
+        if (r->columns[i].names)
+            names_add_header(r->columns[i].names, out);
+        else
+            cell_csv_text(str_of(r->columns[i].name), out);
     }
     buf_add_str(out, STR("\r\n"));
 }
@@ -144,7 +190,10 @@ static void add_csv_row(const struct rows *r, idx_t row, struct buf *out)
         if (!is_first)
             buf_putc(out, ',');
         is_first = false;
-        cell_csv(&c->type, c->values, row, out);
+        if (c->names)
+            names_add(c->names, c->ids[row], out);
+        else
+            cell_csv(&c->type, &c->values, row, out);
     }
     buf_add_str(out, STR("\r\n"));
 }
@@ -158,7 +207,10 @@ static void add_object(const struct rows *r, idx_t row, struct buf *out)
             continue;
         is_empty = false;
         buf_puts(out, c->before);
-        cell_json(&c->type, c->values, row, out);
+        if (c->names)
+            names_add(c->names, c->ids[row], out);
+        else
+            cell_json(&c->type, &c->values, row, out);
     }
     buf_puts(out, is_empty ? "{}" : "}");
 }
@@ -169,10 +221,10 @@ static bool read_place(const struct rows *r, const struct rows_column *const col
 {
     double degrees[2];
     for (size_t i = 0; i < 2; i++) {
-        duckdb_vector v = columns[i]->values;
+        const struct cell_vector *v = &columns[i]->values;
         if (cell_is_null(v, row))
             return false;
-        degrees[i] = ((const double *)duckdb_vector_get_data(v))[row];
+        degrees[i] = ((const double *)v->data)[row];
     }
     *ret = (struct geo_place){.latitude = degrees[0], .longitude = degrees[1]};
     return geo_is_place(*ret);
@@ -195,19 +247,34 @@ static void add_feature(const struct rows *r, idx_t row, struct buf *out)
     buf_puts(out, "}\n");
 }
 
+/* The next chunk becomes the newest; false: there is none, or its names could not be read. */
+static bool fetch(struct rows *r)
+{
+    duckdb_data_chunk chunk = duckdb_fetch_chunk(r->result);
+    idx_t count = chunk ? duckdb_data_chunk_get_size(chunk) : 0;
+    if (chunk) {
+        duckdb_destroy_data_chunk(&r->chunk);
+        r->chunk = chunk;
+    }
+    for (size_t i = 0; i < r->column_count && r->status == STATUS_OK; i++) {
+        struct rows_column *c = &r->columns[i];
+        if (chunk)
+            c->values = cell_vector(duckdb_data_chunk_get_vector(chunk, i));
+        if (c->names) /* for no rows, too: the header says which columns there are */
+            r->status = load_names(c, count, &r->error);
+    }
+    return chunk && r->status == STATUS_OK;
+}
+
 bool rows_next(struct rows *r, struct buf *out)
 {
+    bool is_fetched = fetch(r);
     if (!r->is_begun && !r->is_going_on && r->format == ROWS_CSV)
         add_names(r, out);
     r->is_begun = true;
-    duckdb_data_chunk chunk = duckdb_fetch_chunk(r->result);
-    if (!chunk)
+    if (!is_fetched)
         return false;
-    duckdb_destroy_data_chunk(&r->chunk);
-    r->chunk = chunk;
-    for (size_t i = 0; i < r->column_count; i++)
-        r->columns[i].values = duckdb_data_chunk_get_vector(chunk, i);
-    idx_t n = duckdb_data_chunk_get_size(chunk);
+    idx_t n = duckdb_data_chunk_get_size(r->chunk);
     if (r->most && (int64_t)n > r->most - r->count) {
         r->has_more = true;
         n = (idx_t)(r->most - r->count);
@@ -231,15 +298,15 @@ bool rows_next(struct rows *r, struct buf *out)
     return !r->has_more;
 }
 
-/* The column's vector of the newest chunk, or NULL where the last row has nothing in it. */
-static duckdb_vector last_of(const struct rows *r, const char *column, duckdb_type *ret_type,
-                             idx_t *ret_row)
+/* The column of the newest chunk, or NULL where the last row has nothing in it. */
+static const struct cell_vector *last_of(const struct rows *r, const char *column,
+                                         duckdb_type *ret_type, idx_t *ret_row)
 {
     idx_t n = r->chunk ? duckdb_data_chunk_get_size(r->chunk) : 0;
     for (size_t i = 0; n && i < r->column_count; i++) {
         if (!streq(r->columns[i].name, column))
             continue;
-        duckdb_vector v = r->columns[i].values;
+        const struct cell_vector *v = &r->columns[i].values;
         *ret_type = r->columns[i].type.id;
         *ret_row = n - 1;
         return cell_is_null(v, n - 1) ? NULL : v;
@@ -251,10 +318,10 @@ int64_t rows_last_int(const struct rows *r, const char *column, int64_t fallback
 {
     duckdb_type type;
     idx_t row;
-    duckdb_vector v = last_of(r, column, &type, &row);
+    const struct cell_vector *v = last_of(r, column, &type, &row);
     if (!v)
         return fallback;
-    const void *data = duckdb_vector_get_data(v);
+    const void *data = v->data;
     if (type == DUCKDB_TYPE_INTEGER)
         return ((const int32_t *)data)[row];
     if (type == DUCKDB_TYPE_BIGINT || type == DUCKDB_TYPE_TIMESTAMP)
@@ -266,7 +333,7 @@ struct str rows_last_text(const struct rows *r, const char *column)
 {
     duckdb_type type;
     idx_t row;
-    duckdb_vector v = last_of(r, column, &type, &row);
+    const struct cell_vector *v = last_of(r, column, &type, &row);
     if (!v || type != DUCKDB_TYPE_VARCHAR)
         return STR("");
     return cell_text(v, row);
@@ -278,6 +345,7 @@ void rows_done(struct rows *r)
         cell_type_done(&r->columns[i].type);
         free(r->columns[i].name);
         free(r->columns[i].before);
+        free(r->columns[i].ids);
     }
     free(r->columns);
     duckdb_destroy_data_chunk(&r->chunk);

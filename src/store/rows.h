@@ -26,6 +26,7 @@
 #include "store/cell.h"
 #include "store/store.h"
 
+struct names;
 struct rows_column;
 enum rows_format { ROWS_JSON = 1, ROWS_NDJSON, ROWS_CSV, ROWS_GEOJSON };
 extern const char rows_geojson_head[], rows_geojson_tail[];
@@ -41,6 +42,8 @@ struct rows {
     bool has_more;           /* there were further ones */
     bool is_begun;
     bool is_going_on; /* may be set: rows of another result were written before, no names then */
+    enum status status; /* of reading names: what rows_next() ended with */
+    struct error error;
     const struct rows_column *place[2], *from[2]; /* GeoJSON: latitude, longitude; NULL: no such column */
 };
 
@@ -49,10 +52,13 @@ enum status rows_begin(struct rows *r, duckdb_result result, enum rows_format fo
                        struct error *err);
 enum status rows_begin_foreign(struct rows *r, duckdb_result result, enum rows_format format,
                                int64_t most, struct error *err);
+/* A column of numbers whose name is that of the names (it begins with '@') is written as the columns that
+ * they have. Before the first rows_next(); they are borrowed until rows_done(). */
+enum status rows_name_by(struct rows *r, struct names *const *names, size_t count, struct error *err);
 /* What a column is called in the answer. */
 const char *rows_name(const struct rows *r, size_t column);
 duckdb_type rows_type(const struct rows *r, size_t column);
-/* Appends the next chunk's rows; false when there are none left. */
+/* Appends the next chunk's rows; false when there are none left, or (r->status) names could not be read. */
 bool rows_next(struct rows *r, struct buf *out);
 /* Of the last row written: a column of BIGINT, INTEGER or TIMESTAMP; `fallback` where NULL, where
  * there was no row or no such column. */

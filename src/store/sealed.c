@@ -199,9 +199,9 @@ static void add_first(duckdb_result r, struct buf *out)
     auto_cleanup(duckdb_destroy_data_chunk) duckdb_data_chunk chunk = duckdb_fetch_chunk(r);
     if (!chunk || duckdb_data_chunk_get_size(chunk) == 0)
         return;
-    duckdb_vector v = duckdb_data_chunk_get_vector(chunk, 0);
-    if (!cell_is_null(v, 0))
-        buf_add_str(out, cell_text(v, 0));
+    const struct cell_vector v = cell_vector(duckdb_data_chunk_get_vector(chunk, 0));
+    if (!cell_is_null(&v, 0))
+        buf_add_str(out, cell_text(&v, 0));
 }
 
 /* Functions that a SELECT can call and that change the instance. There is nothing in it to be harmed, so

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "analytics/answer.h"
 #include "api/plays.h"
 #include "base/clock.h"
 #include "base/json_read.h"
@@ -243,7 +244,7 @@ static void totals_are_those_of_the_filter(void **state)
         struct plays_query q = {.filter = filter_of(cases[i].name, cases[i].value), .limit = 1000};
         struct error err;
         int64_t total = -1, count;
-        if (plays_total(conn, q.filter, &total, &err) != STATUS_OK)
+        if (answer_count(q.filter, conn, &total, &err) != STATUS_OK)
             fail_msg("%s", err.text);
         json_decref(read_page(&q, &count));
         if (total != count || total != cases[i].total)
