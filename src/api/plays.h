@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "store/export.h"
-#include "store/names.h"
+#include "store/lookup.h"
 #include "store/store.h"
 
 enum plays_sort { PLAYS_BY_STARTED, PLAYS_BY_WATCH, PLAYS_BY_PERSON, PLAYS_BY_TITLE,
@@ -58,11 +58,11 @@ enum status plays_export(struct store_conn *c, struct plays_query *q, struct exp
 
 /* P as SQL, on a relation page_key p (the columns of filtered_play): appends "page_main as (...) select ...
  * from ..." with `further` columns behind. Joined with the names of what a play points at, or with its
- * number in their place: "@server" and so on, for rows_name_by(). */
+ * number in their place: "@server" and so on, for rows_look_up(). */
 void plays_select(bool is_joined, const char *further, struct buf *out);
 enum { PLAYS_NAMES = 7 };
 struct plays_names {
-    struct names *list[PLAYS_NAMES];
+    struct lookup *list[PLAYS_NAMES];
     char *sql[PLAYS_NAMES], *columns[PLAYS_NAMES];
 };
 /* As the filter's asker may know them. The filter is borrowed. */

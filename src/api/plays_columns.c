@@ -71,7 +71,7 @@ static void new_names(const struct part *p, const struct filter *f, struct store
                       struct plays_names *ret)
 {
     struct buf sql = {0};
-    struct names_config config = {0};
+    struct lookup_config config = {0};
     ret->columns[i] = xasprintf("@%s", p->name);
     if (filter_is_scoped(f)) { /* it says what people are called */
         buf_puts(&sql, "with ");
@@ -84,7 +84,7 @@ static void new_names(const struct part *p, const struct filter *f, struct store
     ret->sql[i] = buf_steal(&sql);
     config.column = ret->columns[i];
     config.sql = ret->sql[i];
-    ret->list[i] = names_new(&config, c);
+    ret->list[i] = lookup_new(&config, c);
 }
 
 void plays_names_begin(const struct filter *f, struct store_conn *c, struct plays_names *ret)
@@ -98,7 +98,7 @@ void plays_names_begin(const struct filter *f, struct store_conn *c, struct play
 void plays_names_done(struct plays_names *n)
 {
     for (size_t i = 0; i < PLAYS_NAMES; i++) {
-        names_free(n->list[i]);
+        lookup_free(n->list[i]);
         free(n->sql[i]);
         free(n->columns[i]);
     }

@@ -221,13 +221,8 @@ static enum status read_bounds(struct store_conn *c, int64_t *ret_oldest, int64_
     return store_query_int(c, "select max(started) from play", NULL, 0, 0, ret_newest, err);
 }
 
-/* Where the next batch of an export is likely to end: it is as dense as the one before. */
-static double batch_span_us(const struct plays_query *q)
-{
-    enum { AND_A_THIRD = 3 };
-    double span_us = (double)q->batch_span_us;
-    return span_us + span_us / AND_A_THIRD;
-}
+/* The next batch of an export is about as dense as the one before. */
+#define BATCH_MARGIN 1.25
 
 /*
  * Newest first, the rows are nearly always among the newest: looking there first spares all others
@@ -242,7 +237,7 @@ static enum status run_newest(struct store_conn *c, const struct plays_query *q,
     double margin = q->is_export ? 2 : 8;
     double share = q->total > 0 ? margin * (double)q->limit / (double)q->total : 1;
     double all_us = (double)(newest_us - oldest_us);
-    double span_us = q->batch_span_us ? batch_span_us(q) : share * all_us;
+    double span_us = q->batch_span_us ? BATCH_MARGIN * (double)q->batch_span_us : share * all_us;
     if (q->after.is_there && q->after.started_us < newest_us)
         newest_us = q->after.started_us;
     if (to_us != TIME_NONE && to_us < newest_us)
@@ -285,13 +280,13 @@ static enum status move_on(struct plays_query *q, const struct rows *rows, struc
     return STATUS_OK;
 }
 
-static enum status write_rows(struct plays_query *q, duckdb_result result, struct names *const *names,
+static enum status write_rows(struct plays_query *q, duckdb_result result, struct lookup *const *names,
                               enum rows_format format, struct buf *out, int64_t *ret_count,
                               struct error *err)
 {
     auto_rows struct rows rows = {0};
     TRY(rows_begin(&rows, result, format, err));
-    TRY(rows_name_by(&rows, names, PLAYS_NAMES, err));
+    TRY(rows_look_up(&rows, names, PLAYS_NAMES, err));
     while (rows_next(&rows, out)) {
     }
     if (rows.status != STATUS_OK)

@@ -165,8 +165,7 @@ void buf_clear(struct buf *b)
         b->data[0] = '\0';
 }
 
-/* Room for n more bytes, or NULL when over the cap; buf_grow_done() adds them. */
-static char *buf_grow(struct buf *b, size_t n)
+char *buf_room_slow(struct buf *b, size_t n)
 {
     size_t cap = b->cap ? b->cap : BUF_CAP_DEFAULT;
     size_t need;
@@ -186,27 +185,21 @@ static char *buf_grow(struct buf *b, size_t n)
     return b->data + b->len;
 }
 
-static void buf_grow_done(struct buf *b, size_t n)
-{
-    b->len += n;
-    b->data[b->len] = '\0';
-}
-
 void buf_reserve(struct buf *b, size_t n)
 {
-    if (buf_grow(b, n))
-        buf_grow_done(b, 0);
+    if (buf_room_slow(b, n))
+        buf_wrote(b, 0);
 }
 
 void buf_add_slow(struct buf *b, const void *data, size_t len)
 {
     if (!len)
         return;
-    char *to = buf_grow(b, len);
+    char *to = buf_room_slow(b, len);
     if (!to)
         return;
     memcpy(to, data, len);
-    buf_grow_done(b, len);
+    buf_wrote(b, len);
 }
 
 void buf_puts(struct buf *b, const char *s)
@@ -220,10 +213,10 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
     if (n > 0) {
-        char *to = buf_grow(b, (size_t)n);
+        char *to = buf_room_slow(b, (size_t)n);
         if (to) {
             vsnprintf(to, (size_t)n + 1, fmt, again);
-            buf_grow_done(b, (size_t)n);
+            buf_wrote(b, (size_t)n);
         }
     }
     va_end(again);

@@ -72,6 +72,17 @@ static inline void buf_add(struct buf *b, const void *data, size_t len)
     b->len += len;
     b->data[b->len] = '\0';
 }
+/* Room for `len` bytes that the caller writes and then counts with buf_wrote(); NULL: over the cap. */
+char *buf_room_slow(struct buf *b, size_t len);
+static inline char *buf_room(struct buf *b, size_t len)
+{
+    return b->is_overflowed || len >= b->room - b->len ? buf_room_slow(b, len) : b->data + b->len;
+}
+static inline void buf_wrote(struct buf *b, size_t len)
+{
+    b->len += len;
+    b->data[b->len] = '\0';
+}
 static inline void buf_add_str(struct buf *b, struct str s)
 {
     buf_add(b, s.ptr, s.len);

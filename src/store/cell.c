@@ -128,19 +128,29 @@ enum { WHOLE_TEXT_MAX = 48 };
 __extension__ typedef __int128 wide;
 __extension__ typedef unsigned __int128 uwide;
 
-/* Nearly all numbers: of 64 bits, without a scale. Two digits at a time, at the end of dst. */
-static struct str small_text(uint64_t rest, bool is_negative, char dst[static WHOLE_TEXT_MAX])
+static unsigned digits_of(uint64_t v)
 {
-    char *at = dst + WHOLE_TEXT_MAX;
-    for (; rest >= 10; rest /= 100) {
-        at -= 2;
-        memcpy(at, &two_digits[rest % 100 * 2], 2);
-    }
-    if (at == dst + WHOLE_TEXT_MAX || rest)
-        *--at = (char)('0' + rest);
-    if (is_negative)
-        *--at = '-';
-    return (struct str){at, (size_t)(dst + WHOLE_TEXT_MAX - at)};
+    unsigned n = 1;
+    for (; v >= 10000; v /= 10000)
+        n += 4;
+    return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+/* Nearly all numbers are of 64 bits, without a scale: two digits at a time, where they are to stand. */
+static void add_small(int64_t v, struct buf *out)
+{
+    uint64_t rest = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    unsigned digits = digits_of(rest);
+    char *to = buf_room(out, digits + 1);
+    if (!to)
+        return;
+    if (v < 0)
+        *to++ = '-';
+    for (char *at = to + digits; at > to + 1; rest /= 100)
+        memcpy(at -= 2, &two_digits[rest % 100 * 2], 2);
+    if (digits % 2)
+        *to = (char)('0' + rest);
+    buf_wrote(out, digits + (v < 0));
 }
 
 /* Writes v / 10^scale at the end of dst and returns where it begins. */
@@ -214,11 +224,12 @@ struct str cell_text(const struct cell_vector *v, idx_t row)
 
 static void add_time(const struct cell_type *t, struct buf *out, int64_t us)
 {
-    char text[TIME_TEXT_MAX];
-    struct str s = str_of(time_format(us, text));
-    if (t->is_foreign && t->id != DUCKDB_TYPE_TIMESTAMP_TZ) /* of whatever zone */
-        s.len -= strlen("Z");
-    buf_add_str(out, s);
+    char *to = buf_room(out, TIME_TEXT_MAX);
+    if (!to)
+        return;
+    size_t len = strlen(time_format(us, to));
+    bool is_elsewhere = t->is_foreign && t->id != DUCKDB_TYPE_TIMESTAMP_TZ; /* of whatever zone */
+    buf_wrote(out, is_elsewhere ? len - strlen("Z") : len);
 }
 
 static void add_date(struct buf *out, int32_t days)
@@ -271,26 +282,14 @@ static int64_t to_us(int64_t n, int64_t us_each)
     return us;
 }
 
-static void add_whole(wide v, struct buf *out)
-{
-    char text[WHOLE_TEXT_MAX];
-    if (v == (int64_t)v)
-        buf_add_str(out, small_text(v < 0 ? -(uint64_t)v : (uint64_t)v, v < 0, text));
-    else
-        buf_add_str(out, whole_text(v, 0, text));
-}
-
 /* All that is not text, list or struct, as it stands in either format; empty where it is no
  * number of this world. */
-static void add_plain(const struct cell_type *t, const void *data, idx_t row, struct buf *out)
+static void add_rare(const struct cell_type *t, const void *data, idx_t row, struct buf *out)
 {
     char text[WHOLE_TEXT_MAX];
     wide whole;
     struct json_writer w;
     switch ((int)t->id) {
-    case DUCKDB_TYPE_BOOLEAN:
-        buf_add_str(out, ((const bool *)data)[row] ? STR("true") : STR("false"));
-        break;
     case DUCKDB_TYPE_FLOAT:
         jw_begin(&w, out);
         jw_double(&w, (double)((const float *)data)[row]);
@@ -298,10 +297,6 @@ static void add_plain(const struct cell_type *t, const void *data, idx_t row, st
     case DUCKDB_TYPE_DOUBLE:
         jw_begin(&w, out);
         jw_double(&w, ((const double *)data)[row]);
-        break;
-    case DUCKDB_TYPE_TIMESTAMP:
-    case DUCKDB_TYPE_TIMESTAMP_TZ:
-        add_time(t, out, ((const int64_t *)data)[row]);
         break;
     case DUCKDB_TYPE_TIMESTAMP_S:
         add_time(t, out, to_us(((const int64_t *)data)[row], US_PER_S));
@@ -327,7 +322,29 @@ static void add_plain(const struct cell_type *t, const void *data, idx_t row, st
         break;
     default:
         if (read_whole(t->id, data, row, &whole))
-            add_whole(whole, out);
+            buf_add_str(out, whole_text(whole, 0, text));
+    }
+}
+
+/* Most columns are of few types; these are by far the quicker for not being among the others. */
+static void add_plain(const struct cell_type *t, const void *data, idx_t row, struct buf *out)
+{
+    switch ((int)t->id) {
+    case DUCKDB_TYPE_BOOLEAN:
+        buf_add_str(out, ((const bool *)data)[row] ? STR("true") : STR("false"));
+        break;
+    case DUCKDB_TYPE_INTEGER:
+        add_small(((const int32_t *)data)[row], out);
+        break;
+    case DUCKDB_TYPE_BIGINT:
+        add_small(((const int64_t *)data)[row], out);
+        break;
+    case DUCKDB_TYPE_TIMESTAMP:
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+        add_time(t, out, ((const int64_t *)data)[row]);
+        break;
+    default:
+        add_rare(t, data, row, out);
     }
 }
 

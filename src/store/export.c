@@ -134,7 +134,7 @@ enum status export_rows(struct export *e, duckdb_result result, struct rows *ret
     struct rows *rows = ret_rows ? ret_rows : &own;
     bool is_going_on = e->size > 0;
     TRY(rows_begin(rows, result, rows_format_of(e->format), err));
-    TRY(rows_name_by(rows, e->names, e->name_count, err));
+    TRY(rows_look_up(rows, e->names, e->name_count, err));
     if (!is_going_on && e->format == EXPORT_GEOJSON)
         TRY(write_text(e, str_of(rows_geojson_head), err));
     rows->is_going_on = e->format == EXPORT_GEOJSON ? e->rows > 0 : is_going_on;

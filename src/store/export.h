@@ -33,7 +33,7 @@ struct export {
     uint64_t size;
     int64_t rows;     /* of text */
     uint64_t checked; /* size at which the free disk was looked at */
-    struct names *const *names; /* of the rows (rows_name_by); may be set, borrowed */
+    struct lookup *const *names; /* of the rows (rows_look_up); may be set, borrowed */
     size_t name_count;
 };
 

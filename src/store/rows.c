@@ -4,7 +4,7 @@
 
 #include "base/json_write.h"
 #include "store/geojson.h"
-#include "store/names.h"
+#include "store/lookup.h"
 
 #include "base/banned.h"
 
@@ -13,7 +13,7 @@ struct rows_column {
     char *before; /* of JSON: what stands in front of its value; NULL: not written */
     struct cell_vector values; /* of the newest chunk */
     struct cell_type type;
-    struct names *names; /* what is written in place of the number; NULL: it is written itself */
+    struct lookup *names; /* what is written in place of the number; NULL: it is written itself */
     int64_t *ids;        /* those of the newest chunk */
 };
 
@@ -124,7 +124,7 @@ duckdb_type rows_type(const struct rows *r, size_t column)
 }
 
 /* What stands in front of the names' columns, which begin with their own. */
-static enum status name_column(struct rows *r, const char *name, struct names *names, struct error *err)
+static enum status name_column(struct rows *r, const char *name, struct lookup *names, struct error *err)
 {
     bool is_first = true;
     for (size_t i = 0; i < r->column_count; i++) {
@@ -134,7 +134,7 @@ static enum status name_column(struct rows *r, const char *name, struct names *n
             c->before = xstrdup(is_first ? "{" : ",");
             c->names = names;
             c->ids = xcalloc(duckdb_vector_size(), sizeof *c->ids);
-            names_begin(names, r->format != ROWS_CSV);
+            lookup_begin(names, r->format != ROWS_CSV);
             if (c->type.id == DUCKDB_TYPE_INTEGER || c->type.id == DUCKDB_TYPE_BIGINT)
                 return STATUS_OK;
             return fail(err, STATUS_INTERNAL, "column '%s' holds no numbers", name);
@@ -144,10 +144,10 @@ static enum status name_column(struct rows *r, const char *name, struct names *n
     return fail(err, STATUS_INTERNAL, "there is no column '%s'", name);
 }
 
-enum status rows_name_by(struct rows *r, struct names *const *names, size_t count, struct error *err)
+enum status rows_look_up(struct rows *r, struct lookup *const *names, size_t count, struct error *err)
 {
     for (size_t i = 0; i < count; i++)
-        TRY(name_column(r, names_column(names[i]), names[i], err));
+        TRY(name_column(r, lookup_column(names[i]), names[i], err));
     return STATUS_OK;
 }
 
@@ -160,7 +160,7 @@ static enum status load_names(struct rows_column *c, size_t count, struct error 
         if (!cell_is_null(&c->values, i))
             c->ids[i] = is_wide ? ((const int64_t *)c->values.data)[i] : ((const int32_t *)c->values.data)[i];
     }
-    return names_load(c->names, c->ids, count, err);
+    return lookup_load(c->names, c->ids, count, err);
 }
 
 static void add_names(const struct rows *r, struct buf *out)
@@ -173,7 +173,7 @@ static void add_names(const struct rows *r, struct buf *out)
             buf_putc(out, ',');
         is_first = false;
         if (r->columns[i].names)
-            names_add_header(r->columns[i].names, out);
+            lookup_add_header(r->columns[i].names, out);
         else
             cell_csv_text(str_of(r->columns[i].name), out);
     }
@@ -191,7 +191,7 @@ static void add_csv_row(const struct rows *r, idx_t row, struct buf *out)
             buf_putc(out, ',');
         is_first = false;
         if (c->names)
-            names_add(c->names, c->ids[row], out);
+            lookup_add(c->names, c->ids[row], out);
         else
             cell_csv(&c->type, &c->values, row, out);
     }
@@ -208,7 +208,7 @@ static void add_object(const struct rows *r, idx_t row, struct buf *out)
         is_empty = false;
         buf_puts(out, c->before);
         if (c->names)
-            names_add(c->names, c->ids[row], out);
+            lookup_add(c->names, c->ids[row], out);
         else
             cell_json(&c->type, &c->values, row, out);
     }

@@ -26,7 +26,7 @@
 #include "store/cell.h"
 #include "store/store.h"
 
-struct names;
+struct lookup;
 struct rows_column;
 enum rows_format { ROWS_JSON = 1, ROWS_NDJSON, ROWS_CSV, ROWS_GEOJSON };
 extern const char rows_geojson_head[], rows_geojson_tail[];
@@ -54,7 +54,7 @@ enum status rows_begin_foreign(struct rows *r, duckdb_result result, enum rows_f
                                int64_t most, struct error *err);
 /* A column of numbers whose name is that of the names (it begins with '@') is written as the columns that
  * they have. Before the first rows_next(); they are borrowed until rows_done(). */
-enum status rows_name_by(struct rows *r, struct names *const *names, size_t count, struct error *err);
+enum status rows_look_up(struct rows *r, struct lookup *const *names, size_t count, struct error *err);
 /* What a column is called in the answer. */
 const char *rows_name(const struct rows *r, size_t column);
 duckdb_type rows_type(const struct rows *r, size_t column);
