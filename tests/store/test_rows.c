@@ -1,6 +1,7 @@
 #include "../test.h"
 
 #include "base/mem.h"
+#include "store/lookup.h"
 #include "store/rows.h"
 
 static struct store *store;
@@ -164,6 +165,88 @@ static void foreign_rows_are_whole_and_cut(void **state)
     assert_true(r.has_more);
 }
 
+static const char friends_sql[] =
+    "select id, name, 'x' as _not, n as age from (values (1::integer, 'A, \"b\"', 7), (2, null, null), (3, '=c', 9))"
+    " t(id, name, n) where id in (select unnest(string_split($ids, ',')::integer[]))";
+
+static void check_looked_up(struct lookup *l, const char *sql, enum rows_format format, const char *want)
+{
+    auto_buf struct buf out = {0};
+    auto_rows struct rows r = {0};
+    auto_result duckdb_result result = {0};
+    struct error err = {0};
+    if (store_query(conn, sql, NULL, 0, &result, &err) != STATUS_OK ||
+        rows_begin(&r, result, format, &err) != STATUS_OK || rows_look_up(&r, &l, 1, &err) != STATUS_OK)
+        fail_msg("%s", err.text);
+    while (rows_next(&r, &out)) {
+    }
+    assert_int_equal(r.status, STATUS_OK);
+    assert_string_equal(buf_text(&out), want);
+}
+
+/* One lookup for rows of several results and formats; 4 and NULL lead nowhere. */
+static void numbers_are_written_as_what_they_stand_for(void **state)
+{
+    const struct lookup_config c = {.column = "@friend", .sql = friends_sql};
+    struct lookup *l = lookup_new(&c, conn);
+    const char *rows = "select 10 * i as a, i::integer as \"@friend\", i::bigint as b from"
+                       " (values (3), (1), (2), (null), (4), (1)) t(i)";
+    check_looked_up(l, rows, ROWS_CSV,
+                    "a,name,age,b\r\n30,'=c,9,3\r\n10,\"A, \"\"b\"\"\",7,1\r\n20,,,2\r\n,,,\r\n40,,,4\r\n"
+                    "10,\"A, \"\"b\"\"\",7,1\r\n");
+    check_looked_up(l, "select 3::bigint as \"@friend\" where false", ROWS_CSV, "name,age\r\n");
+    check_looked_up(l, "select 2::bigint as \"@friend\", 5 as b union all select 1, 6 order by b", ROWS_NDJSON,
+                    "{\"name\":null,\"age\":null,\"b\":5}\n{\"name\":\"A, \\\"b\\\"\",\"age\":7,\"b\":6}\n");
+    check_looked_up(l, "select 9 as a, 4 as \"@friend\"", ROWS_JSON, "{\"a\":9,\"name\":null,\"age\":null}");
+    lookup_free(l);
+}
+
+/* More texts than are kept: each row has its own, however often they are read anew. */
+static void a_lookup_forgets_and_reads_again(void **state)
+{
+    const struct lookup_config c = {
+        .column = "@id",
+        .sql = "select i::integer as id, i || repeat('x', 6000) as text from range(1, 9001) t(i)"
+               " where i in (select unnest(string_split($ids, ',')::integer[]))"};
+    struct lookup *l = lookup_new(&c, conn);
+    auto_buf struct buf out = {0};
+    auto_rows struct rows r = {0};
+    auto_result duckdb_result result = {0};
+    assert_int_equal(store_query(conn, "select 1 + i % 9000 as \"@id\" from range(20000) t(i) order by i", NULL, 0,
+                                 &result, NULL), STATUS_OK);
+    assert_int_equal(rows_begin(&r, result, ROWS_NDJSON, NULL), STATUS_OK);
+    assert_int_equal(rows_look_up(&r, &l, 1, NULL), STATUS_OK);
+    int64_t row = 0;
+    while (rows_next(&r, &out)) {
+        struct str rest = buf_str(&out), line;
+        for (; row < r.count && str_next(&rest, '\n', &line); row++) {
+            char want[32];
+            snprintf(want, sizeof want, "{\"text\":\"%dx", (int)(1 + row % 9000));
+            assert_true(str_has_prefix(line, str_of(want)));
+        }
+        buf_clear(&out);
+    }
+    assert_int_equal(r.status, STATUS_OK);
+    assert_int_equal(row, 20000);
+    lookup_free(l);
+}
+
+static void a_lookup_that_fails_ends_the_rows(void **state)
+{
+    const struct lookup_config c = {.column = "@id", .sql = "select $ids::integer as id, error('gone') as a"};
+    struct lookup *l = lookup_new(&c, conn);
+    auto_buf struct buf out = {0};
+    auto_rows struct rows r = {0};
+    auto_result duckdb_result result = {0};
+    assert_int_equal(store_query(conn, "select 1 as \"@id\"", NULL, 0, &result, NULL), STATUS_OK);
+    assert_int_equal(rows_begin(&r, result, ROWS_CSV, NULL), STATUS_OK);
+    assert_int_equal(rows_look_up(&r, &l, 1, NULL), STATUS_OK);
+    assert_false(rows_next(&r, &out));
+    assert_int_not_equal(r.status, STATUS_OK);
+    assert_non_null(strstr(r.error.text, "gone"));
+    lookup_free(l);
+}
+
 static void a_type_without_text_names_its_column(void **state)
 {
     auto_buf struct buf out = {0};
@@ -182,6 +265,9 @@ int main(void)
         cmocka_unit_test(rows_stand_one_after_the_other),
         cmocka_unit_test(chunks_are_joined_and_counted),
         cmocka_unit_test(foreign_rows_are_whole_and_cut),
+        cmocka_unit_test(numbers_are_written_as_what_they_stand_for),
+        cmocka_unit_test(a_lookup_forgets_and_reads_again),
+        cmocka_unit_test(a_lookup_that_fails_ends_the_rows),
         cmocka_unit_test(a_type_without_text_names_its_column),
     };
     return cmocka_run_group_tests_name("store/rows", tests, set_up, tear_down);
