@@ -141,7 +141,8 @@ static void add_column(struct lookup *l, struct columns *c, size_t i, const char
         buf_puts(&l->missing, "null");
 }
 
-static enum status read_columns(struct lookup *l, duckdb_result *result, struct columns *ret, struct error *err)
+static enum status read_columns(struct lookup *l, duckdb_result *result, struct columns *ret,
+                                struct error *err)
 {
     size_t count = duckdb_column_count(result);
     if (count > COLUMNS_MOST || duckdb_column_type(result, 0) != DUCKDB_TYPE_INTEGER)
