@@ -63,7 +63,7 @@ filled as (
   group by slot, quarter, network
 ),
 counted as (
-  select slot, network, (sum(millibits) / 8000)::bigint as bytes,
+  select slot, network, ((sum(millibits::hugeint) + 4000) // 8000)::bigint as bytes,
     quantile_disc(millibits, [0.5, 0.95]) as shares, max(millibits) as most,
     sum(unknown_us)::bigint // 1000 as unknown_ms
   from filled
