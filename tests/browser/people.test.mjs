@@ -53,7 +53,7 @@ test('two who are chosen become one, and two again', on({}, async (page) => {
   await page.getByText(`${a.name}: joined`).waitFor();
   await becomes('one', async () => (await everybody()).length, before.length - 1);
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByText('Taken back').waitFor();
+  await page.getByText('Taken back', { exact: true }).waitFor();
   await becomes('two', made, before);
 }));
 

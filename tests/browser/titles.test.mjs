@@ -49,7 +49,7 @@ test('two that are chosen become one, and two again', on({}, async (page) => {
     return { is: value.filter((id) => before.slice(0, 2).includes(id)).length === 1, value };
   }, 30000);
   await page.getByRole('button', { name: 'Undo' }).click();
-  await page.getByText('Taken back').waitFor();
+  await page.getByText('Taken back', { exact: true }).waitFor();
   await becomes('two', films, before);
 }));
 
@@ -68,7 +68,7 @@ test('a title says what it is made of; an item leaves and comes back', on({}, as
   await becomes('parted', async () => (await demo.ask(`/titles/${one.id}`)).items.length, one.items - 1);
   await page.getByRole('region', { name: 'Joined and parted' }).getByText('admin parted').first().waitFor();
   await page.getByRole('region', { name: 'Joined and parted' }).getByRole('button', { name: /^Undo/ }).first().click();
-  await page.getByText('Taken back').waitFor();
+  await page.getByText('Taken back', { exact: true }).waitFor();
   await becomes('joined', async () => (await demo.ask(`/titles/${one.id}`)).items.length, one.items);
 }));
 
