@@ -73,7 +73,7 @@ static void new_names(const struct part *p, const struct filter *f, struct store
     struct buf sql = {0};
     struct lookup_config config = {0};
     ret->columns[i] = xasprintf("@%s", p->name);
-    if (filter_is_scoped(f)) { /* it says what people are called */
+    if (filter_is_scoped(f) && streq(p->from, "person")) { /* it says what people are called */
         buf_puts(&sql, "with ");
         filter_sql(f, &sql);
         buf_putc(&sql, '\n');

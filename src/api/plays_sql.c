@@ -152,9 +152,9 @@ static void add_rows_behind(const struct plays_query *q, bool has_edge, const ch
  * The next rows. Where the period to look into is narrow, all of it is taken and sorted once, at the end.
  * Else the rows are chosen first, by what they are sorted by alone, and read in full then. By their id and
  * not by rowid, which would be faster: a checkpoint between the two scans of a statement moves rows, and
- * other ones would come. In place of what they point at they have numbers, or where `is_joined` names.
+ * other ones would come. In place of what they point at they have numbers, or names where it `is_joined`.
  */
-static void add_page(const struct plays_query *q, bool has_edge, bool is_joined, struct buf *out)
+static void add_page(const struct plays_query *q, bool has_edge, struct buf *out)
 {
     const struct sorting *s = &sortings[q->sort];
     bool is_chosen = q->limit && !has_edge;
@@ -176,7 +176,7 @@ static void add_page(const struct plays_query *q, bool has_edge, bool is_joined,
         }
     }
     buf_puts(out, "),\n");
-    plays_select(is_joined, "epoch_us(p.started) as _started, p.play_id as _play_id,"
+    plays_select(q->is_joined, "epoch_us(p.started) as _started, p.play_id as _play_id,"
                             " coalesce(p.mark::varchar, '') as _key", out);
     if (q->is_ordered || q->limit)
         add_order(q, "p", "p.folded", out);
@@ -208,7 +208,7 @@ static enum status run_page(struct store_conn *c, const struct plays_query *q, i
                             duckdb_result *ret, struct error *err)
 {
     auto_buf struct buf sql = {0};
-    add_page(q, edge_us != TIME_NONE, q->is_joined, &sql);
+    add_page(q, edge_us != TIME_NONE, &sql);
     size_t count;
     auto_free struct store_named *values = page_values(q, edge_us, &count);
     return store_query_named(c, buf_text(&sql), values, count, ret, err);
@@ -332,7 +332,7 @@ static enum status export_parquet(struct store_conn *c, struct plays_query *q, s
     q->limit = 0;
     buf_puts(&sql, "select * exclude (_latitude, _longitude, _started, _play_id, _key) replace"
                    " (timezone('UTC', started) as started, timezone('UTC', ended) as ended) from (\n");
-    add_page(q, false, true, &sql);
+    add_page(q, false, &sql);
     buf_putc(&sql, ')');
     size_t count;
     auto_free struct store_named *values = page_values(q, TIME_NONE, &count);
@@ -353,9 +353,10 @@ static enum status export_all(void *ctx, struct store_conn *c, struct error *err
     struct export_run *run = ctx;
     struct plays_query *q = run->q;
     TRY(answer_count(q->filter, c, &q->total, err));
+    /* DuckDB writes Parquet itself; GeoJSON has to see the place of each. */
+    q->is_joined = run->e->format == EXPORT_PARQUET || run->e->format == EXPORT_GEOJSON;
     if (run->e->format == EXPORT_PARQUET)
         return export_parquet(c, q, run->e, err);
-    q->is_joined = run->e->format == EXPORT_GEOJSON; /* which has to see the place of each */
     q->limit = EXPORT_BATCH;
     auto_plays_names struct plays_names names = {0};
     if (!q->is_joined) {

@@ -10,7 +10,6 @@
 
 #include "base/banned.h"
 
-
 static const struct api_restores *restores_of(const struct request *r)
 {
     return r->api->config.restores;

@@ -166,7 +166,7 @@ const healthy = (child, port) => until('the server answers', async () => ({
   is: await fetch(`http://127.0.0.1:${port}/api/v1/health`).then((r) => r.ok, () => false), value: child.text }), 60000);
 
 test(`killed ${KILLS} times at random instants, it ends with the rows of an undisturbed run`, async () => {
-  const file = tautulli(80000);
+  const file = tautulli(165000); // more than a row group
   const port = await freePort();
   const url = (route) => `http://127.0.0.1:${port}/api/v1${route}`;
   const enter = async () => ({ cookie: (await fetch(url('/auth/login'), { method: 'POST',
